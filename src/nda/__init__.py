@@ -1,0 +1,62 @@
+"""Negative data augmentation for PyTorch (Sinha et al., ICLR 2021): teach a model what data is not.
+
+    import nda
+    negatives = nda.Jigsaw()(images)  # (B, C, H, W): local texture kept, global structure broken
+
+The public names are listed here. Importing nda does not import torch until one of them is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nda.errors import UserError as UserError
+    from nda.negatives import Cutout as Cutout
+    from nda.negatives import CutMix as CutMix
+    from nda.negatives import GaussianNoise as GaussianNoise
+    from nda.negatives import HorizontalFlip as HorizontalFlip
+    from nda.negatives import Jigsaw as Jigsaw
+    from nda.negatives import Mixup as Mixup
+    from nda.negatives import Negative as Negative
+    from nda.negatives import OneOf as OneOf
+    from nda.negatives import RandomApply as RandomApply
+    from nda.negatives import RandomCrop as RandomCrop
+    from nda.negatives import Stitch as Stitch
+    from nda.negatives import negative_from_name as negative_from_name
+    from nda.objectives import gradient_penalty as gradient_penalty
+    from nda.objectives import hinge_d as hinge_d
+    from nda.objectives import hinge_g as hinge_g
+    from nda.objectives import least_squares_d as least_squares_d
+    from nda.objectives import least_squares_g as least_squares_g
+    from nda.objectives import logistic_d as logistic_d
+    from nda.objectives import logistic_g as logistic_g
+    from nda.objectives import sample_mixture as sample_mixture
+    from nda.objectives import wasserstein_d as wasserstein_d
+    from nda.objectives import wasserstein_g as wasserstein_g
+
+_HOMES = {
+    "nda.errors": ("UserError",),
+    "nda.negatives": (
+        "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup", "Negative",
+        "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",
+    ),
+    "nda.objectives": (
+        "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d", "least_squares_g",
+        "logistic_d", "logistic_g", "sample_mixture", "wasserstein_d", "wasserstein_g",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'nda' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

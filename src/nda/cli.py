@@ -1,0 +1,91 @@
+"""The command line: one table of commands; parses, calls, prints, and has no other logic.
+
+Exit codes: 0 done, 2 the user's mistake (one sentence on stderr), 130 interrupted, 1 ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+from nda.errors import UserError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A verb of the command line; its module is imported only when it is used."""
+
+    summary: str
+    module: str
+    function: str
+
+
+COMMANDS = {
+    "quickstart": Command(
+        "see negative data augmentation work in a few minutes, without data or GPU",
+        "nda.commands.quickstart",
+        "quickstart",
+    ),
+    "preview": Command(
+        "show every negative on your own images", "nda.commands.preview", "preview"
+    ),
+    "train": Command("train a recipe on your data", "nda.commands.train", "train"),
+    "resume": Command("continue an interrupted run", "nda.commands.run", "resume"),
+    "evaluate": Command("measure a run again", "nda.commands.run", "evaluate"),
+    "sample": Command("draw images from a run", "nda.commands.run", "sample"),
+    "report": Command("write a run's page", "nda.commands.pages", "report"),
+    "compare": Command("write a page that compares runs", "nda.commands.pages", "compare"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        return dispatch(words)
+    except UserError as error:
+        print(f"nda: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nda: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        return 1
+
+
+def dispatch(words: list[str]) -> int:
+    """Call the command that the first word names with the others."""
+    from nda.commands.options import nearest
+
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"nda {version('nda-torch')}")
+        return 0
+    if words[0] not in COMMANDS:
+        raise UserError(
+            f"There is no command {words[0]!r}{nearest(words[0], COMMANDS)}. "
+            "'nda --help' lists the commands."
+        )
+    command = COMMANDS[words[0]]
+    return int(getattr(importlib.import_module(command.module), command.function)(words[1:]))
+
+
+def overview() -> str:
+    """The text of `nda --help`."""
+    rows = "\n".join(f"  {name:<12}{command.summary}" for name, command in COMMANDS.items())
+    return (
+        "usage: nda COMMAND ...\n\n"
+        "Negative data augmentation: teach a model what the data is not.\n\n"
+        f"commands:\n{rows}\n\n"
+        "'nda COMMAND --help' explains a command. Start with 'nda quickstart'."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

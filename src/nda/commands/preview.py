@@ -1,0 +1,72 @@
+"""`nda preview IMAGES`: every negative on the user's own images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nda.commands.options import parse
+from nda.errors import ConfigError
+
+PREVIEWED = (
+    "jigsaw", "stitch", "cutout", "cutmix", "mixup", "horizontal_flip", "random_crop",
+    "gaussian_noise",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PreviewOptions:
+    """Show every negative on your own images, as one labelled picture.
+
+    Args:
+        images: folder, .zip of a folder, or torchvision:NAME
+        out: .png file to write
+        count: images to show, at least 2
+        negatives: what to show, separated by commas, such as jigsaw:grid=4,stitch
+        resolution: side in pixels to bring the images to; needed where they differ in size
+        classes: classes to use, separated by commas; all of them where none is given
+        seed: seed of the choice of images and of the negatives
+        skip_broken: skip unreadable images in place of refusing them
+    """
+
+    images: str
+    out: str = "negatives.png"
+    count: int = 8
+    negatives: str = ",".join(PREVIEWED)
+    resolution: int | None = None
+    classes: str | None = None
+    seed: int = 0
+    skip_broken: bool = False
+
+
+def preview(words: list[str]) -> int:
+    """Write the picture."""
+    options = parse(words, PreviewOptions, command="preview", positional="images")
+    if options.count < 2:
+        raise ConfigError(f"count is {options.count}; stitch and mixup need at least 2 images.")
+    if not options.out.endswith(".png"):
+        raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
+
+    from pathlib import Path
+
+    import torch
+
+    from nda.data.images import load_images
+    from nda.negatives import negative_from_name
+    from nda.report.grid import image_grid, save_png
+
+    names = [name.strip() for name in options.negatives.split(",")]
+    negatives = [negative_from_name(name) for name in names]
+    data = load_images(
+        options.images,
+        resolution=options.resolution,
+        classes=options.classes.split(",") if options.classes else None,
+        skip_broken=options.skip_broken,
+    )
+    draws = torch.Generator().manual_seed(options.seed)
+    chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
+    rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives)]
+    labels = ["real", *(name.replace("_", " ") for name in names)]
+    grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
+    save_png(grid, Path(options.out))
+    print(f"{len(chosen)} images, {len(negatives)} negatives: {options.out}")
+    return 0

@@ -1,0 +1,83 @@
+"""Decoded image sets on disk, so that the second start of a run takes a moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from nda.data.image_set import ImageSet
+
+_VERSION = 1  # raise it whenever decoding gives other pixels or the file another form
+
+
+def cache_folder(folder: str | Path | None = None) -> Path:
+    """`folder`, or else $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda; it need not exist."""
+    if folder is not None:
+        return Path(folder)
+    if chosen := os.environ.get("NDA_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "nda"
+
+
+def cached(folder: Path, settings: Any, content: Any, build: Callable[[], ImageSet]) -> ImageSet:
+    """What `build` gives, from `folder` where it was built before with the same settings.
+
+    `settings` (source and options) name the file and `content` (names, sizes, dates) says whether
+    it still holds: changed data replace their file instead of adding another. Both are anything
+    JSON can write. A file that is damaged is built anew, and where none can be written the set is
+    simply not kept: the cache saves time and nothing else.
+    """
+    path = folder / f"images-{_digest(settings)}.safetensors"
+    stamp = _digest(content)
+    found = _load(path, stamp)
+    if found is None:
+        found = build()
+        _save(path, stamp, found)
+    return found
+
+
+def _load(path: Path, stamp: str) -> ImageSet | None:
+    try:
+        with safe_open(path, "pt") as file:
+            kept = json.loads((file.metadata() or {})["nda"])
+            if kept["stamp"] != stamp:
+                return None
+            tensors = file.get_tensor("images"), file.get_tensor("labels")
+        loaded = ImageSet.of(*tensors, classes=kept["classes"], skipped=kept["skipped"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
+    # The digest was taken anew from what was read, so no flipped bit goes unseen.
+    return loaded if loaded.fingerprint == kept["fingerprint"] else None
+
+
+def _save(path: Path, stamp: str, built: ImageSet) -> None:
+    kept = {
+        "stamp": stamp,
+        "classes": built.classes,
+        "skipped": built.skipped,
+        "fingerprint": built.fingerprint,
+    }
+    tensors = {"images": built.images, "labels": built.labels}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # save_file writes from the tensor itself, but only to a name: hence a folder of our own.
+        with tempfile.TemporaryDirectory(prefix=".images-", dir=path.parent) as folder:
+            unfinished = Path(folder, path.name)
+            save_file(tensors, unfinished, metadata={"nda": json.dumps(kept)})
+            unfinished.chmod(0o644)
+            unfinished.replace(path)
+    except (OSError, SafetensorError):
+        return  # no room or no permission: the next start decodes again
+
+
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(json.dumps([_VERSION, value]).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,234 @@
+"""Loading images: a folder, a zip or a torchvision set becomes one uint8 tensor."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from nda.data.cache import cache_folder, cached
+from nda.data.decode import decode_all
+from nda.data.image_set import ImageSet, to_float, to_uint8
+from nda.data.layout import (
+    Selection,
+    choose_classes,
+    choose_split,
+    heldout_split,
+    parse_layout,
+    select,
+)
+from nda.data.sources import Source, open_source
+from nda.data.torchvision_sets import load_torchvision, torchvision_splits
+from nda.errors import DataError
+
+__all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
+
+_TORCHVISION = "torchvision:"
+_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")  # none that runs a program
+_MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Images to train on and images to evaluate on; `heldout_name` says what the latter are."""
+
+    train: ImageSet
+    heldout: ImageSet
+    heldout_name: str
+
+
+@dataclass(frozen=True)
+class _Options:
+    resolution: int | None
+    classes: Sequence[str] | None
+    skip_broken: bool
+    cache: bool
+    folder: Path
+
+
+def load_images(
+    source: str | Path,
+    *,
+    split: str | None = None,
+    resolution: int | None = None,
+    classes: Sequence[str] | None = None,
+    skip_broken: bool = False,
+    cache: bool = True,
+    cache_dir: str | Path | None = None,
+) -> ImageSet:
+    """The images of one split of `source`, as uint8 `(N, 3, H, W)` with H = W.
+
+    `source` is a folder, a `.zip` of one (read in place), or `torchvision:NAME`; inside, images
+    are named `[split/][class/]name`. `split` defaults to train, else all, else the only one there
+    is. `classes` keeps only these; labels are indices into the sorted names kept.
+
+    Pictures become RGB: grey, palette and CMYK are converted, transparency is laid over white,
+    16-bit grey is scaled to 8 bits, the orientation of a camera is applied and of an animation
+    the first frame is taken. With `resolution` the shorter side is resized to it (Lanczos; smaller
+    pictures are enlarged) and the middle is cut out; without, all must be square and of one size.
+
+    `skip_broken` leaves out files that cannot be read and lists them in `skipped`. The result is
+    kept in `cache_dir` (by default $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda) unless `cache`
+    is false.
+
+    Raises `DataError` for whatever cannot be used, naming the file and the remedy.
+    """
+    options = _Options(resolution, classes, skip_broken, cache, cache_folder(cache_dir))
+    if (name := _torchvision_name(source)) is not None:
+        chosen = choose_split(torchvision_splits(name), split, str(source))
+        return _from_torchvision(name, chosen, options)
+    with open_source(Path(source)) as opened:
+        entries = parse_layout(opened.stamps)
+        chosen = choose_split({entry.split for entry in entries}, split, opened.where)
+        return _decoded(opened, select(entries, chosen, classes, opened.where), options)
+
+
+def load_splits(
+    source: str | Path,
+    *,
+    holdout: float = 0.1,
+    split: str | None = None,
+    resolution: int | None = None,
+    classes: Sequence[str] | None = None,
+    skip_broken: bool = False,
+    cache: bool = True,
+    cache_dir: str | Path | None = None,
+) -> Splits:
+    """Training images and held-out ones; the keywords are those of `load_images`.
+
+    Held out is the test split, else the validation split. Where there is neither, every k-th image
+    in order of the names is, about a share `holdout` of them; with `holdout=0` nothing is, and
+    the training images serve for both.
+    """
+    every = _every(holdout)
+    options = _Options(resolution, classes, skip_broken, cache, cache_folder(cache_dir))
+    if (name := _torchvision_name(source)) is not None:
+        splits = _torchvision_splits(name, split, every, options)
+    else:
+        splits = _source_splits(Path(source), split, every, options)
+    train, heldout = splits.train.images.shape[-1], splits.heldout.images.shape[-1]
+    if train != heldout:
+        raise DataError(
+            f"{source}: the training images are {train} pixels wide and the held-out ones "
+            f"({splits.heldout_name}) {heldout}. Give --resolution to make them alike."
+        )
+    return splits
+
+
+def _source_splits(path: Path, split: str | None, every: int, options: _Options) -> Splits:
+    with open_source(path) as opened:
+        entries = parse_layout(opened.stamps)
+        present = {entry.split for entry in entries}
+        training = choose_split(present, split, opened.where)
+        selected = select(entries, training, options.classes, opened.where)
+        if other := heldout_split(present, training):
+            held = select(entries, other, options.classes, opened.where)
+            return Splits(
+                _decoded(opened, selected, options),
+                _decoded(opened, held, options),
+                f"{other} split",
+            )
+        if not every:
+            return _nothing_held_out(_decoded(opened, selected, options))
+        rest, held = selected.without_every(every)
+        return Splits(
+            _decoded(opened, rest, options), _decoded(opened, held, options), _heldout_name(every)
+        )
+
+
+def _torchvision_splits(name: str, split: str | None, every: int, options: _Options) -> Splits:
+    present = torchvision_splits(name)
+    training = choose_split(present, split, _TORCHVISION + name)
+    images = _from_torchvision(name, training, options)
+    if other := heldout_split(present, training):
+        return Splits(images, _from_torchvision(name, other, options), f"{other} split")
+    if not every:
+        return _nothing_held_out(images)
+    held = torch.arange(len(images)) % every == 0
+    return Splits(_only(images, ~held), _only(images, held), _heldout_name(every))
+
+
+def _nothing_held_out(images: ImageSet) -> Splits:
+    return Splits(images, images, "training images (nothing held out)")
+
+
+def _decoded(source: Source, selected: Selection, options: _Options) -> ImageSet:
+    """Decode the selected files, or take them from the cache."""
+    build = partial(_decode, source, selected, options)
+    if not options.cache:
+        return build()
+    settings = [
+        str(Path(source.where).resolve()),
+        selected.part,
+        selected.classes,
+        options.resolution,
+        options.skip_broken,
+    ]
+    content = [(name, *source.stamps[name]) for name in selected.names]
+    return cached(options.folder, settings, content, build)
+
+
+def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
+    names = selected.names
+
+    def open_image(index: int) -> Image.Image:
+        size, _ = source.stamps[names[index]]
+        if size > _MAX_BYTES:
+            raise ValueError(f"{size / 2**20:.0f} MiB, more than the {_MAX_BYTES >> 20} MiB read")
+        if size == 0:
+            raise ValueError("an empty file")
+        return Image.open(io.BytesIO(source.read(names[index])), formats=_FORMATS)
+
+    pixels, broken = decode_all(
+        open_image,
+        names,
+        where=source.where,
+        resolution=options.resolution,
+        skip_broken=options.skip_broken,
+    )
+    labels = [label for index, label in enumerate(selected.labels) if index not in broken]
+    skipped = [f"{names[index]}: {reason}" for index, reason in sorted(broken.items())]
+    return ImageSet.of(torch.from_numpy(pixels), torch.tensor(labels), selected.classes, skipped)
+
+
+def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
+    build = partial(
+        load_torchvision, name, split, options.resolution, options.folder / "torchvision"
+    )
+    settings = [_TORCHVISION + name, split, options.resolution]
+    images = cached(options.folder, settings, None, build) if options.cache else build()
+    if not options.classes:
+        return images
+    kept = choose_classes(images.classes, options.classes, _TORCHVISION + name)
+    numbers = [images.classes.index(label) for label in kept]
+    chosen = _only(images, torch.isin(images.labels, torch.tensor(numbers)))
+    labels = torch.searchsorted(torch.tensor(numbers), chosen.labels)
+    return ImageSet.of(chosen.images, labels, kept)
+
+
+def _only(images: ImageSet, chosen: torch.Tensor) -> ImageSet:
+    return ImageSet.of(images.images[chosen], images.labels[chosen], images.classes)
+
+
+def _torchvision_name(source: str | Path) -> str | None:
+    text = str(source)
+    return text.removeprefix(_TORCHVISION) if text.startswith(_TORCHVISION) else None
+
+
+def _every(holdout: float) -> int:
+    """The k of "every k-th image", 0 for none."""
+    if not 0 <= holdout <= 0.5:
+        raise DataError(
+            f"--holdout must be 0 (nothing held out) or a share of at most 0.5; got {holdout}."
+        )
+    return round(1 / holdout) if holdout else 0
+
+
+def _heldout_name(every: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(every % 10 if every % 100 not in {11, 12, 13} else 0)
+    return f"every {every}{ending or 'th'} image, held out"

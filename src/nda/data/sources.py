@@ -1,0 +1,150 @@
+"""Where image files come from: a folder, or a zip of one read in place and never extracted."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import posixpath
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nda.data.layout import SPLITS
+from nda.errors import DataError
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The image files of a folder or archive.
+
+    `stamps` maps each name (parts joined by "/") to its size in bytes and a mark that changes with
+    its content: the time of modification, in a zip the checksum. `read` gives a file's bytes and
+    may be called from several threads.
+    """
+
+    where: str
+    stamps: dict[str, tuple[int, int]]
+    read: Callable[[str], bytes]
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """The images under `path`, a folder or a `.zip`; refuses everything else (`DataError`)."""
+    if not path.exists():
+        raise DataError(_missing(path))
+    try:
+        if path.is_dir():
+            yield _folder(path)
+        elif path.suffix.lower() == ".zip":
+            with _opened_zip(path) as archive:
+                yield _zip(path, archive)
+        else:
+            raise DataError(
+                f"{path} is a single file; give a folder of images, a .zip of one, or "
+                "torchvision:NAME."
+            )
+    except PermissionError as error:
+        raise DataError(
+            f"{error.filename or path} may not be read: give yourself read permission."
+        ) from error
+
+
+def _missing(path: Path) -> str:
+    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    hint = f"Did you mean {path.parent / near[0]}?" if near else "Check the path."
+    return f"There is no {path}. {hint}"
+
+
+def _folder(path: Path) -> Source:
+    found = dict(_walk(path, "", ()))
+    stamps = {name: stamp for name, stamp in found.items() if _is_image(name)}
+    _require_images(path, stamps, found)
+    return Source(str(path), stamps, lambda name: (path / name).read_bytes())
+
+
+def _walk(
+    folder: Path, prefix: str, above: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Every visible file under `folder`, through links; a link back to a folder above is left."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_dir():
+                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, here))
+            elif entry.is_file() or entry.is_symlink():
+                # A link to nothing is listed too: its reading fails and names it.
+                found = entry.stat(follow_symlinks=entry.is_file())
+                yield prefix + entry.name, (found.st_size, found.st_mtime_ns)
+
+
+def _opened_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(
+            f"{path} is not a readable zip ({error}): it may be cut short. Fetch or make it anew."
+        ) from error
+
+
+def _zip(path: Path, archive: zipfile.ZipFile) -> Source:
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename.replace("\\", "/")
+        _check_member(path, name, member)
+        name = posixpath.normpath(name)
+        if not member.is_dir() and not any(map(_is_hidden, name.split("/"))):
+            members[name] = member  # of a name that comes twice, the later one, as unzip does
+    images = {name: member for name, member in members.items() if _is_image(name)}
+    _require_images(path, images, members)
+    images = _without_wrapper(images)
+    stamps = {name: (member.file_size, member.CRC) for name, member in images.items()}
+    # Reading checks the checksum and stops at the declared size, whatever follows.
+    return Source(str(path), stamps, lambda name: archive.read(images[name]))
+
+
+def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
+    if name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/"):
+        fault = "has a name that points outside the archive"
+    elif member.flag_bits & 1:
+        fault = "is encrypted"
+    elif stat.S_ISLNK(member.external_attr >> 16):
+        fault = "is a symbolic link"
+    else:
+        return
+    raise DataError(f"{path}: {name!r} {fault}. Make the zip anew from plain files.")
+
+
+def _without_wrapper(images: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """Names without the one folder that holds everything, unless that folder is a split."""
+    tops = {name.split("/")[0] for name in images}
+    wrapped = len(tops) == 1 and all("/" in name for name in images)
+    if not wrapped or next(iter(tops)).lower() in SPLITS:
+        return images
+    return {name.split("/", 1)[1]: member for name, member in images.items()}
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part == "__MACOSX"
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(EXTENSIONS)
+
+
+def _require_images(path: Path, images: Iterable[str], files: Iterable[str]) -> None:
+    if not any(True for _ in images):
+        others = sorted(files)[:3]
+        holds = f" It holds {', '.join(others)}." if others else " It is empty."
+        raise DataError(f"{path} holds no images ({', '.join(EXTENSIONS)}).{holds}")

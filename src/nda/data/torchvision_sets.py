@@ -1,0 +1,95 @@
+"""Data sets that torchvision can fetch, by the names `torchvision:NAME`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from nda.data.decode import decode_all
+from nda.data.image_set import ImageSet
+from nda.errors import DataError
+
+# NAME: split: arguments of torchvision.datasets.NAME
+_SETS: dict[str, dict[str, dict[str, Any]]] = {
+    "CIFAR10": {"train": {"train": True}, "test": {"train": False}},
+    "CIFAR100": {"train": {"train": True}, "test": {"train": False}},
+    "MNIST": {"train": {"train": True}, "test": {"train": False}},
+    "FashionMNIST": {"train": {"train": True}, "test": {"train": False}},
+    "SVHN": {"train": {"split": "train"}, "test": {"split": "test"}},
+    # GANs are trained on all of STL-10's 105,000 training images, most of which have no class.
+    "STL10": {
+        "train": {"split": "train+unlabeled"},
+        "test": {"split": "test"},
+        "unlabeled": {"split": "unlabeled"},
+    },
+    "CelebA": {
+        "train": {"split": "train", "target_type": []},
+        "val": {"split": "valid", "target_type": []},
+        "test": {"split": "test", "target_type": []},
+    },
+    "FakeData": {"all": {}},  # noise made on the spot, for trying things out
+}
+_FAKE_SIDE = 32
+
+
+def torchvision_splits(name: str) -> tuple[str, ...]:
+    """The splits of a set; an unknown name is refused with the nearest one (`DataError`)."""
+    if name not in _SETS:
+        by_lower = {known.lower(): known for known in _SETS}
+        near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
+        hint = f"Did you mean torchvision:{by_lower[near[0]]}? " if near else ""
+        raise DataError(
+            f"torchvision:{name} is not known. {hint}Known names: {', '.join(sorted(_SETS))}."
+        )
+    return tuple(_SETS[name])
+
+
+def load_torchvision(name: str, split: str, resolution: int | None, folder: Path) -> ImageSet:
+    """One split of a known set, fetched into `folder` unless it is there already.
+
+    Labels keep the set's own numbering and `classes` its order of names; sets of which some
+    images have no class get none. Raises `DataError` where the set cannot be fetched.
+    """
+    data = _dataset(name, split, resolution, folder)
+    labels = np.zeros(len(data), np.int64)
+
+    def open_image(index: int) -> Image.Image:
+        image, target = data[index]
+        labels[index] = -1 if target is None else int(target)
+        opened: Image.Image = image
+        return opened
+
+    pixels, _ = decode_all(
+        open_image,
+        [f"image {index}" for index in range(len(data))],
+        where=f"torchvision:{name}",
+        resolution=resolution,
+        skip_broken=False,
+        threads=1 if name == "FakeData" else None,  # it borrows torch's global generator
+    )
+    images = torch.from_numpy(pixels)
+    if len(labels) == 0 or labels.min() < 0:
+        return ImageSet.of(images)
+    classes = getattr(data, "classes", None) or [str(label) for label in range(labels.max() + 1)]
+    return ImageSet.of(images, torch.from_numpy(labels), classes)
+
+
+def _dataset(name: str, split: str, resolution: int | None, folder: Path) -> Any:
+    from torchvision import datasets
+
+    if name == "FakeData":
+        side = resolution or _FAKE_SIDE
+        return datasets.FakeData(size=1000, image_size=(3, side, side))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return getattr(datasets, name)(str(folder), download=True, **_SETS[name][split])
+    except (OSError, RuntimeError, ImportError) as error:  # urllib's errors are OSErrors
+        raise DataError(
+            f"torchvision:{name} could not be fetched ({error}). Fetching needs the network; "
+            f"without it, put the files that torchvision expects into {folder}."
+        ) from error

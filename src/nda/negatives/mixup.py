@@ -1,0 +1,78 @@
+"""Mixup: two images blended about evenly (Sinha et al., ICLR 2021, appendix B)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from nda.errors import ConfigError
+from nda.negatives.base import (
+    Negative,
+    Params,
+    check_partners,
+    draw_device,
+    draw_partners,
+    onto,
+    per_sample,
+)
+
+_LEVELS = 16384
+_MARGIN = 1e-6  # weights keep this distance from 0 and 1, where a mix would be no mix
+
+
+class Mixup(Negative):
+    """Blend each image with another one, w × image + (1 - w) × partner, w from Beta(alpha, alpha).
+
+    The weight is drawn for each sample; alpha = 25 keeps it near one half. Every sample serves
+    exactly once as a partner and never as its own. uint8 results are rounded.
+
+    `draw` yields `partner` `(B,)` int64 and `weight` `(B,)` float32, strictly between 0 and 1.
+
+    Raises:
+        ConfigError: where `alpha` is not positive and finite.
+        ShapeError: for a batch of fewer than two.
+    """
+
+    quantiles: Tensor
+
+    def __init__(self, alpha: float = 25.0) -> None:
+        super().__init__()
+        if not (alpha > 0 and math.isfinite(alpha)):
+            raise ConfigError(f"mixup was given alpha={alpha:g}; expected a positive number")
+        self.alpha = alpha
+        # Torch's own Beta takes no generator: a weight is one of 16384 equally likely quantiles,
+        # at the midpoints of equal steps of probability.
+        quantiles = stats.beta.ppf((np.arange(_LEVELS) + 0.5) / _LEVELS, alpha, alpha)
+        table = torch.from_numpy(quantiles).float()
+        self.register_buffer("quantiles", table, persistent=False)
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
+        self.check(x)
+        device = draw_device(x, generator)
+        rank = torch.randint(_LEVELS, (x.shape[0],), generator=generator, device=device)
+        weight = onto(self.quantiles, x)[onto(rank, x)].float()
+        return {
+            "partner": draw_partners(x, generator),
+            # A module cast to half precision has rounded its table, perhaps up to 1.
+            "weight": weight.clamp(_MARGIN, 1 - _MARGIN),
+        }
+
+    def replay(self, x: Tensor, params: Params) -> Tensor:
+        self.check(x)
+        exact = torch.promote_types(x.dtype, torch.float32)
+        partner = x.index_select(0, params["partner"]).to(exact)
+        mixed = partner.lerp_(x.to(exact), per_sample(params["weight"], x).to(exact))
+        if not x.is_floating_point():
+            mixed = mixed.round_()
+        return mixed.to(x.dtype)
+
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        check_partners(x, "mixup")
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha:g}"

@@ -1,0 +1,80 @@
+"""Negatives by name, as they are written in configurations and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from nda.errors import ConfigError
+from nda.negatives.base import Negative
+from nda.negatives.controls import GaussianNoise, HorizontalFlip, RandomCrop
+from nda.negatives.jigsaw import Jigsaw
+from nda.negatives.mixup import Mixup
+from nda.negatives.one_of import OneOf
+from nda.negatives.patch import CutMix, Cutout
+from nda.negatives.stitch import Stitch
+
+Parser = Callable[[str], int | float]
+
+
+def _number(text: str) -> float:
+    above, _, below = text.partition("/")  # 0.2, 1e-3, and also 1/3
+    return float(above) / float(below or 1)
+
+
+_NEGATIVES: dict[str, tuple[Callable[..., Negative], dict[str, Parser]]] = {
+    "jigsaw": (Jigsaw, {"grid": int}),
+    "stitch": (Stitch, {}),
+    "cutout": (Cutout, {"low": _number, "high": _number}),
+    "cutmix": (CutMix, {"low": _number, "high": _number}),
+    "mixup": (Mixup, {"alpha": _number}),
+    "horizontal_flip": (HorizontalFlip, {}),
+    "random_crop": (RandomCrop, {"padding": _number}),
+    "gaussian_noise": (GaussianNoise, {"std": _number}),
+}
+
+NEGATIVE_NAMES: tuple[str, ...] = tuple(_NEGATIVES)
+
+
+def negative_from_name(text: str) -> Negative:
+    """The negative written as `text`: `jigsaw`, `cutout:low=0.2,high=0.4` or `jigsaw+stitch`.
+
+    Parameters not given keep their defaults; names joined by `+` make a `OneOf` with equal chances.
+
+    Raises:
+        ConfigError: for an unknown name or parameter, or a value that cannot be used.
+    """
+    members = [_one(part.strip()) for part in text.split("+")]
+    return members[0] if len(members) == 1 else OneOf(members)
+
+
+def _one(text: str) -> Negative:
+    name, _, settings = (part.strip() for part in text.partition(":"))
+    if name not in _NEGATIVES:
+        raise ConfigError(f"there is no negative {name!r}; {_known(name, NEGATIVE_NAMES)}")
+    build, parsers = _NEGATIVES[name]
+    given = [setting for setting in settings.split(",") if setting.strip()]
+    return build(**dict(_setting(name, setting.strip(), parsers) for setting in given))
+
+
+def _setting(name: str, text: str, parsers: dict[str, Parser]) -> tuple[str, int | float]:
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if key not in parsers:
+        known = _known(key, tuple(parsers)) if parsers else "it takes none"
+        raise ConfigError(f"the negative {name} has no parameter {key!r}; {known}")
+    if not equals:
+        raise ConfigError(f"the negative {name} was given {key} without a value; write {key}=VALUE")
+    try:
+        return key, parsers[key](value)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        kind = "a whole number" if parsers[key] is int else "a number"
+        raise ConfigError(
+            f"the negative {name} was given {key}={value}; expected {kind}, as in {name}:{key}="
+            f"{'4' if parsers[key] is int else '0.4'}"
+        ) from error
+
+
+def _known(given: str, names: tuple[str, ...]) -> str:
+    nearest = get_close_matches(given, names, n=1)
+    meant = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"{meant}known are: {', '.join(names)}"

@@ -1,0 +1,80 @@
+"""OneOf: a random one of several negatives for each sample (the mixture of the paper)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nda.errors import ConfigError
+from nda.negatives.base import Negative, Params, draw_device, onto, per_sample
+
+
+class OneOf(Negative):
+    """Apply to each sample one of `members`, chosen with probability proportional to `weights`.
+
+    Every member is computed for the whole batch and one result is kept for each sample: the work
+    is that of all members, and the device is never waited for.
+
+    `draw` yields `choice` `(B,)` int64 and the members' own parameters, as `0.permutation`.
+
+    Raises:
+        ConfigError: where there are no members, or not one positive weight for each.
+        ShapeError: where any member refuses the batch.
+    """
+
+    def __init__(self, members: Sequence[Negative], weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        if not members:
+            raise ConfigError("OneOf was given no negatives; expected at least one to choose from")
+        weights = [1.0] * len(members) if weights is None else [float(w) for w in weights]
+        if len(weights) != len(members) or not all(w > 0 and math.isfinite(w) for w in weights):
+            raise ConfigError(
+                f"OneOf was given weights {weights} for {len(members)} negatives; "
+                "expected one positive number for each"
+            )
+        self.members = nn.ModuleList(members)
+        self.weights = tuple(weights)
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
+        self.check(x)
+        place = torch.rand(x.shape[0], generator=generator, device=draw_device(x, generator))
+        # Counting the bounds passed, rather than a search, needs no tensor of bounds on the device.
+        choice = torch.zeros_like(place, dtype=torch.int64)
+        for bound in list(accumulate(self.weights))[:-1]:
+            choice += place >= bound / sum(self.weights)
+        params = {"choice": onto(choice, x)}
+        for i, member in enumerate(self.negatives()):
+            drawn = member.draw(x, generator)
+            params |= {f"{i}.{name}": value for name, value in drawn.items()}
+        return params
+
+    def replay(self, x: Tensor, params: Params) -> Tensor:
+        self.check(x)
+        choice = per_sample(params["choice"], x)
+        result = x
+        for i, member in enumerate(self.negatives()):
+            own = {
+                name.removeprefix(f"{i}."): value
+                for name, value in params.items()
+                if name.startswith(f"{i}.")
+            }
+            made = member.replay(x, own)
+            result = made if i == 0 else torch.where(choice == i, made, result)
+        return result
+
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        for member in self.negatives():
+            member.check(x)
+
+    def negatives(self) -> list[Negative]:
+        """The members, typed."""
+        return [cast(Negative, member) for member in self.members]
+
+    def extra_repr(self) -> str:
+        return f"weights={self.weights}"

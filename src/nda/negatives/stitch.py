@@ -1,0 +1,57 @@
+"""Stitch: halves of two images side by side (Sinha et al., ICLR 2021, appendix B)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nda.errors import ShapeError
+from nda.negatives.base import (
+    Negative,
+    Params,
+    check_partners,
+    draw_device,
+    draw_partners,
+    onto,
+)
+from nda.negatives.jigsaw import rearrange_tiles
+
+
+class Stitch(Negative):
+    """Keep the left or the upper half of each image and put another image's other half to it.
+
+    Left or upper is an even chance for each sample; every sample serves exactly once as a partner
+    and never as its own.
+
+    `draw` yields `partner` `(B,)` int64 and `upright` `(B,)` bool: whether the seam is upright,
+    with the image's own half on the left.
+
+    Raises:
+        ShapeError: for a batch of fewer than two, and where height or width is odd.
+    """
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
+        self.check(x)
+        partner = draw_partners(x, generator)
+        device = draw_device(x, generator)
+        coin = torch.randint(2, (x.shape[0],), generator=generator, device=device)
+        return {"partner": partner, "upright": onto(coin == 1, x)}
+
+    def replay(self, x: Tensor, params: Params) -> Tensor:
+        self.check(x)
+        quarter = torch.arange(4, device=x.device)
+        right, lower = quarter % 2 == 1, quarter // 2 == 1
+        foreign = torch.where(params["upright"][:, None], right, lower)  # (B, 4)
+        itself = torch.arange(x.shape[0], device=x.device)[:, None]
+        image = torch.where(foreign, params["partner"][:, None], itself)
+        return rearrange_tiles(x, image, quarter, grid=2)
+
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        check_partners(x, "stitch")
+        H, W = x.shape[-2:]
+        if H % 2 or W % 2:
+            raise ShapeError(
+                f"stitch cannot halve images of {H} x {W} (height x width); "
+                "crop or resize them to even sizes"
+            )

@@ -1,0 +1,1 @@
+"""Networks of the published recipes, in plain PyTorch."""

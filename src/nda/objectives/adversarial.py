@@ -1,0 +1,147 @@
+"""Adversarial losses with negatives: the discriminator's side of eq. 3 of Sinha et al. (2021).
+
+The discriminator learns real samples against a mixture of generated samples and negatives,
+
+    λ * generated + (1 - λ) * negative,
+
+and the generator never sees a negative. Each family has a discriminator's loss `*_d` and a
+generator's loss `*_g`; λ is `fake_weight`. Logits may have any shape: a score a sample `(B,)` or
+patches `(B, 1, h, w)`; all of them are averaged. Every loss is a scalar to be minimised.
+
+The expectation over the mixture can be taken in two ways:
+
+- weighted: hand over `negative`; both parts go through the discriminator and are weighted by λ and
+  1 - λ (what the paper's code does);
+- sampled: hand over `sample_mixture(fake, negative, ...)` as `fake` and no `negative`; the same
+  expectation from one batch of ordinary size, without more work for the discriminator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nda.errors import ConfigError, ShapeError
+
+PointLoss = Callable[[Tensor], Tensor]
+
+
+def hinge_d(
+    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+) -> Tensor:
+    """Hinge loss of the discriminator (Lim and Ye, 2017; with negatives: paper, section 3, eq. 3).
+
+    mean relu(1 - real) + λ mean relu(1 + fake) + (1 - λ) mean relu(1 + negative)
+    """
+    return _against_mixture(
+        real, fake, negative, fake_weight, lambda x: F.relu(1 - x), lambda x: F.relu(1 + x)
+    )
+
+
+def hinge_g(fake: Tensor) -> Tensor:
+    """Hinge loss of the generator: -mean fake."""
+    return -fake.mean()
+
+
+def logistic_d(
+    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+) -> Tensor:
+    """Logistic loss of the discriminator (Goodfellow et al., 2014; paper, section 3, eq. 1 and 3).
+
+    mean softplus(-real) + λ mean softplus(fake) + (1 - λ) mean softplus(negative)
+    """
+    return _against_mixture(
+        real, fake, negative, fake_weight, lambda x: F.softplus(-x), F.softplus
+    )
+
+
+def logistic_g(fake: Tensor) -> Tensor:
+    """Non-saturating loss of the generator: mean softplus(-fake)."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares_d(
+    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+) -> Tensor:
+    """Least-squares loss of the discriminator (Mao et al., 2017), targets 1 and 0.
+
+    1/2 [mean (real - 1)² + λ mean fake² + (1 - λ) mean negative²]
+    """
+    return 0.5 * _against_mixture(
+        real, fake, negative, fake_weight, lambda x: (x - 1).square(), torch.square
+    )
+
+
+def least_squares_g(fake: Tensor) -> Tensor:
+    """Least-squares loss of the generator: 1/2 mean (fake - 1)²."""
+    return 0.5 * (fake - 1).square().mean()
+
+
+def wasserstein_d(
+    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+) -> Tensor:
+    """Wasserstein loss of the critic (Arjovsky et al., 2017; the paper's Appendix A).
+
+    -mean real + λ mean fake + (1 - λ) mean negative
+    """
+    return _against_mixture(real, fake, negative, fake_weight, torch.neg, lambda x: x)
+
+
+def wasserstein_g(fake: Tensor) -> Tensor:
+    """Wasserstein loss of the generator: -mean fake."""
+    return -fake.mean()
+
+
+def sample_mixture(
+    fake: Tensor,
+    negative: Tensor,
+    *,
+    fake_weight: float = 0.25,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """One draw of eq. 3's mixture a sample: `fake[i]` with probability λ, else `negative[i]`.
+
+    `fake` and `negative` have the same shape `(B, ...)`; so has the result. The draw happens on
+    the generator's device, or on that of `fake` without one.
+    """
+    _check_weight(fake_weight)
+    if fake.shape != negative.shape:
+        raise ShapeError(
+            f"The mixture needs as many negatives as generated samples, of one shape; "
+            f"got {tuple(negative.shape)} and {tuple(fake.shape)}."
+        )
+    device = fake.device if generator is None else generator.device
+    uniform = torch.rand(len(fake), generator=generator, device=device).to(fake.device)
+    is_fake = (uniform < fake_weight).view(-1, *[1] * (fake.dim() - 1))
+    return torch.where(is_fake, fake, negative)
+
+
+def _against_mixture(
+    real: Tensor,
+    fake: Tensor,
+    negative: Tensor | None,
+    fake_weight: float,
+    loss_of_real: PointLoss,
+    loss_of_other: PointLoss,
+) -> Tensor:
+    """Eq. 3 for any pair of losses of a logit; without negatives λ is 1, the ordinary GAN."""
+    _check_weight(fake_weight)
+    loss = loss_of_real(real).mean()
+    if negative is None:
+        return loss + loss_of_other(fake).mean()
+    return (
+        loss
+        + fake_weight * loss_of_other(fake).mean()
+        + (1 - fake_weight) * loss_of_other(negative).mean()
+    )
+
+
+def _check_weight(fake_weight: float) -> None:
+    if not 0 <= fake_weight <= 1:
+        raise ConfigError(
+            f"fake_weight (λ) is {fake_weight}; it is the share of generated samples in the "
+            "mixture and must lie between 0 and 1."
+        )

@@ -1,0 +1,37 @@
+"""The gradient penalty of WGAN-GP (Gulrajani et al., 2017, eq. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from nda.errors import ShapeError
+
+
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Mean of (|∇ critic(x̂)| - 1)² at x̂ drawn uniformly between `real[i]` and `fake[i]`.
+
+    `real` and `fake` are `(B, ...)` of one shape; `critic` maps such a batch to logits of any
+    shape, one set a sample. The result is a scalar, not yet multiplied by its weight (10 in the
+    paper), and can be differentiated by the critic's parameters.
+    """
+    if real.shape != fake.shape:
+        raise ShapeError(
+            f"The gradient penalty interpolates real and generated samples of one shape; "
+            f"got {tuple(real.shape)} and {tuple(fake.shape)}."
+        )
+    device = real.device if generator is None else generator.device
+    position = torch.rand(len(real), generator=generator, device=device).to(real)
+    position = position.view(-1, *[1] * (real.dim() - 1))
+    between = torch.lerp(real.detach(), fake.detach(), position).requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

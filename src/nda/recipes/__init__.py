@@ -1,0 +1,48 @@
+"""Recipes: published experiments, each in a file that reads from top to bottom.
+
+This table is the only place where a recipe is named by a string.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from nda.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a recipe and its settings live; nothing is imported until it is asked for."""
+
+    summary: str
+    config_module: str
+    config_name: str
+    module: str
+
+    def config_class(self) -> Any:
+        return getattr(importlib.import_module(self.config_module), self.config_name)
+
+    def recipe(self) -> Any:
+        return importlib.import_module(self.module)
+
+
+RECIPES = {
+    "gan": Entry(
+        "a GAN whose discriminator also learns what the data is not",
+        "nda.recipes.gan_config",
+        "GanConfig",
+        "nda.recipes.gan",
+    ),
+}
+
+
+def recipe_of(name: str) -> Entry:
+    """The entry of a recipe that a run folder names."""
+    if name not in RECIPES:
+        raise CheckpointError(
+            f"The run's recipe {name!r} is not known; this version of nda has "
+            f"{', '.join(RECIPES)}. Install the version that wrote the run."
+        )
+    return RECIPES[name]

@@ -1,0 +1,185 @@
+"""What an NDA-GAN is made of: its data, negatives, networks and optimizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from nda.data import EpochBatches, ImageSet
+from nda.data.images import Splits, load_images, load_splits
+from nda.errors import ConfigError
+from nda.negatives import Negative, RandomApply, negative_from_name
+from nda.networks import biggan, dcgan
+from nda.recipes.gan_config import GanConfig
+from nda.training.ema import Ema
+
+Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
+
+
+@dataclass
+class GanState:
+    """Everything that is trained, and what it is trained with."""
+
+    config: GanConfig
+    fabric: Fabric
+    splits: Splits
+    data: str  # fingerprint of all images that are trained with
+    other: Tensor | None  # real images that serve as negatives, uint8 (M, 3, R, R)
+    generator: Any  # the networks as Fabric runs them; `.module` is the plain network
+    discriminator: Any
+    optimizer_g: Any
+    optimizer_d: Any
+    ema: Ema
+    negative: Negative | None
+    positive: nn.Module | None
+    batches: EpochBatches
+    images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
+    labels: Tensor  # their classes (N,), all 0 in an unconditional GAN
+    step: int = 0
+
+    @property
+    def images_per_step(self) -> int:
+        return self.config.batch_size * self.config.d_steps * self.fabric.world_size
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator.module,
+            "discriminator": self.discriminator.module,
+            "optimizer_g": self.optimizer_g,
+            "optimizer_d": self.optimizer_d,
+            "ema": self.ema,
+        }
+
+    def batch(self, step: int) -> Batch:
+        """Fresh images for every update of the discriminator within the step."""
+        updates = range(step * self.config.d_steps, (step + 1) * self.config.d_steps)
+        rows = torch.cat([self.batches.indices(update) for update in updates])
+        rows = rows.to(self.images.device, non_blocking=True)
+        return self.images[rows], self.labels[rows]
+
+    def draw_latents(self, count: int, draws: torch.Generator) -> Tensor:
+        """Standard normal z `(count, latent_dim)`."""
+        shape = (count, self.config.latent_dim)
+        return torch.randn(shape, generator=draws, device=self.fabric.device)
+
+    def draw_labels(self, count: int, draws: torch.Generator) -> Tensor:
+        """Labels `(count,)` as frequent as in the training data; all 0 if unconditional."""
+        device = self.labels.device
+        return self.labels[torch.randint(len(self.labels), (count,), generator=draws, device=device)]
+
+
+def build(config: GanConfig, fabric: Fabric) -> GanState:
+    """Load the data, make the networks from the seed and hand them to Fabric."""
+    splits = load_training_data(config)
+    other = load_negative_data(config, splits.train)
+    generator, discriminator = build_networks(config, splits.train)
+    ema = Ema(generator, decay=config.ema_decay, start=config.ema_start)
+    ema.module.to(fabric.device)
+    betas = (config.beta1, config.beta2)
+    optimizer_g = torch.optim.Adam(
+        generator.parameters(), lr=config.lr_g, betas=betas, eps=config.eps
+    )
+    optimizer_d = torch.optim.Adam(
+        discriminator.parameters(), lr=config.lr_d, betas=betas, eps=config.eps
+    )
+    if config.compile:
+        generator.compile()
+        discriminator.compile()
+    run_g, optimizer_g = fabric.setup(generator, optimizer_g)
+    run_d, optimizer_d = fabric.setup(discriminator, optimizer_d)
+    return GanState(
+        config=config,
+        fabric=fabric,
+        splits=splits,
+        data=splits.train.fingerprint + (other.fingerprint if other else ""),
+        other=other.images.to(fabric.device) if other else None,
+        generator=run_g,
+        discriminator=run_d,
+        optimizer_g=optimizer_g,
+        optimizer_d=optimizer_d,
+        ema=ema,
+        negative=transform_of(config),
+        positive=positive_of(config),
+        batches=EpochBatches(
+            len(splits.train.images),
+            config.batch_size,
+            seed=config.seed,
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
+        ),
+        images=splits.train.images.to(fabric.device),
+        labels=(splits.train.labels * config.conditional).to(fabric.device),
+    )
+
+
+def load_training_data(config: GanConfig) -> Splits:
+    """The images to train on and those held out."""
+    return load_splits(
+        config.data,
+        holdout=config.holdout,
+        resolution=config.resolution,
+        classes=class_names(config.classes),
+        skip_broken=config.skip_broken,
+    )
+
+
+def class_names(text: str | None) -> list[str] | None:
+    """The names in a list separated by commas."""
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:
+    """The second data source, at the size of the first."""
+    if config.negative != "data":
+        return None
+    other = load_images(
+        config.negative_data or config.data,
+        resolution=train.images.shape[-1],
+        classes=class_names(config.negative_classes),
+        skip_broken=config.skip_broken,
+    )
+    if not config.negative_data and set(other.classes) & set(train.classes):
+        raise ConfigError(
+            f"Class {min(set(other.classes) & set(train.classes))} is both data and negative; "
+            "give --classes and --negative_classes that have none in common."
+        )
+    return other
+
+
+def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator for the images, with weights that follow from the seed."""
+    if config.conditional and len(train.classes) < 2:
+        raise ConfigError(
+            f"--conditional needs images of at least two classes, and {config.data} has "
+            f"{len(train.classes) or 'no'} class folders. Sort the images into one folder a "
+            "class, or leave --conditional out."
+        )
+    resolution, width = train.images.shape[-1], config.width
+    torch.manual_seed(config.seed)
+    if config.network == "dcgan":
+        return (
+            dcgan.Generator(resolution, width=width, latent_dim=config.latent_dim),
+            dcgan.Discriminator(resolution, width=width),
+        )
+    classes = len(train.classes) if config.conditional else 1
+    return (
+        biggan.Generator(resolution, width=width, classes=classes, latent_dim=config.latent_dim),
+        biggan.Discriminator(resolution, width=width, classes=classes),
+    )
+
+
+def transform_of(config: GanConfig) -> Negative | None:
+    """The transform that makes negatives, if the run has one."""
+    return None if config.negative in ("none", "data") else negative_from_name(config.negative)
+
+
+def positive_of(config: GanConfig) -> nn.Module | None:
+    """The transform that serves as ordinary augmentation, if the run has one."""
+    if config.positives is None:
+        return None
+    return RandomApply(negative_from_name(config.positives), p=config.positive_probability)

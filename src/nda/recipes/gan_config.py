@@ -1,0 +1,100 @@
+"""The settings of the GAN recipe; the defaults are the paper's for CIFAR-10 with jigsaw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nda.errors import ConfigError
+from nda.training.config import RunConfig, at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanConfig(RunConfig):
+    """A GAN whose discriminator also learns what the data is not (paper, section 3).
+
+    A step is one update of the generator, after `d_steps` updates of the discriminator.
+
+    Args:
+        recipe: name of the recipe
+        steps: updates of the generator; the paper's 500 epochs are 97,500
+        network: biggan at 32, 64 or 128 pixels, or dcgan, a small one for any multiple of 8
+        width: channels of the networks; 64 is full size (256 channels for BigGAN at 32 pixels)
+        latent_dim: size of the latent vector z
+        conditional: condition both networks on the class folders
+        objective: family of the adversarial loss
+        negative: none, a negative such as jigsaw, jigsaw:grid=4 or jigsaw+stitch, or data
+        negative_data: with --negative data, where the negatives come from; --data if not given
+        negative_classes: with --negative data, the classes that are negatives, separated by commas
+        fake_weight: λ, the share of generated samples in the mixture of eq. 3
+        mixture: weighted (losses of both parts, as the paper's code) or sampled (same expectation)
+        joint_forward: one forward of the discriminator for real, generated and negative samples
+        positives: transforms that serve as ordinary augmentation of the real images
+        positive_probability: share of the real images that `positives` changes
+        d_steps: updates of the discriminator a step, each on a fresh batch
+        lr_d: learning rate of the discriminator (Adam)
+        lr_g: learning rate of the generator (Adam)
+        beta1: first moment's decay of Adam
+        beta2: second moment's decay of Adam
+        eps: Adam's epsilon
+        gradient_penalty: weight of the gradient penalty; 10 makes wasserstein a WGAN-GP
+        ema_decay: decay of the generator's moving average, which is what samples are drawn from
+        ema_start: step from which on the generator is averaged
+        evaluation_samples: images generated, and at most as many real ones, for each figure
+        inception_weights: torch-fidelity's Inception weights, where they are not in its cache
+    """
+
+    recipe: Literal["gan"] = "gan"
+    steps: int = 97_500
+    network: Literal["biggan", "dcgan"] = "biggan"
+    width: int = 64
+    latent_dim: int = 128
+    conditional: bool = False
+    objective: Literal["hinge", "logistic", "least_squares", "wasserstein"] = "hinge"
+    negative: str = "jigsaw"
+    negative_data: str | None = None
+    negative_classes: str | None = None
+    fake_weight: float = 0.25
+    mixture: Literal["weighted", "sampled"] = "weighted"
+    joint_forward: bool = True
+    positives: str | None = None
+    positive_probability: float = 0.5
+    d_steps: int = 4
+    lr_d: float = 2e-4
+    lr_g: float = 2e-4
+    beta1: float = 0.0
+    beta2: float = 0.999
+    eps: float = 1e-8
+    gradient_penalty: float = 0.0
+    ema_decay: float = 0.9999
+    ema_start: int = 1000
+    evaluation_samples: int = 10_000
+    inception_weights: str | None = None
+
+    def check(self) -> None:
+        super().check()
+        for name, smallest in (("width", 1), ("latent_dim", 1), ("d_steps", 1), ("ema_start", 0),
+                               ("evaluation_samples", 2), ("gradient_penalty", 0)):  # fmt: skip
+            at_least(self, name, smallest)
+        for name in ("fake_weight", "positive_probability", "ema_decay", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        for name in ("lr_d", "lr_g", "eps"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if self.negative != "data" and (self.negative_data or self.negative_classes):
+            raise ConfigError(
+                f"negative_data and negative_classes need --negative data, not {self.negative}."
+            )
+        if self.negative == "data" and not (self.negative_data or self.negative_classes):
+            raise ConfigError(
+                "--negative data needs --negative_data, --negative_classes or both, to say which "
+                "images are negatives."
+            )
+        if self.conditional and self.network == "dcgan":
+            raise ConfigError("--network dcgan is unconditional; use biggan with --conditional.")
+        if self.gradient_penalty and self.devices > 1:
+            raise ConfigError(
+                f"gradient_penalty differentiates twice, which does not work across processes; "
+                f"use --devices 1, not {self.devices}."
+            )

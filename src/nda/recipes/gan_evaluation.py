@@ -1,0 +1,150 @@
+"""What is measured of an NDA-GAN, and the images that show it.
+
+Generated images come from the averaged generator with standing statistics; real ones are held-out
+images. Both are said in the protocol of every figure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nda.data import to_float, to_uint8
+from nda.data.cache import cache_folder
+from nda.evaluation.classifier import classifier_frechet, train_feature_classifier
+from nda.evaluation.fidelity import inception_metrics, inception_weights
+from nda.evaluation.gap import discriminator_gap
+from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
+from nda.negatives import negative_from_name
+from nda.recipes.gan_build import GanState
+from nda.report.grid import image_grid, save_png
+from nda.training.ema import standing_statistics
+from nda.training.randomness import generator_for
+from nda.training.run_folder import RunFolder
+
+PAPERS_NEGATIVES = ("jigsaw", "stitch", "cutout", "cutmix", "mixup")
+COLUMNS = 8  # of the grids of samples
+
+
+def evaluate(state: GanState) -> Evaluation:
+    """Distance of generated to held-out images, and the discriminator's gap (Figure 4)."""
+    count = min(state.config.evaluation_samples, len(state.splits.heldout))
+    real = state.splits.heldout.images[:count]
+    notes: list[str] = []
+    metrics = distances(state, real, notes)
+    gaps, histograms = gaps_of(state, real, state.splits.heldout.labels[:count])
+    return Evaluation(state.step, metrics + gaps, histograms, notes)
+
+
+def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
+    """FID and its kin where the Inception weights are, else the classifier's distance."""
+    config, splits = state.config, state.splits
+    protocol: Protocol = {
+        "split": splits.heldout_name,
+        "weights": f"moving average {config.ema_decay:g} from step {config.ema_start}",
+        "batch_norm": "standing statistics of 16 batches of 64",
+    }
+    draws = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
+    generated = generate(state, config.evaluation_samples, draws)
+    weights = inception_weights(Path(config.inception_weights) if config.inception_weights else None)
+    metrics = []
+    if weights is not None:
+        metrics += inception_metrics(
+            real, generated, weights=weights, device=state.fabric.device, protocol=protocol
+        )
+    else:
+        notes.append(
+            "FID, KID, Inception score, precision and recall: the Inception weights are not "
+            "here; give them with --inception_weights."
+        )
+    if len(splits.train.classes) >= 2:
+        kept = cache_folder() / f"classifier-{splits.train.fingerprint}.safetensors"
+        classifier = train_feature_classifier(
+            splits.train, splits.heldout, device=state.fabric.device, cache_path=kept
+        )
+        metrics.append(classifier_frechet(classifier, real, generated, protocol))
+    else:
+        notes.append(
+            "Classifier Fréchet distance: the data has no two classes to train the classifier on."
+        )
+    return metrics
+
+
+def gaps_of(
+    state: GanState, real: Tensor, labels: Tensor
+) -> tuple[list[Metric], list[Histogram]]:
+    """D(x) - D(negative(x)) for each of the paper's negatives and the run's own."""
+    discriminator = state.discriminator.module.eval()
+    labels = labels * state.config.conditional
+    names = list(PAPERS_NEGATIVES)
+    if state.negative is not None and state.config.negative not in names:
+        names.insert(0, state.config.negative)
+    metrics: list[Metric] = []
+    histograms = []
+    for name in names:
+        measured, histogram = discriminator_gap(
+            discriminator,
+            real,
+            labels,
+            negative_from_name(name),
+            negative_name=name,
+            generator=generator_for(state.config.seed, purpose="gap", device=state.fabric.device),
+            device=state.fabric.device,
+            protocol={"split": state.splits.heldout_name},
+        )
+        metrics += measured
+        histograms.append(histogram)
+    discriminator.train()
+    return metrics, histograms
+
+
+def draw_samples(state: GanState, folder: RunFolder) -> None:
+    """samples/step-<n>.png from latents that stay the same, and once the run's negatives."""
+    draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
+    images = generate(state, COLUMNS * COLUMNS, draws)
+    save_png(image_grid(images, COLUMNS), folder.samples / f"step-{state.step:08d}.png")
+    if state.step == 0:
+        draw_negatives(state, folder, draws)
+
+
+def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
+    """samples/negatives.png: real images of the data, and what the run shows as negatives."""
+    rows, names = [state.splits.train.images[:COLUMNS]], ["real"]
+    if state.negative is not None:
+        rows.append(state.negative(rows[0].to(draws.device), generator=draws).cpu())
+    elif state.other is not None:
+        rows.append(state.other[:COLUMNS].cpu())
+    if len(rows) > 1:
+        names.append(state.config.negative)
+    grid = image_grid(torch.cat(rows), len(rows[0]), row_labels=names)
+    save_png(grid, folder.samples / "negatives.png")
+
+
+def sample(state: GanState, count: int, seed: int) -> Tensor:
+    """`count` images of `nda sample`, uint8 `(count, 3, R, R)`."""
+    return generate(state, count, generator_for(seed, purpose="sample", device=state.fabric.device))
+
+
+def sampler(state: GanState) -> nn.Module:
+    """The averaged generator with standing statistics, ready to sample from."""
+    draws = generator_for(state.config.seed, purpose="standing", device=state.fabric.device)
+
+    def sample(network: nn.Module) -> Tensor:
+        images: Tensor = network(state.draw_latents(64, draws), state.draw_labels(64, draws))
+        return images
+
+    return standing_statistics(state.ema.module, sample)
+
+
+@torch.no_grad()
+def generate(state: GanState, count: int, draws: torch.Generator, *, size: int = 250) -> Tensor:
+    """`count` generated images, uint8 `(count, 3, R, R)` on the CPU, made `size` at a time."""
+    network = sampler(state)
+    parts = []
+    for first in range(0, count, size):
+        some = min(size, count - first)
+        images = network(state.draw_latents(some, draws), state.draw_labels(some, draws))
+        parts.append(to_uint8(images).cpu())
+    return torch.cat(parts)

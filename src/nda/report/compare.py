@@ -1,0 +1,98 @@
+"""Several runs side by side: one HTML file that needs no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nda.errors import ConfigError
+from nda.report.drawings import compared_log_drawings, histogram_drawings, metric_drawings
+from nda.report.groups import differing_settings, group_by_seed
+from nda.report.metrics import metric_blocks
+from nda.report.page import render
+from nda.report.pictures import SMALL, Picture, embed
+from nda.report.reading import RunContents, read_run, run_labels
+from nda.report.wording import in_words
+from nda.training.run_folder import RunFolder, write_text_atomically
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for the top of a comparison; numbers are rounded, text is shown as it is."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+    note: str = ""
+
+
+def write_comparison(
+    runs: Sequence[RunFolder],
+    out: Path,
+    *,
+    title: str | None = None,
+    tables: Sequence[Table] = (),
+) -> Path:
+    """Write the page that sets runs side by side to `out` and give its path.
+
+    Figures stand in one row only where name, protocol and step agree. Runs that differ by seed
+    alone share a column: mean ± sample standard deviation, and the single values.
+
+    Raises:
+        ConfigError: fewer than two runs, one run twice, or runs of different recipes.
+        CheckpointError: a run's config.yaml cannot be read.
+    """
+    contents = _read([run.path for run in runs])
+    groups = group_by_seed(contents)
+    # The runs of a group share its label, and with it a colour and a place in the legend.
+    curves = [(group.label, run) for group in groups for run in group.runs]
+    page = render(
+        "comparison.html",
+        title=title or f"{len(contents)} runs of {in_words(contents[0].recipe)} compared",
+        tables=tables,
+        groups=groups,
+        runs=contents,
+        settings=differing_settings(groups),
+        blocks=metric_blocks(groups),
+        samples=_samples_side_by_side(contents),
+        curves=compared_log_drawings(curves),
+        metric_curves=metric_drawings(curves),
+        histograms=histogram_drawings([(run.label, run) for run in contents]),
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(out, page)
+    return out
+
+
+def _read(paths: Sequence[Path]) -> list[RunContents]:
+    if len(paths) < 2:
+        raise ConfigError(f"{len(paths)} run given; a comparison needs two or more run folders.")
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise ConfigError(f"{path} was given more than once; name each run once.")
+    labels = run_labels(paths)
+    runs = [
+        read_run(RunFolder.open(path), label) for path, label in zip(paths, labels, strict=True)
+    ]
+    for run in runs:
+        if run.recipe != runs[0].recipe:
+            raise ConfigError(
+                f"{run.path} is a run of {run.recipe}, {runs[0].path} one of {runs[0].recipe}; "
+                "compare runs of one recipe."
+            )
+    return runs
+
+
+def _samples_side_by_side(runs: Sequence[RunContents]) -> list[Picture]:
+    """At the latest step that all runs with samples share; without one, the latest of each."""
+    sampled = [run for run in runs if run.samples]
+    if not sampled:
+        return []
+    common = set.intersection(*(set(run.samples) for run in sampled))
+    steps = [max(common) if common else max(run.samples) for run in sampled]
+    return [
+        embed(run.samples[step], f"{run.label}, step {step:,}", widest=SMALL)
+        for run, step in zip(sampled, steps, strict=True)
+    ]

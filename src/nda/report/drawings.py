@@ -1,0 +1,136 @@
+"""Which figures a page shows of its runs, and what stands under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from nda.evaluation.record import Histogram
+from nda.report.figures import MOST_POINTS, Curve, curve_figure, curve_from_log, histogram_figure
+from nda.report.metrics import metrics_over_steps, protocol_key
+from nda.report.reading import RunContents
+from nda.report.svg import inline
+from nda.report.wording import direction, in_words, protocol_words
+
+NOT_CURVES = ("step", "images", "seconds")
+SPEED = "images_per_second"
+_ROLES = {
+    "loss_d": "discriminator",
+    "loss_g": "generator",
+    "d_real": "real",
+    "d_fake": "generated",
+    "d_negative": "negative",
+    "d_mixture": "generated and negative mixed",
+}
+_AXES = {
+    "loss_d": "discriminator's loss",
+    "loss_g": "generator's loss",
+    "d_real": "mean D(real)",
+    "d_fake": "mean D(generated)",
+    "d_negative": "mean D(negative)",
+    "d_mixture": "mean D(mixture)",
+    SPEED: "images per second",
+}
+
+Labelled = Sequence[tuple[str, RunContents]]  # runs with the labels they have in the legends
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure in the page."""
+
+    caption: str
+    svg: Markup
+
+
+def log_drawings(run: RunContents) -> list[Drawing]:
+    """The curves of one run: losses together, scores together, every other scalar by itself."""
+    names = _scalars([run])
+    losses = [name for name in names if name.startswith("loss")]
+    scores = [name for name in names if name.startswith("d_")]
+    drawings = []
+    for together, axis, caption in (
+        (losses, "loss", "Losses"),
+        (scores, "mean D(x)", "Mean output of the discriminator"),
+    ):
+        if together:
+            curves = [
+                curve_from_log(run.rows, name, _ROLES.get(name, in_words(name)))
+                for name in together
+            ]
+            drawings.append(_drawing(caption + _averaged([run]), curve_figure(curves, axis)))
+    alone = [name for name in names if name not in (*losses, *scores)]
+    return drawings + [_scalar_drawing([("", run)], name) for name in alone]
+
+
+def compared_log_drawings(runs: Labelled) -> list[Drawing]:
+    """The curves of several runs: a figure a scalar, in it a line a run."""
+    return [_scalar_drawing(runs, name) for name in _scalars([run for _, run in runs])]
+
+
+def metric_drawings(runs: Labelled) -> list[Drawing]:
+    """Each metric over the steps at which it was measured, where a run has more than one."""
+    measured = [(label, metrics_over_steps(run)) for label, run in runs]
+    drawings = []
+    for key in dict.fromkeys(key for _, metrics in measured for key in metrics):
+        found = [(label, metrics[key]) for label, metrics in measured if key in metrics]
+        if all(len(by_step) < 2 for _, by_step in found):
+            continue
+        metric = next(iter(found[0][1].values()))
+        curves = [
+            Curve(label, list(by_step), [metric.value for metric in by_step.values()])
+            for label, by_step in found
+        ]
+        better = f" ({direction(metric.better)})" if metric.better else ""
+        caption = f"{metric.title}{better}. {protocol_words(metric.protocol)}"
+        drawings.append(_drawing(caption, curve_figure(curves, metric.title, markers=True)))
+    return drawings
+
+
+def histogram_drawings(runs: Labelled) -> list[Drawing]:
+    """The histograms of the latest evaluations; those of one name and protocol in one figure."""
+    alike: dict[tuple[str, str, str], list[tuple[str, Histogram]]] = {}
+    for label, run in runs:
+        if not run.evaluations:
+            continue
+        latest = run.evaluations[-1]
+        title = f"{label}, step {latest.step:,}" if label else ""
+        for histogram in latest.histograms:
+            key = (histogram.name, histogram.axis, protocol_key(histogram.protocol))
+            alike.setdefault(key, []).append((title, histogram))
+    return [
+        _drawing(_histogram_caption(panels[0][1]), histogram_figure(panels))
+        for panels in alike.values()
+    ]
+
+
+def _histogram_caption(histogram: Histogram) -> str:
+    return f"{histogram.title}. {protocol_words(histogram.protocol)}".strip()
+
+
+def _scalars(runs: Iterable[RunContents]) -> list[str]:
+    """The logged scalars in the order of the log, the speed last."""
+    logged = dict.fromkeys(name for run in runs for row in run.rows for name in row)
+    names = [name for name in logged if name not in (*NOT_CURVES, SPEED)]
+    return [*names, SPEED] if SPEED in logged else names
+
+
+def _scalar_drawing(runs: Labelled, name: str) -> Drawing:
+    logged = [(label, run) for label, run in runs if any(name in row for row in run.rows)]
+    axis = _AXES.get(name, in_words(name))
+    curves = [curve_from_log(run.rows, name, label) for label, run in logged]
+    caption = axis[:1].upper() + axis[1:] + _averaged([run for _, run in logged])
+    return _drawing(caption, curve_figure(curves, axis))
+
+
+def _averaged(runs: Iterable[RunContents]) -> str:
+    if all(len(run.rows) <= MOST_POINTS for run in runs):
+        return ""
+    return ". A point is the mean of neighbouring rows of the log, the band their range"
+
+
+def _drawing(caption: str, svg: str) -> Drawing:
+    # Safe: Matplotlib escapes every text it writes into the SVG.
+    return Drawing(caption, Markup(inline(svg)))

@@ -1,0 +1,158 @@
+"""The figures of a report. Each function returns SVG text that could also go into a paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+
+from nda.evaluation.record import Histogram
+from nda.report.svg import PALETTE, WIDTH, paper_style, to_svg
+
+LineStyle = Literal["-", "--", "-.", ":"]
+LogRows = Sequence[Mapping[str, float]]
+
+MOST_POINTS = 200  # of a curve: more are not seen at the width of a page
+_STYLES: tuple[LineStyle, ...] = ("-", "--", "-.", ":")
+
+# One colour for one role throughout a page.
+_ROLES = {"real": PALETTE[0], "generated": PALETTE[1], "negative": PALETTE[2]}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over steps. Curves with the same label share a colour and a place in the legend."""
+
+    label: str
+    steps: Sequence[float]
+    values: Sequence[float]
+    low: Sequence[float] | None = None  # a band around the values
+    high: Sequence[float] | None = None
+
+
+def curve_from_log(rows: LogRows, name: str, label: str) -> Curve:
+    """The finite values of `name`, averaged over neighbouring rows where there are too many.
+
+    The band goes from the smallest to the largest value of the rows that a point stands for.
+    """
+    found = [(row["step"], row[name]) for row in rows if math.isfinite(row.get(name, math.nan))]
+    if len(found) <= MOST_POINTS:
+        return Curve(label, [step for step, _ in found], [value for _, value in found])
+    parts = np.array_split(np.array(found), MOST_POINTS)
+    return Curve(
+        label,
+        steps=[float(part[:, 0].mean()) for part in parts],
+        values=[float(part[:, 1].mean()) for part in parts],
+        low=[float(part[:, 1].min()) for part in parts],
+        high=[float(part[:, 1].max()) for part in parts],
+    )
+
+
+def curve_figure(curves: Sequence[Curve], y_label: str, *, markers: bool = False) -> str:
+    """Curves over training steps in one set of axes; `markers` shows the single points."""
+    with paper_style():
+        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+        axes = figure.subplots()
+        looks = _looks([curve.label for curve in curves])
+        for curve in curves:
+            colour, line_style = looks[curve.label]
+            axes.plot(
+                curve.steps,
+                curve.values,
+                line_style,
+                color=colour,
+                marker="o" if markers or len(curve.steps) == 1 else None,
+                markersize=4,
+            )
+            if curve.low is not None and curve.high is not None:
+                axes.fill_between(
+                    curve.steps, curve.low, curve.high, color=colour, alpha=0.15, lw=0
+                )
+        axes.set_xlabel("training step")
+        axes.set_ylabel(y_label)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.grid(axis="y", color="#e4e4e4", linewidth=0.5)
+        if len(looks) > 1:
+            handles = [Line2D([], [], color=c, linestyle=s) for c, s in looks.values()]
+            _legend(figure, handles, list(looks))
+        return to_svg(figure)
+
+
+def histogram_figure(panels: Sequence[tuple[str, Histogram]]) -> str:
+    """One panel a run, above each other on the same axes, so that shapes and places compare.
+
+    Args:
+        panels: title (empty for none) and histogram; name, axis and protocol must be the same.
+    """
+    with paper_style():
+        figure = Figure(figsize=(WIDTH, 1.1 + 1.5 * len(panels)), layout="constrained")
+        column = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+        looks = _looks(_in_order(label for _, histogram in panels for label in histogram.series))
+        for axes, (title, histogram) in zip(column, panels, strict=True):
+            _draw_histogram(axes, histogram, looks)
+            axes.set_title(title)
+        column[-1].set_xlabel(panels[0][1].axis)
+        figure.supylabel("share of samples in a bin", fontsize=10, color="#222222")
+        _legend(
+            figure,
+            [Patch(facecolor=c + "40", edgecolor=c, ls=s, lw=1.2) for c, s in looks.values()],
+            list(looks),
+        )
+        return to_svg(figure)
+
+
+def _draw_histogram(
+    axes: Axes, histogram: Histogram, looks: Mapping[str, tuple[str, LineStyle]]
+) -> None:
+    edges = np.array(histogram.edges)
+    for label, counts in histogram.series.items():
+        colour, line_style = looks[label]
+        shares = np.array(counts) / max(sum(counts), 1)  # an empty series stays at zero
+        axes.stairs(shares, edges, fill=True, color=colour, alpha=0.25, lw=0)
+        axes.stairs(shares, edges, color=colour, ls=line_style, lw=1.2)
+    if edges[0] < 0 < edges[-1]:
+        axes.axvline(0, color="#555555", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _looks(labels: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
+    """Colour and line style of each label: roles keep theirs, the others take what is free."""
+    distinct = _in_order(labels)
+    taken = {_ROLES[label] for label in distinct if label in _ROLES}
+    free = [colour for colour in PALETTE if colour not in taken]
+    looks: dict[str, tuple[str, LineStyle]] = {}
+    others = 0
+    for label in distinct:
+        if label in _ROLES:
+            looks[label] = (_ROLES[label], "-")
+        else:
+            style = _STYLES[others // len(free) % len(_STYLES)]
+            looks[label] = (free[others % len(free)], style)
+            others += 1
+    return looks
+
+
+def _in_order(labels: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(labels))
+
+
+def _legend(figure: Figure, handles: Sequence[Line2D | Patch], labels: Sequence[str]) -> None:
+    """A legend above the axes, as many columns as fit."""
+    widest = max(len(label) for label in labels)
+    # Matplotlib drops labels that begin with an underscore; a space of no width keeps them.
+    shown = ["\u200b" + label if label.startswith("_") else label for label in labels]
+    figure.legend(
+        handles, shown, loc="outside upper left", ncols=max(1, min(len(labels), 44 // (widest + 5)))
+    )

@@ -1,0 +1,76 @@
+"""The report of a run: one HTML file that needs no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from nda.report import wording
+from nda.report.drawings import histogram_drawings, log_drawings, metric_drawings
+from nda.report.pictures import LARGE, SMALL, Picture, embed, evenly_spaced
+from nda.report.reading import RunContents, read_run
+from nda.training.run_folder import RunFolder, write_text_atomically
+
+MOST_SAMPLES = 6  # pictures of samples over time
+
+
+def write_report(run: RunFolder) -> Path:
+    """Write report.html of a run and give its path; parts the run has not are named as missing.
+
+    Raises:
+        CheckpointError: config.yaml cannot be read.
+    """
+    contents = read_run(run, run.path.resolve().name)
+    earlier, latest = _samples_over_time(contents)
+    page = render(
+        "report.html",
+        title=wording.run_title(contents.settings),
+        run=contents,
+        evaluation=contents.evaluations[-1] if contents.evaluations else None,
+        earlier=earlier,
+        latest=latest,
+        negatives=_negatives(run),
+        curves=log_drawings(contents),
+        metric_curves=metric_drawings([("", contents)]),
+        histograms=histogram_drawings([("", contents)]),
+    )
+    path = run.path / "report.html"
+    write_text_atomically(path, page)
+    return path
+
+
+def render(template: str, **variables: Any) -> str:
+    """A template of this package with everything in it escaped."""
+    environment = Environment(
+        loader=PackageLoader("nda.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "direction": wording.direction,
+        "number": wording.number,
+        "protocol": wording.protocol_words,
+        "setting": wording.setting,
+    }
+    return environment.get_template(template).render(**variables)
+
+
+def _samples_over_time(run: RunContents) -> tuple[list[Picture], Picture | None]:
+    """The earlier samples, small, and the latest."""
+    if not run.samples:
+        return [], None
+    *earlier, last = evenly_spaced(list(run.samples), MOST_SAMPLES)
+    return (
+        [embed(run.samples[step], f"step {step:,}", widest=SMALL) for step in earlier],
+        embed(run.samples[last], f"step {last:,}", widest=LARGE),
+    )
+
+
+def _negatives(run: RunFolder) -> Picture | None:
+    path = run.samples / "negatives.png"
+    caption = "Real samples and the negatives made for them"
+    return embed(path, caption, widest=LARGE) if path.is_file() else None

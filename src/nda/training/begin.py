@@ -1,0 +1,108 @@
+"""Begin a run in a fresh folder, or take one up again from its folder alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from nda.errors import CheckpointError, ConfigError
+from nda.training.config import RunConfig
+from nda.training.engine import Recipe, Run
+from nda.training.launch import launch
+from nda.training.log import Means
+from nda.training.run_folder import RunFolder, write_text_atomically
+
+
+def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
+    """A run at step 0 in a new folder, which is made only once data and networks stand."""
+    config.check()
+    folder = RunFolder(Path(config.out))
+    if _is_first_process():
+        refuse_unusable(folder)
+    fabric = launch(config)
+    state = recipe.build(config, fabric)
+    if fabric.is_global_zero:
+        create(folder, config)
+    fabric.barrier()
+    return Run(recipe, config, folder, fabric, state, Means())
+
+
+def reopen(
+    recipe: Recipe[Any, Any],
+    config_class: type[RunConfig],
+    folder: RunFolder,
+    **changes: Any,
+) -> Run[Any, Any]:
+    """The run in `folder` as its newest checkpoint left it; `changes` go over its settings."""
+    names = {field.name for field in dataclasses.fields(config_class)}
+    settings = folder.config()
+    unknown = sorted(set(settings) - names)
+    if unknown:
+        raise ConfigError(
+            f"{folder.config_path} has a setting {unknown[0]!r} that this version of nda does "
+            "not know. Restore the file, or install the version that wrote it."
+        )
+    settings |= {name: value for name, value in changes.items() if value is not None}
+    settings["out"] = str(folder.path)
+    try:
+        config = config_class(**settings)
+        config.check()
+    except TypeError as error:
+        raise ConfigError(
+            f"{folder.config_path} is not as nda wrote it ({error}). Restore it."
+        ) from error
+    fabric = launch(config)
+    run = Run(recipe, config, folder, fabric, recipe.build(config, fabric), Means())
+    run.load()
+    return run
+
+
+def create(folder: RunFolder, config: RunConfig) -> None:
+    """Make the folder and write its config.yaml, with the versions in a comment on top."""
+    settings = config.as_dict()
+    for name in ("data", "negative_data", "inception_weights"):
+        if settings.get(name) and not settings[name].startswith("torchvision:"):
+            settings[name] = str(Path(settings[name]).absolute())
+    head = (
+        f"# nda {version('nda-torch')}, torch {torch.__version__}, "
+        f"Python {platform.python_version()}\n"
+    )
+    try:
+        folder.samples.mkdir(parents=True, exist_ok=True)
+        folder.checkpoints.mkdir(exist_ok=True)
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        write_text_atomically(folder.config_path, head + text)
+    except OSError as error:
+        raise CheckpointError(
+            f"The run folder {folder.path} could not be made ({error}). Choose another --out."
+        ) from error
+
+
+def refuse_unusable(folder: RunFolder) -> None:
+    """Refuse a folder that already holds a run, or that cannot be written."""
+    if folder.config_path.exists():
+        raise CheckpointError(
+            f"{folder.path} already holds a run. Continue it with 'nda resume {folder.path}', "
+            "or give another --out."
+        )
+    existing = folder.path.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise CheckpointError(f"--out {folder.path}: {existing} is a file, not a folder.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise CheckpointError(
+            f"--out {folder.path}: no permission to write in {existing}. Choose another folder."
+        )
+
+
+def _is_first_process() -> bool:
+    """Whether this is the process that started the others, before Fabric is there to ask."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"

@@ -1,0 +1,96 @@
+"""The settings every run has. Free of torch, so that the command line can print them at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nda.errors import ConfigError
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+# What may differ between a run and its continuation without changing what is learned.
+FREE_ON_RESUME = frozenset(
+    {
+        "out",
+        "steps",
+        "device",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "log_every",
+        "sample_every",
+        "evaluate_every",
+        "evaluation_samples",
+        "inception_weights",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Where a run reads and writes, how long it takes and what it runs on.
+
+    Args:
+        data: folder, .zip of a folder, or torchvision:NAME
+        out: run folder to write; it must not hold a run yet
+        steps: length of the run in steps of the recipe
+        seed: every random draw of the run follows from it
+        batch_size: images a process draws for one update
+        checkpoint_every: steps between checkpoints
+        keep_checkpoints: how many of the newest checkpoints stay on disk
+        log_every: steps between rows of log.jsonl, which hold means over these steps
+        sample_every: steps between sample grids
+        evaluate_every: steps between evaluations; 0 evaluates at the end only
+        device: auto, cpu, cuda, mps, or one card such as cuda:1
+        precision: 32-true, or mixed precision with bfloat16 or float16
+        devices: processes to train with, one a device
+        compile: compile the networks with torch.compile
+        resolution: side of the images in pixels; needed where the files differ in size
+        classes: classes to use, separated by commas; all of them where none is given
+        holdout: share of images held out where the data has no test split
+        skip_broken: skip and count unreadable images in place of refusing them
+    """
+
+    data: str
+    out: str
+    steps: int
+    seed: int = 0
+    batch_size: int = 64
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 2
+    log_every: int = 50
+    sample_every: int = 1000
+    evaluate_every: int = 0
+    device: str = "auto"
+    precision: Precision = "32-true"
+    devices: int = 1
+    compile: bool = False
+    resolution: int | None = None
+    classes: str | None = None
+    holdout: float = 0.1
+    skip_broken: bool = False
+
+    def check(self) -> None:
+        """Refuse values out of range (`ConfigError`)."""
+        for name in ("steps", "batch_size", "checkpoint_every", "keep_checkpoints", "log_every",
+                     "sample_every", "devices"):  # fmt: skip
+            at_least(self, name, 1)
+        at_least(self, "evaluate_every", 0)
+        at_least(self, "seed", 0)
+        if self.resolution is not None:
+            at_least(self, "resolution", 1)
+        if not 0 <= self.holdout < 1:
+            raise ConfigError(
+                f"holdout is {self.holdout}; it is a share of the images, at least 0 and below 1."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def at_least(config: object, name: str, smallest: float) -> None:
+    """Refuse a setting below its smallest value (`ConfigError`)."""
+    value = getattr(config, name)
+    if value < smallest:
+        raise ConfigError(f"{name} is {value}; it must be at least {smallest}.")

@@ -1,0 +1,222 @@
+"""The loop around a recipe: repeats its step, logs, samples, checkpoints, resumes.
+
+It knows steps and files and has never heard of GANs.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from nda.errors import CheckpointError, TrainingError
+from nda.evaluation.record import Evaluation
+from nda.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nda.training.config import FREE_ON_RESUME, RunConfig
+from nda.training.log import LogWriter, Means
+from nda.training.progress import progress_bar
+from nda.training.randomness import generator_for, seed_global_generators
+from nda.training.run_folder import RunFolder
+from nda.training.signals import stop_on_signal
+
+C = TypeVar("C", bound=RunConfig)
+
+
+class Saved(Protocol):
+    """Anything a checkpoint can hold: networks, optimizers, averages."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
+
+
+class State(Protocol):
+    """What a recipe builds. `data` is the fingerprint of the training data."""
+
+    step: int
+
+    @property
+    def data(self) -> str: ...
+
+    @property
+    def images_per_step(self) -> int: ...
+
+    @property
+    def saved(self) -> dict[str, Saved]: ...
+
+    def batch(self, step: int) -> Any:
+        """The data of a step: a function of the step alone."""
+
+
+S = TypeVar("S", bound=State)
+
+
+class Recipe(Protocol[C, S]):  # type: ignore[misc]  # a module of functions serves as one
+    """The functions of a recipe's file."""
+
+    def build(self, config: C, fabric: Fabric) -> S: ...
+
+    def step(self, state: S, batch: Any, generator: torch.Generator) -> dict[str, Tensor]: ...
+
+    def evaluate(self, state: S) -> Evaluation: ...
+
+    def draw_samples(self, state: S, folder: RunFolder) -> None: ...
+
+    def sample(self, state: S, count: int, seed: int) -> Tensor: ...
+
+
+@dataclass
+class Run(Generic[C, S]):
+    """A recipe at work in a run folder."""
+
+    recipe: Recipe[C, S]
+    config: C
+    folder: RunFolder
+    fabric: Fabric
+    state: S
+    means: Means
+    seconds: float = 0.0  # of training alone: checkpoints, samples and evaluations left out
+
+    def train(self) -> bool:
+        """Train to the end; False if a signal stopped it before. A checkpoint is there then."""
+        config, state, main = self.config, self.state, self.fabric.is_global_zero
+        log = LogWriter(self.folder, last_step=state.step) if main else None
+        if state.step == 0:
+            self._on_main(lambda: self.recipe.draw_samples(state, self.folder))
+        row_step, row_seconds = state.step, self.seconds
+        with stop_on_signal() as stop, progress_bar(config.steps, state.step, main) as bar:
+            while state.step < config.steps:
+                started = time.perf_counter()
+                self._one_step()
+                row = self.means.take() if self._due(config.log_every) else None
+                self.seconds += time.perf_counter() - started
+                if row is not None:
+                    images = (state.step - row_step) * state.images_per_step
+                    rate = images / (self.seconds - row_seconds)
+                    self._write_row(log, rate, row)
+                    bar.show_rate(rate)
+                    row_step, row_seconds = state.step, self.seconds
+                bar.advance()
+                if self._agreed_to_stop(bool(stop)):
+                    break
+                self._keep_house()
+        self.save()
+        if log is not None:
+            log.close()
+        return state.step >= config.steps
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment, unless a loss has gone wrong."""
+        self.means.check_finite()
+        newest = newest_checkpoint(self.folder.checkpoints)
+        if newest is not None and newest.name == f"step-{self.state.step:08d}.pt":
+            return
+        content = {
+            "config": self.config.as_dict(),
+            "data": self.state.data,
+            "seconds": self.seconds,
+            "means": self.means.state_dict(),
+            "state": {name: part.state_dict() for name, part in self.state.saved.items()},
+        }
+        self._on_main(
+            lambda: save_checkpoint(
+                self.folder.checkpoints,
+                self.state.step,
+                content,
+                keep=self.config.keep_checkpoints,
+            )
+        )
+
+    def load(self) -> None:
+        """Take over the newest checkpoint, if it is of these settings and this data."""
+        path = newest_checkpoint(self.folder.checkpoints)
+        if path is None:
+            raise CheckpointError(
+                f"{self.folder.path} holds no checkpoint yet. Train it anew into another --out."
+            )
+        content = load_checkpoint(path)
+        refuse_changes(content["config"], self.config.as_dict(), self.folder)
+        if content["data"] != self.state.data:
+            raise CheckpointError(
+                f"The data at {self.config.data} is not what {self.folder.path} was trained on "
+                f"(its contents differ). Put the old data back or train a new run."
+            )
+        for name, part in self.state.saved.items():
+            part.load_state_dict(content["state"][name])
+        self.means.load_state_dict(content["means"])
+        self.means.to(self.fabric.device)
+        self.seconds = content["seconds"]
+        self.state.step = content["step"]
+
+    def evaluate(self) -> Evaluation:
+        """Measure the run as it stands and keep the figures in metrics.json."""
+        evaluation = self.recipe.evaluate(self.state)
+        self.folder.save_evaluation(evaluation.as_dict())
+        return evaluation
+
+    def _one_step(self) -> None:
+        seed, rank, step = self.config.seed, self.fabric.global_rank, self.state.step
+        seed_global_generators(seed, rank=rank, step=step)
+        generator = generator_for(
+            seed, rank=rank, step=step, purpose="train", device=self.fabric.device
+        )
+        scalars = self.recipe.step(self.state, self.state.batch(step), generator)
+        self.state.step += 1
+        self.means.add(self.state.step, scalars)
+
+    def _write_row(self, log: LogWriter | None, rate: float, means: dict[str, float]) -> None:
+        if log is not None:
+            step = self.state.step
+            images = step * self.state.images_per_step
+            row = {"step": step, "images": images, "seconds": round(self.seconds, 3)}
+            log.write({**row, "images_per_second": round(rate, 2), **means})
+
+    def _keep_house(self) -> None:
+        config = self.config
+        if self._due(config.checkpoint_every):
+            self.save()
+        if self._due(config.sample_every) or self.state.step == config.steps:
+            self._on_main(lambda: self.recipe.draw_samples(self.state, self.folder))
+        if config.evaluate_every and self._due(config.evaluate_every):
+            self._on_main(self.evaluate)
+
+    def _due(self, every: int) -> bool:
+        return self.state.step % every == 0
+
+    def _agreed_to_stop(self, asked: bool) -> bool:
+        """Processes stop together, at a logged step, where they meet anyway."""
+        if self.fabric.world_size == 1:
+            return asked
+        if not self._due(self.config.log_every):
+            return False
+        votes = self.fabric.all_reduce(torch.tensor(float(asked)), reduce_op="sum")
+        return bool(torch.as_tensor(votes).item() > 0)
+
+    def _on_main(self, work: Any) -> None:
+        """Do it on the first process; the others wait."""
+        if self.fabric.is_global_zero:
+            work()
+        self.fabric.barrier()
+
+
+def refuse_changes(old: dict[str, Any], new: dict[str, Any], folder: RunFolder) -> None:
+    """Refuse to continue with settings other than those of the checkpoint."""
+    for name in new:
+        if name not in FREE_ON_RESUME and old.get(name) != new[name]:
+            raise CheckpointError(
+                f"{name} is {new[name]!r} in {folder.config_path} but was {old.get(name)!r} when "
+                "the checkpoint was written. Set it back, or train a new run."
+            )
+
+
+def check_unfinished(state: State, config: RunConfig) -> None:
+    """Refuse to train where nothing is left to do."""
+    if state.step >= config.steps:
+        raise TrainingError(
+            f"The run is complete: it has reached step {state.step} of {config.steps}. "
+            "Give a larger --steps to train on."
+        )

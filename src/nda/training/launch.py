@@ -1,0 +1,57 @@
+"""From settings to processes and devices, on Lightning Fabric."""
+
+from __future__ import annotations
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+
+from nda.errors import DeviceError
+from nda.training.config import RunConfig
+
+
+def launch(config: RunConfig) -> Fabric:
+    """A launched Fabric for the device, the precision and the number of processes asked for.
+
+    With several devices this process becomes the first one and starts the others. Raises
+    `DeviceError` where a device is asked for and absent.
+    """
+    device = choose_device(config.device)
+    one_card = ":" in config.device
+    if device.type == "cuda" and not one_card and config.devices > torch.cuda.device_count():
+        raise DeviceError(
+            f"--devices {config.devices} were asked for and {torch.cuda.device_count()} CUDA "
+            "devices are here; lower --devices."
+        )
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=[device.index] if one_card else config.devices,
+        # Spectral and batch norm keep buffers; each process keeps its own, so that two forwards
+        # before one backward (real, then fake) stay valid.
+        strategy=DDPStrategy(broadcast_buffers=False) if config.devices > 1 else "auto",
+        precision=config.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def choose_device(name: str) -> torch.device:
+    """The device by name; `auto` takes a GPU where there is one."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(
+            f"--device {name} is not known; give auto, cpu, cuda, cuda:<number> or mps."
+        ) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"--device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA "
+            "devices here. Use --device cpu, or install a torch that fits your driver."
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("--device mps was asked for, but it is not here. Use --device cpu.")
+    return device

@@ -1,0 +1,87 @@
+"""What a run logs: means over intervals to JSONL and TensorBoard, and the first loss gone wrong.
+
+Values stay on the device between rows; nothing here waits for a GPU except when a row is written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nda.errors import TrainingError
+from nda.training.run_folder import RunFolder, write_text_atomically
+
+
+class Means:
+    """Running means of scalars, and the first step at which one of them was not finite."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.broken: dict[str, Tensor] = {}  # name to the first step that was not finite, or -1
+        self.count = 0
+
+    def add(self, step: int, scalars: dict[str, Tensor]) -> None:
+        """Take in the scalars of a step; each is a tensor of one element."""
+        for name, value in scalars.items():
+            value = value.detach().float()
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(value)
+                self.broken[name] = torch.full_like(value, -1.0)
+            self.sums[name] += value
+            first = (self.broken[name] < 0) & ~value.isfinite()
+            self.broken[name] = torch.where(first, float(step), self.broken[name])
+        self.count += 1
+
+    def check_finite(self) -> None:
+        """Raise `TrainingError` with the step and the name if anything was not finite."""
+        broken = {name: int(step.item()) for name, step in self.broken.items() if step.item() >= 0}
+        if broken:
+            name = min(broken, key=lambda n: broken[n])
+            raise TrainingError(
+                f"{name} was not finite at step {broken[name]}, so the run stopped there. Resume "
+                "from the checkpoint before it with a lower learning rate or full precision."
+            )
+
+    def take(self) -> dict[str, float]:
+        """The means since the last call; starts anew."""
+        self.check_finite()
+        means = {name: float(total / self.count) for name, total in self.sums.items()}
+        self.sums, self.broken, self.count = {}, {}, 0
+        return means
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": self.sums, "broken": self.broken, "count": self.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.sums, self.broken, self.count = state["sums"], state["broken"], state["count"]
+
+    def to(self, device: torch.device) -> None:
+        """Move what was loaded to where the next values come from."""
+        self.sums = {name: value.to(device) for name, value in self.sums.items()}
+        self.broken = {name: value.to(device) for name, value in self.broken.items()}
+
+
+class LogWriter:
+    """Appends rows to log.jsonl and TensorBoard; rows after `last_step` are dropped first."""
+
+    def __init__(self, folder: RunFolder, *, last_step: int) -> None:
+        # TensorBoard takes a second to import: only when a run begins.
+        from torch.utils.tensorboard import SummaryWriter
+
+        kept = [row for row in folder.log() if row["step"] <= last_step]
+        write_text_atomically(folder.log_path, "".join(json.dumps(row) + "\n" for row in kept))
+        self._file = folder.log_path.open("a", buffering=1)
+        self._board = SummaryWriter(folder.path / "tensorboard", purge_step=last_step + 1)
+
+    def write(self, row: dict[str, float]) -> None:
+        self._file.write(json.dumps(row, allow_nan=False) + "\n")
+        for name, value in row.items():
+            if name not in ("step", "seconds"):
+                self._board.add_scalar(name, value, int(row["step"]))
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()

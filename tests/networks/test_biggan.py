@@ -1,0 +1,92 @@
+"""BigGAN: the published sizes, shapes, and what conditioning means."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from nda.errors import ConfigError
+from nda.networks.biggan import RESOLUTIONS, Discriminator, Generator
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("classes", "generator", "discriminator"),
+    [(1, 4_276_739, 4_205_057), (10, 4_304_387, 4_207_361)],
+)
+def test_full_size_networks_count_as_published(
+    classes: int, generator: int, discriminator: int
+) -> None:
+    assert parameters(Generator(32, classes=classes)) == generator
+    assert parameters(Discriminator(32, classes=classes)) == discriminator
+
+
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+@pytest.mark.parametrize("classes", [1, 3])
+def test_images_and_logits_have_their_shapes(resolution: int, classes: int) -> None:
+    generator = Generator(resolution, width=8, classes=classes)
+    discriminator = Discriminator(resolution, width=8, classes=classes)
+    labels = torch.arange(2) % classes
+    images = generator(torch.randn(2, 128), labels)
+    assert images.shape == (2, 3, resolution, resolution)
+    assert images.abs().max() <= 1
+    logits = discriminator(images, labels)
+    assert logits.shape == (2,)
+    logits.sum().backward()
+    for name, parameter in [*generator.named_parameters(), *discriminator.named_parameters()]:
+        assert parameter.grad is not None, name
+
+
+def test_every_layer_of_the_discriminator_is_normed() -> None:
+    discriminator = Discriminator(32, width=8, classes=3).eval()
+    for module in discriminator.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
+            assert hasattr(module, "parametrizations")
+    for _ in range(200):  # power iterations only happen in training
+        discriminator.train()(torch.zeros(2, 3, 32, 32), torch.zeros(2, dtype=torch.long))
+    matrix = discriminator.eval().linear.weight.detach()
+    assert torch.linalg.matrix_norm(matrix, 2).item() == pytest.approx(1, abs=1e-3)
+
+
+def test_labels_change_what_is_generated_and_how_it_is_judged() -> None:
+    torch.manual_seed(0)
+    generator = Generator(32, width=8, classes=2)
+    discriminator = Discriminator(32, width=8, classes=2)
+    latents = torch.randn(4, 128)
+    zeros, ones = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
+    images = generator(latents, zeros)
+    assert not torch.equal(images, generator(latents, ones))
+    assert not torch.equal(discriminator(images, zeros), discriminator(images, ones))
+
+
+def test_unconditional_networks_need_no_labels_and_conditional_ones_do() -> None:
+    assert Generator(32, width=8)(torch.randn(2, 128)).shape == (2, 3, 32, 32)
+    with pytest.raises(ConfigError, match="2 classes needs labels"):
+        Generator(32, width=8, classes=2)(torch.randn(2, 128))
+
+
+def test_initial_weights_have_the_published_spread() -> None:
+    generator = Generator(32)
+    block = generator.blocks[0]
+    spread = block.conv1.parametrizations.weight.original.std().item()  # type: ignore[union-attr]
+    assert spread == pytest.approx(0.02, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resolution": 48}, "32, 64, 128 pixels, not for 48"),
+        ({"width": 0}, r"width \(0\)"),
+        ({"classes": 0}, r"classes \(0\)"),
+        ({"resolution": 64, "width": 4}, "needs at least 8"),
+    ],
+)
+def test_impossible_sizes_are_refused(arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Generator(**arguments)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=message):
+        Discriminator(**arguments)  # type: ignore[arg-type]

@@ -1,0 +1,45 @@
+"""The gradient penalty against closed forms and a loop over samples."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nda.errors import ShapeError
+from nda.objectives import gradient_penalty
+
+
+def test_linear_critic_has_a_closed_form() -> None:
+    weight = torch.tensor([3.0, 4.0])  # of norm 5, whatever the point
+    real, fake = torch.randn(6, 2), torch.randn(6, 2)
+    assert gradient_penalty(lambda x: x @ weight, real, fake).item() == pytest.approx(16.0)
+
+
+def test_it_is_the_mean_over_samples_taken_one_by_one() -> None:
+    critic = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 1)).double()
+    real, fake = torch.randn(4, 5, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)
+    penalty = gradient_penalty(critic, real, fake, generator=torch.Generator().manual_seed(3))
+    share = torch.rand(4, generator=torch.Generator().manual_seed(3))
+    expected = []
+    for i in range(4):
+        point = (real[i] + share[i] * (fake[i] - real[i])).requires_grad_()
+        (slope,) = torch.autograd.grad(critic(point).squeeze(), point)
+        expected.append((float(slope.norm()) - 1) ** 2)
+    assert penalty.item() == pytest.approx(sum(expected) / 4)
+
+
+def test_it_teaches_the_critic_and_nothing_else() -> None:
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 1))
+    fake = torch.randn(3, 3, 2, 2, requires_grad=True)
+    gradient_penalty(critic, torch.randn(3, 3, 2, 2), fake).backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in critic[1].parameters() if p.dim() > 1)
+    assert fake.grad is None
+
+
+def test_different_shapes_are_refused() -> None:
+    def critic(x: Tensor) -> Tensor:
+        return x.flatten(1).sum(dim=1)
+
+    with pytest.raises(ShapeError, match=r"\(2, 3\) and \(2, 4\)"):
+        gradient_penalty(critic, torch.zeros(2, 3), torch.zeros(2, 4))
