@@ -29,7 +29,7 @@ from nda.errors import DataError
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
 
 _TORCHVISION = "torchvision:"
-_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")  # none that runs a program
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")  # none that runs a program
 _MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
 
 
@@ -63,9 +63,10 @@ def load_images(
 ) -> ImageSet:
     """The images of one split of `source`, as uint8 `(N, 3, H, W)` with H = W.
 
-    `source` is a folder, a `.zip` of one (read in place), or `torchvision:NAME`; inside, images
-    are named `[split/][class/]name`. `split` defaults to train, else all, else the only one there
-    is. `classes` keeps only these; labels are indices into the sorted names kept.
+    `source` is a folder, a `.zip` of one (read in place), or `torchvision:NAME`. Inside, images
+    are named `[split/][class/]name`; in a zip, one folder around everything is looked through.
+    `split` defaults to train, else all, else the only one there is. `classes` keeps only these;
+    labels are indices into the sorted names kept, the same in every split.
 
     Pictures become RGB: grey, palette and CMYK are converted, transparency is laid over white,
     16-bit grey is scaled to 8 bits, the orientation of a camera is applied and of an animation
@@ -82,7 +83,7 @@ def load_images(
     if (name := _torchvision_name(source)) is not None:
         chosen = choose_split(torchvision_splits(name), split, str(source))
         return _from_torchvision(name, chosen, options)
-    with open_source(Path(source)) as opened:
+    with open_source(Path(source).expanduser()) as opened:
         entries = parse_layout(opened.stamps)
         chosen = choose_split({entry.split for entry in entries}, split, opened.where)
         return _decoded(opened, select(entries, chosen, classes, opened.where), options)
@@ -110,7 +111,7 @@ def load_splits(
     if (name := _torchvision_name(source)) is not None:
         splits = _torchvision_splits(name, split, every, options)
     else:
-        splits = _source_splits(Path(source), split, every, options)
+        splits = _source_splits(Path(source).expanduser(), split, every, options)
     train, heldout = splits.train.images.shape[-1], splits.heldout.images.shape[-1]
     if train != heldout:
         raise DataError(
@@ -192,6 +193,8 @@ def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
         skip_broken=options.skip_broken,
     )
     labels = [label for index, label in enumerate(selected.labels) if index not in broken]
+    if len(labels) < 2 <= len(names):
+        raise DataError(f"{source.where}: only 1 of {len(names)} images can be read; 2 are needed.")
     skipped = [f"{names[index]}: {reason}" for index, reason in sorted(broken.items())]
     return ImageSet.of(torch.from_numpy(pixels), torch.tensor(labels), selected.classes, skipped)
 

@@ -8,8 +8,8 @@ import posixpath
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,26 +36,30 @@ class Source:
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """The images under `path`, a folder or a `.zip`; refuses everything else (`DataError`)."""
-    if not path.exists():
-        raise DataError(_missing(path))
+    with ExitStack() as opened:
+        yield _source(path, opened)
+
+
+def _source(path: Path, opened: ExitStack) -> Source:
     try:
         if path.is_dir():
-            yield _folder(path)
-        elif path.suffix.lower() == ".zip":
-            with _opened_zip(path) as archive:
-                yield _zip(path, archive)
-        else:
-            raise DataError(
-                f"{path} is a single file; give a folder of images, a .zip of one, or "
-                "torchvision:NAME."
-            )
-    except PermissionError as error:
+            return _folder(path)
+        if path.suffix.lower() == ".zip" and path.exists():
+            return _zip(path, opened.enter_context(_opened_zip(path)))
+        fault = _not_a_source(path)
+    except OSError as error:
         raise DataError(
-            f"{error.filename or path} may not be read: give yourself read permission."
+            f"{error.filename or path} cannot be read ({error.strerror or error}). "
+            "Check the path and its permissions."
         ) from error
+    raise DataError(fault)
 
 
-def _missing(path: Path) -> str:
+def _not_a_source(path: Path) -> str:
+    if path.exists():
+        return (
+            f"{path} is a single file. Give a folder of images, a .zip of one or torchvision:NAME."
+        )
     siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f"Did you mean {path.parent / near[0]}?" if near else "Check the path."
@@ -143,8 +147,8 @@ def _is_image(name: str) -> bool:
     return name.lower().endswith(EXTENSIONS)
 
 
-def _require_images(path: Path, images: Iterable[str], files: Iterable[str]) -> None:
-    if not any(True for _ in images):
+def _require_images(path: Path, images: Collection[str], files: Collection[str]) -> None:
+    if not images:
         others = sorted(files)[:3]
         holds = f" It holds {', '.join(others)}." if others else " It is empty."
         raise DataError(f"{path} holds no images ({', '.join(EXTENSIONS)}).{holds}")

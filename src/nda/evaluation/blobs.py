@@ -1,4 +1,4 @@
-"""The bright blobs of images on a black ground: what counting and describing dots both start from."""
+"""Bright blobs on a black ground, from which dots are counted and described."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def find_blobs(images: Tensor) -> Blobs:
     """Connected regions (8 neighbours) of pixels whose brightest channel is 128 or more.
 
     `images` is uint8 `(N, 3, H, W)`. Regions below 0.28 % of the image, a quarter of the smallest
-    dot that `nda.data.draw_dots` draws by default, are ignored. Raises `ShapeError` for other input.
+    dot that `nda.data.draw_dots` draws by default, are ignored. Raises `ShapeError` for another
+    shape or type.
     """
     if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
         raise ShapeError(
@@ -43,10 +44,8 @@ def find_blobs(images: Tensor) -> Blobs:
             f"{tuple(images.shape)}. Convert with nda.data.to_uint8."
         )
     found = [
-        _find(chunk.cpu().numpy(), start)
-        for start, chunk in zip(
-            range(0, len(images), _CHUNK), torch.split(images, _CHUNK), strict=False
-        )
+        _find(chunk.cpu().numpy(), number * _CHUNK)
+        for number, chunk in enumerate(torch.split(images, _CHUNK))
     ]
     return Blobs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
@@ -56,7 +55,7 @@ def _find(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     from scipy import ndimage
 
-    n, _, height, width = images.shape
+    height, width = images.shape[2:]
     in_plane = np.zeros((3, 3, 3), bool)
     in_plane[1] = True  # neighbours within an image, none across images
     regions, count = ndimage.label(images.max(axis=1) >= _THRESHOLD, in_plane)

@@ -8,10 +8,11 @@ compares runs on one data set with each other, in one fixed space, which its pro
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +26,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from nda.data.images import ImageSet, to_float
-from nda.errors import DataError, ShapeError
+from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
 from nda.training.run_folder import write_atomically
@@ -75,6 +76,7 @@ class FeatureClassifier:
     accuracy: float  # share of held-out images it classifies rightly
     fingerprint: str  # short hash of the weights: features of different hashes do not compare
 
+    @torch.no_grad()
     def features(self, images: Tensor, batch_size: int = 256) -> Tensor:
         """Features float32 (N, 128) on the CPU of images uint8 (N, 3, H, W).
 
@@ -106,6 +108,10 @@ def train_feature_classifier(
     trained anew. Raises `DataError` where there are not two classes to tell apart, and
     `ShapeError` where the two sets differ in size or classes.
     """
+    if budget < 1:
+        raise ConfigError(
+            f"The budget of the feature classifier is {budget} images; give 1 or more."
+        )
     _check_sets(train, heldout)
     origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
     if cache_path is not None and cache_path.is_file():
@@ -186,9 +192,16 @@ def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> No
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=0.2, total_steps=len(order) + 1, cycle_momentum=False
     )
+    steps = track(
+        range(len(order)),
+        "training the feature classifier",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
     network.train()
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        for step in _shown(range(len(order))):
+        for step in steps:
             rows = order[step].to(device)
             x = to_float(images[rows])
             x = torch.where(mirrored[step].to(device).view(-1, 1, 1, 1), x.flip(-1), x)
@@ -230,41 +243,31 @@ def _fingerprint(network: nn.Module) -> str:
 
 def _save(path: Path, classifier: FeatureClassifier, origin: str) -> None:
     weights = {k: v.cpu().contiguous() for k, v in classifier.network.state_dict().items()}
-    metadata = {
+    known = {
         "origin": origin,
-        "accuracy": repr(classifier.accuracy),
+        "accuracy": classifier.accuracy,
         "fingerprint": classifier.fingerprint,
     }
+    content = save(weights, {"classifier": json.dumps(known)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(save(weights, metadata)))
+    write_atomically(path, lambda file: file.write(content))
 
 
 def _load(path: Path, network: FeatureNetwork, origin: str) -> FeatureClassifier | None:
     """The classifier kept at `path`, or None where it is of other data or damaged (a warning)."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("origin") != origin:
+            known = json.loads((file.metadata() or {})["classifier"])
+            if known["origin"] != origin:
                 return None
-            network.load_state_dict({name: file.get_tensor(name) for name in file})
+            network.load_state_dict({name: file.get_tensor(name) for name in network.state_dict()})
         network.eval().requires_grad_(False)
         fingerprint = _fingerprint(network)
-        if fingerprint != metadata["fingerprint"]:
+        if fingerprint != known["fingerprint"]:
             raise ValueError("its weights are not those that were saved")
-        return FeatureClassifier(network, float(metadata["accuracy"]), fingerprint)
+        return FeatureClassifier(network, known["accuracy"], fingerprint)
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
         warnings.warn(
             f"{path} is damaged ({error}); the feature classifier is trained anew.", stacklevel=3
         )
         return None
-
-
-def _shown(steps: range) -> Iterable[int]:
-    """The same steps, with a progress bar where somebody watches."""
-    return track(
-        steps,
-        "training the feature classifier",
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )

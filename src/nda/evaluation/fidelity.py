@@ -138,10 +138,10 @@ def _inception(path: Path) -> nn.Module:
         network: nn.Module = FeatureExtractorInceptionV3(
             "inception-v3-compat", [POOLED, LOGITS], feature_extractor_weights_path=str(path)
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, AttributeError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError) as error:
         raise CheckpointError(
-            f"{path} does not hold torch-fidelity's Inception weights "
-            f"({str(error).splitlines()[0]}). Download {URL_INCEPTION_V3} again."
+            f"{path} does not hold torch-fidelity's Inception weights. Download "
+            f"{URL_INCEPTION_V3} again."
         ) from error
     return network
 

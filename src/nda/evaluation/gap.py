@@ -39,7 +39,7 @@ def discriminator_gap(
     `negative(x, generator=generator)` draws one negative an image.
 
     The metrics are the mean gap, its standard deviation over images, and the share of images
-    scored above their own negative (0.5 for a discriminator that cannot tell). Raises `ShapeError`
+    scored above their own negative (about 1/2 where it cannot tell). Raises `ShapeError`
     for fewer than two images, mismatched labels or logits that are not (B,), `ConfigError` for a
     batch size under 2, and `TrainingError` for logits that are not finite.
     """

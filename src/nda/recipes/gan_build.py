@@ -77,7 +77,11 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
     """Load the data, make the networks from the seed and hand them to Fabric."""
     splits = load_training_data(config)
     other = load_negative_data(config, splits.train)
-    generator, discriminator = build_networks(config, splits.train)
+    # Convolutions of few channels run up to half again as fast in this memory format.
+    generator, discriminator = (
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in build_networks(config, splits.train)
+    )
     ema = Ema(generator, decay=config.ema_decay, start=config.ema_start)
     ema.module.to(fabric.device)
     betas = (config.beta1, config.beta2)

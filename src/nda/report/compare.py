@@ -49,12 +49,13 @@ def write_comparison(
     curves = [(group.label, run) for group in groups for run in group.runs]
     page = render(
         "comparison.html",
-        title=title or f"{len(contents)} runs of {in_words(contents[0].recipe)} compared",
+        title=title or f"Comparison of {len(contents)} {in_words(contents[0].recipe)} runs",
         tables=tables,
         groups=groups,
         runs=contents,
         settings=differing_settings(groups),
         blocks=metric_blocks(groups),
+        notes=_notes(contents),
         samples=_samples_side_by_side(contents),
         curves=compared_log_drawings(curves),
         metric_curves=metric_drawings(curves),
@@ -83,6 +84,18 @@ def _read(paths: Sequence[Path]) -> list[RunContents]:
                 "compare runs of one recipe."
             )
     return runs
+
+
+def _notes(runs: Sequence[RunContents]) -> list[str]:
+    """What the latest evaluations did not measure, once each, with the runs where not all."""
+    where: dict[str, list[str]] = {}
+    for run in runs:
+        for note in run.evaluations[-1].notes if run.evaluations else ():
+            where.setdefault(note, []).append(run.label)
+    return [
+        note if len(labels) == len(runs) else f"{note} ({', '.join(labels)})"
+        for note, labels in where.items()
+    ]
 
 
 def _samples_side_by_side(runs: Sequence[RunContents]) -> list[Picture]:

@@ -42,6 +42,7 @@ class Drawing:
     """A figure in the page."""
 
     caption: str
+    detail: str  # how it came about: protocol or averaging
     svg: Markup
 
 
@@ -60,14 +61,17 @@ def log_drawings(run: RunContents) -> list[Drawing]:
                 curve_from_log(run.rows, name, _ROLES.get(name, in_words(name)))
                 for name in together
             ]
-            drawings.append(_drawing(caption + _averaged([run]), curve_figure(curves, axis)))
+            drawings.append(
+                _drawing(caption, _averaging([run], band=True), curve_figure(curves, axis))
+            )
     alone = [name for name in names if name not in (*losses, *scores)]
-    return drawings + [_scalar_drawing([("", run)], name) for name in alone]
+    return drawings + [_scalar_drawing([("", run)], name, band=True) for name in alone]
 
 
 def compared_log_drawings(runs: Labelled) -> list[Drawing]:
     """The curves of several runs: a figure a scalar, in it a line a run."""
-    return [_scalar_drawing(runs, name) for name in _scalars([run for _, run in runs])]
+    names = _scalars([run for _, run in runs])
+    return [_scalar_drawing(runs, name, band=False) for name in names]
 
 
 def metric_drawings(runs: Labelled) -> list[Drawing]:
@@ -84,8 +88,9 @@ def metric_drawings(runs: Labelled) -> list[Drawing]:
             for label, by_step in found
         ]
         better = f" ({direction(metric.better)})" if metric.better else ""
-        caption = f"{metric.title}{better}. {protocol_words(metric.protocol)}"
-        drawings.append(_drawing(caption, curve_figure(curves, metric.title, markers=True)))
+        labels = [label for label, _ in runs]
+        svg = curve_figure(curves, metric.title, labels=labels, markers=True)
+        drawings.append(_drawing(metric.title + better, protocol_words(metric.protocol), svg))
     return drawings
 
 
@@ -100,14 +105,12 @@ def histogram_drawings(runs: Labelled) -> list[Drawing]:
         for histogram in latest.histograms:
             key = (histogram.name, histogram.axis, protocol_key(histogram.protocol))
             alike.setdefault(key, []).append((title, histogram))
-    return [
-        _drawing(_histogram_caption(panels[0][1]), histogram_figure(panels))
-        for panels in alike.values()
-    ]
-
-
-def _histogram_caption(histogram: Histogram) -> str:
-    return f"{histogram.title}. {protocol_words(histogram.protocol)}".strip()
+    drawings = []
+    for panels in alike.values():
+        histogram = panels[0][1]
+        detail = protocol_words(histogram.protocol)
+        drawings.append(_drawing(histogram.title, detail, histogram_figure(panels)))
+    return drawings
 
 
 def _scalars(runs: Iterable[RunContents]) -> list[str]:
@@ -117,20 +120,25 @@ def _scalars(runs: Iterable[RunContents]) -> list[str]:
     return [*names, SPEED] if SPEED in logged else names
 
 
-def _scalar_drawing(runs: Labelled, name: str) -> Drawing:
+def _scalar_drawing(runs: Labelled, name: str, *, band: bool) -> Drawing:
     logged = [(label, run) for label, run in runs if any(name in row for row in run.rows)]
     axis = _AXES.get(name, in_words(name))
-    curves = [curve_from_log(run.rows, name, label) for label, run in logged]
-    caption = axis[:1].upper() + axis[1:] + _averaged([run for _, run in logged])
-    return _drawing(caption, curve_figure(curves, axis))
+    svg = curve_figure(
+        [curve_from_log(run.rows, name, label, band=band) for label, run in logged],
+        axis,
+        labels=[label for label, _ in runs],
+        from_zero=name == SPEED,
+    )
+    caption = axis[:1].upper() + axis[1:]
+    return _drawing(caption, _averaging([run for _, run in logged], band=band), svg)
 
 
-def _averaged(runs: Iterable[RunContents]) -> str:
+def _averaging(runs: Iterable[RunContents], *, band: bool) -> str:
     if all(len(run.rows) <= MOST_POINTS for run in runs):
         return ""
-    return ". A point is the mean of neighbouring rows of the log, the band their range"
+    return "Points are means of neighbouring log rows" + (", bands their range." if band else ".")
 
 
-def _drawing(caption: str, svg: str) -> Drawing:
+def _drawing(caption: str, detail: str, svg: str) -> Drawing:
     # Safe: Matplotlib escapes every text it writes into the SVG.
-    return Drawing(caption, Markup(inline(svg)))
+    return Drawing(caption, detail, Markup(inline(svg)))

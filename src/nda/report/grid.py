@@ -52,7 +52,7 @@ def image_grid(
     cells = cells.repeat(factor, axis=1).repeat(factor, axis=2)  # (N, H·factor, W·factor, 3)
     height, width = height * factor, width * factor
 
-    font = _font(min(max(height // 6, 12), 24))
+    font = _font(min(max(height // 5, 12), 24))
     line = sum(font.getmetrics())  # ascent + descent
     # A column is as wide as its widest label, so that labels never run into each other.
     column_width = max(width, _widest(column_labels, font))

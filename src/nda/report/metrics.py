@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nda.evaluation.record import Metric, Protocol
 from nda.report.groups import Group
 from nda.report.reading import RunContents
-from nda.report.wording import mean_and_deviation, number, protocol_pairs
+from nda.report.wording import mean_and_deviation, number, protocol_pairs, setting
 
 Key = tuple[str, str]  # name and protocol: what two metrics must share to be compared
 
@@ -129,7 +129,9 @@ def _cell(metrics: Sequence[Metric | None], group: Group) -> Cell | None:
     values = [value for _, value in known]
     if len(group.runs) == 1:
         return Cell(number(values[0]))
-    single = ", ".join(f"{number(value)} (seed {run.settings['seed']})" for run, value in known)
+    seeds = [setting(run.settings.get("seed")) for run, _ in known]
     if len(known) == 1:
-        return Cell(number(values[0]), f"n = 1 of {len(group.runs)}: {single}")
-    return Cell(mean_and_deviation(values), f"n = {len(values)}: {single}")
+        return Cell(number(values[0]), f"n = 1 of {len(group.runs)}: seed {seeds[0]} alone")
+    text, single = mean_and_deviation(values)
+    each = ", ".join(f"{value} (seed {seed})" for value, seed in zip(single, seeds, strict=True))
+    return Cell(text, f"n = {len(values)}: {each}")

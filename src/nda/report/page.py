@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from nda.report import wording
 from nda.report.drawings import histogram_drawings, log_drawings, metric_drawings
@@ -13,7 +14,7 @@ from nda.report.pictures import LARGE, SMALL, Picture, embed, evenly_spaced
 from nda.report.reading import RunContents, read_run
 from nda.training.run_folder import RunFolder, write_text_atomically
 
-MOST_SAMPLES = 6  # pictures of samples over time
+MOST_SAMPLES = 5  # pictures of samples over time
 
 
 def write_report(run: RunFolder) -> Path:
@@ -28,6 +29,7 @@ def write_report(run: RunFolder) -> Path:
         "report.html",
         title=wording.run_title(contents.settings),
         run=contents,
+        summary=_summary(contents),
         evaluation=contents.evaluations[-1] if contents.evaluations else None,
         earlier=earlier,
         latest=latest,
@@ -51,12 +53,39 @@ def render(template: str, **variables: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "breakable": _breakable,
         "direction": wording.direction,
+        "is_numeric": wording.is_numeric,
         "number": wording.number,
         "protocol": wording.protocol_words,
         "setting": wording.setting,
     }
     return environment.get_template(template).render(**variables)
+
+
+def _breakable(text: str) -> Markup:
+    """Text that may break after each slash, as a long path should."""
+    return Markup("/<wbr>").join(escape(part) for part in text.split("/"))
+
+
+def _summary(run: RunContents) -> str:
+    """How far the run came and on what, to follow its name in a sentence."""
+    told = run.progress
+    if not told:
+        return "has no log: how far it came is not known."
+    text = f"has trained for {told['steps']} steps"
+    if "images seen" in told:
+        text += f" and seen {told['images seen']} images"
+    if "training time" in told:
+        text += f" in {told['training time']}"
+    if "images/s" in told:
+        text += f" ({told['images/s']} images/s)"
+    on = [
+        f"{name} {wording.setting(run.settings[name])}"
+        for name in ("device", "precision", "seed")
+        if name in run.settings
+    ]
+    return f"{text}; {', '.join(on)}." if on else f"{text}."
 
 
 def _samples_over_time(run: RunContents) -> tuple[list[Picture], Picture | None]:

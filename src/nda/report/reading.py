@@ -32,9 +32,9 @@ class RunContents:
 
     @property
     def command(self) -> str:
-        """What to type to train the same again."""
+        """What to type to train the same again, in lines short enough for a phone."""
         config = shlex.quote(str(self.path / "config.yaml"))
-        return f"nda train {shlex.quote(self.recipe)} --config {config} --out NEW"
+        return f"nda train {shlex.quote(self.recipe)} \\\n  --config {config} \\\n  --out NEW"
 
     @property
     def progress(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -20,13 +21,19 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def mean_and_deviation(values: Sequence[float]) -> str:
-    """Mean ± sample standard deviation, both to the second digit of the deviation."""
+def mean_and_deviation(values: Sequence[float]) -> tuple[str, list[str]]:
+    """Mean ± sample standard deviation, and the values; all to the deviation's second digit."""
     mean, deviation = statistics.mean(values), statistics.stdev(values)
     if deviation == 0:
-        return f"{number(mean)} ± 0"
+        return f"{number(mean)} ± 0", [number(value) for value in values]
     decimals = min(max(1 - math.floor(math.log10(deviation)), 0), 8)
-    return f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}"
+    single = [f"{value:,.{decimals}f}" for value in values]
+    return f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}", single
+
+
+def is_numeric(value: object) -> bool:
+    """Whether a cell holds a number, or text that begins like one."""
+    return isinstance(value, int | float) or re.match(r"[-−+±]?\.?\d", str(value)) is not None
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nda.data import EpochBatches
+from nda.errors import DataError
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n=st.integers(4, 40),
+    batch_size=st.integers(1, 4),
+    world_size=st.integers(1, 3),
+    seed=st.integers(-(2**40), 2**40),
+)
+def test_steps_of_all_processes_are_the_epochs_in_a_row(
+    n: int, batch_size: int, world_size: int, seed: int
+) -> None:
+    n = max(n, batch_size * world_size)
+    ranks = [
+        EpochBatches(n, batch_size, seed=seed, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    steps = 3 * n // (batch_size * world_size) + 1
+    drawn = torch.cat([batches.indices(step) for step in range(steps) for batches in ranks])
+    for epoch in range(3):
+        seen = drawn[epoch * n : (epoch + 1) * n]
+        assert sorted(seen.tolist()) == list(range(n))
+
+
+def test_a_step_depends_on_nothing_that_came_before() -> None:
+    batches = EpochBatches(10, 4, seed=3)
+    in_order = [batches.indices(step) for step in range(30)]
+    for step in (29, 0, 17, 3):
+        assert torch.equal(batches.indices(step), in_order[step])
+        assert torch.equal(EpochBatches(10, 4, seed=3).indices(step), in_order[step])
+
+
+def test_a_batch_may_be_changed_without_changing_the_next_epoch() -> None:
+    batches = EpochBatches(8, 8, seed=0)
+    batches.indices(0).zero_()
+    assert sorted(batches.indices(0).tolist()) == list(range(8))
+
+
+def test_epochs_and_seeds_have_permutations_of_their_own() -> None:
+    orders = [
+        tuple(EpochBatches(50, 50, seed=seed).indices(epoch).tolist())
+        for seed in range(4)
+        for epoch in range(4)
+    ]
+    assert len(set(orders)) == len(orders)
+
+
+def test_only_the_permutations_in_use_are_kept() -> None:
+    batches = EpochBatches(10, 4, seed=0)
+    for step in range(100):
+        batches.indices(step)
+        assert len(batches._permutations) <= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"batch_size": 11},
+            r"batch of 11 images is larger than the data set of 10.*--batch_size 10",
+        ),
+        ({"batch_size": 4, "world_size": 3}, r"4 images on each of 3 processes.*--batch_size 3"),
+        ({"batch_size": 0}, r"--batch_size must be 1 or more; got 0"),
+        ({"batch_size": 2, "rank": 2, "world_size": 2}, r"Rank must lie in 0\.\.1; got 2"),
+    ],
+)
+def test_impossible_batches_are_refused(arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        EpochBatches(10, **arguments, seed=0)

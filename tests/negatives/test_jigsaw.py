@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nda.errors import ConfigError, ShapeError
+from nda.negatives import Jigsaw
+from nda.negatives.jigsaw import draw_orders, unrank_orders
+
+
+def naive_jigsaw(image: Tensor, order: list[int], grid: int) -> Tensor:
+    """Tile by tile, for one image (..., H, W)."""
+    h, w = image.shape[-2] // grid, image.shape[-1] // grid
+    result = torch.empty_like(image)
+    for place, tile in enumerate(order):
+        top, left = place // grid * h, place % grid * w
+        from_top, from_left = tile // grid * h, tile % grid * w
+        result[..., top : top + h, left : left + w] = image[
+            ..., from_top : from_top + h, from_left : from_left + w
+        ]
+    return result
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    grid=st.integers(2, 6),
+    batch=st.integers(0, 4),
+    frames=st.sampled_from([(), (2,)]),
+    channels=st.integers(1, 3),
+    tile=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.uint8]),
+    seed=st.integers(0, 2**31),
+)
+def test_replay_agrees_with_moving_tiles_one_by_one(
+    *,
+    grid: int,
+    batch: int,
+    frames: tuple[int, ...],
+    channels: int,
+    tile: tuple[int, int],
+    dtype: torch.dtype,
+    seed: int,
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch, *frames, channels, tile[0] * grid, tile[1] * grid)
+    x = torch.randint(256, shape, generator=generator).to(dtype)
+    jigsaw = Jigsaw(grid)
+    params = jigsaw.draw(x, generator)
+    result = jigsaw.replay(x, params)
+    assert result.shape == x.shape
+    for b in range(batch):
+        assert torch.equal(result[b], naive_jigsaw(x[b], params["permutation"][b].tolist(), grid))
+
+
+@pytest.mark.parametrize("grid", [2, 3, 4, 5, 7])
+def test_every_draw_is_an_order_other_than_the_original(grid: int) -> None:
+    x = torch.zeros(5000, 1, grid, grid)
+    order = Jigsaw(grid).draw(x, torch.Generator().manual_seed(0))["permutation"]
+    original = torch.arange(grid**2)
+    assert torch.equal(order.sort(dim=1).values, original.expand_as(order))
+    assert not (order == original).all(dim=1).any()
+
+
+def test_the_23_orders_of_a_grid_of_2_are_equally_likely() -> None:
+    x = torch.zeros(23_000, 1, 2, 2)
+    order = Jigsaw(2).draw(x, torch.Generator().manual_seed(0))["permutation"]
+    kinds, counts = torch.unique(order, dim=0, return_counts=True)
+    assert len(kinds) == 23
+    chi_square = ((counts - 1000) ** 2 / 1000).sum()
+    assert chi_square < 48.3  # 22 degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("grid", [3, 5])
+def test_every_tile_is_equally_likely_at_every_place(grid: int) -> None:
+    n = grid**2
+    x = torch.zeros(n * 400, 1, grid, grid)
+    order = Jigsaw(grid).draw(x, torch.Generator().manual_seed(0))["permutation"]
+    counts = torch.nn.functional.one_hot(order, n).sum(dim=0)  # place × tile
+    assert ((counts - 400).abs() < 5 * math.sqrt(400)).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_ranks_count_the_orders_lexicographically(n: int) -> None:
+    orders = unrank_orders(torch.arange(math.factorial(n)), n)
+    assert orders.tolist() == [list(order) for order in itertools.permutations(range(n))]
+
+
+def test_largest_rank_of_a_grid_of_4() -> None:
+    last = unrank_orders(torch.tensor([math.factorial(16) - 1]), 16)
+    assert last.tolist() == [list(reversed(range(16)))]
+
+
+def test_an_original_order_beyond_ranking_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ascending = torch.linspace(0, 0.9, 25).repeat(2, 1)
+    ascending[1] = ascending[1].flip(0)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: ascending)
+    order = draw_orders(2, 25, torch.device("cpu"), None)
+    assert order[0].tolist() == [24, *range(24)]
+    assert order[1].tolist() == list(reversed(range(25)))
+
+
+def test_refuses_sizes_the_grid_does_not_divide() -> None:
+    with pytest.raises(
+        ShapeError, match=r"32 x 30 .* grid of 4 x 4 .* crop or resize .* or choose"
+    ):
+        Jigsaw(4)(torch.zeros(2, 3, 32, 30))
+
+
+@pytest.mark.parametrize("grid", [1, 0, -2])
+def test_refuses_a_grid_below_two(grid: int) -> None:
+    with pytest.raises(ConfigError, match=f"jigsaw was given grid={grid}; expected"):
+        Jigsaw(grid)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from nda.errors import ConfigError
+from nda.negatives import (
+    NEGATIVE_NAMES,
+    CutMix,
+    Cutout,
+    GaussianNoise,
+    HorizontalFlip,
+    Jigsaw,
+    Mixup,
+    Negative,
+    OneOf,
+    RandomCrop,
+    Stitch,
+    negative_from_name,
+)
+
+KINDS = [Jigsaw, Stitch, Cutout, CutMix, Mixup, HorizontalFlip, RandomCrop, GaussianNoise]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    list(zip(NEGATIVE_NAMES, KINDS, strict=True)),
+)
+def test_every_name_makes_its_negative(name: str, kind: type[Negative]) -> None:
+    assert type(negative_from_name(name)) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("jigsaw:grid=4", "Jigsaw(grid=4)"),
+        (" jigsaw : grid = 4 ", "Jigsaw(grid=4)"),
+        ("cutout:low=0.2,high=0.4", "Cutout(low=0.2, high=0.4)"),
+        ("cutmix:high=1/2,low=1/4", "CutMix(low=0.25, high=0.5)"),
+        ("mixup:alpha=1", "Mixup(alpha=1)"),
+        ("random_crop:padding=0.25", "RandomCrop(padding=0.25)"),
+        ("gaussian_noise:std=5e-2", "GaussianNoise(std=0.05)"),
+    ],
+)
+def test_parameters_are_read(text: str, shown: str) -> None:
+    assert str(negative_from_name(text)) == shown
+
+
+def test_a_plus_makes_a_mixture() -> None:
+    negative = negative_from_name("jigsaw:grid=4 + stitch")
+    assert isinstance(negative, OneOf)
+    assert [str(member) for member in negative.members] == ["Jigsaw(grid=4)", "Stitch()"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jigsw", r"no negative 'jigsw'; did you mean 'jigsaw'\? known are: jigsaw, stitch, .*"),
+        ("Jigsaw+stich", r"no negative 'Jigsaw'; did you mean 'jigsaw'\?"),
+        ("zebra", r"no negative 'zebra'; known are: jigsaw"),
+        ("", r"no negative ''; known are: jigsaw"),
+        ("jigsaw+", r"no negative ''; known are: jigsaw"),
+        ("cutout:lwo=0.3", r"no parameter 'lwo'; did you mean 'low'\? known are: low, high"),
+        ("stitch:grid=2", r"stitch has no parameter 'grid'; it takes none"),
+        ("jigsaw:grid", r"given grid without a value; write grid=VALUE"),
+        ("jigsaw:grid=two", r"given grid=two; expected a whole number, as in jigsaw:grid=4"),
+        ("jigsaw:grid=2.5", r"given grid=2\.5; expected a whole number"),
+        ("mixup:alpha=big", r"given alpha=big; expected a number"),
+        ("mixup:alpha=1/0", r"given alpha=1/0; expected a number"),
+        ("jigsaw:grid=1", r"jigsaw was given grid=1; expected a whole number from 2 on"),
+    ],
+)
+def test_mistakes_are_explained(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        negative_from_name(text)
