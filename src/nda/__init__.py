@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nda.errors import UserError as UserError
-    from nda.negatives import Cutout as Cutout
     from nda.negatives import CutMix as CutMix
+    from nda.negatives import Cutout as Cutout
     from nda.negatives import GaussianNoise as GaussianNoise
     from nda.negatives import HorizontalFlip as HorizontalFlip
     from nda.negatives import Jigsaw as Jigsaw

@@ -27,9 +27,7 @@ COMMANDS = {
         "nda.commands.quickstart",
         "quickstart",
     ),
-    "preview": Command(
-        "show every negative on your own images", "nda.commands.preview", "preview"
-    ),
+    "preview": Command("show every negative on your own images", "nda.commands.preview", "preview"),
     "train": Command("train a recipe on your data", "nda.commands.train", "train"),
     "resume": Command("continue an interrupted run", "nda.commands.run", "resume"),
     "evaluate": Command("measure a run again", "nda.commands.run", "evaluate"),

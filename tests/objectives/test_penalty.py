@@ -33,7 +33,8 @@ def test_it_teaches_the_critic_and_nothing_else() -> None:
     critic = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 1))
     fake = torch.randn(3, 3, 2, 2, requires_grad=True)
     gradient_penalty(critic, torch.randn(3, 3, 2, 2), fake).backward()  # type: ignore[no-untyped-call]
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in critic[1].parameters() if p.dim() > 1)
+    weights = [parameter for parameter in critic.parameters() if parameter.dim() > 1]
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in weights)
     assert fake.grad is None
 
 

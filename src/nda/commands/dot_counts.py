@@ -23,19 +23,11 @@ from nda.training.run_folder import RunFolder, write_text_atomically
 if TYPE_CHECKING:
     from nda.commands.quickstart import QuickstartOptions
 
-HEADER = (
-    "images",
-    "exactly right",
-    "95 % interval",
-    "mean count",
-    "std. dev.",
-    "hue entropy (bits)",
-    "saturation",
-    "place entropy (bits)",
-)
+HEADER = ("images", "exactly right", "95 %", "count", "hues", "saturation", "places")
 NOTE = (
-    "Dots are counted as connected bright regions. Entropies are over 12 hues and 4 × 4 places "
-    "of single dots: a run that counts better but has lower entropies has bought it with variety."
+    "Share of images with exactly the right number of dots and its Wilson interval; mean count and "
+    "standard deviation. Variety: entropy in bits over 12 hues and over 4 × 4 places of single "
+    "dots, and mean saturation; better counting with lower variety would be bought with it."
 )
 
 
@@ -61,8 +53,7 @@ class Counted:
             self.title,
             f"{self.exact / self.images:.1%}",
             f"{low:.1%} to {high:.1%}",
-            f"{self.mean:.2f}",
-            f"{self.deviation:.2f}",
+            f"{self.mean:.2f} ± {self.deviation:.2f}",
             f"{self.hue_entropy:.2f}",
             f"{self.saturation:.2f}",
             f"{self.position_entropy:.2f}",
@@ -99,7 +90,9 @@ def count_run(path: Path, wanted: int, images: int) -> Counted:
 
 def count_real(archive: Path, wanted: int, images: int) -> Counted:
     """Measure the images that both runs learned from."""
-    return measure("real images", load_images(archive, classes=[str(wanted)]).images[:images], wanted)
+    return measure(
+        "real images", load_images(archive, classes=[str(wanted)]).images[:images], wanted
+    )
 
 
 def show(console: Console, counted: list[Counted]) -> None:

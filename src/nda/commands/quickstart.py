@@ -23,10 +23,11 @@ SHARED: dict[str, object] = {
     "network": "dcgan",
     "width": 16,
     "latent_dim": 64,
-    "batch_size": 32,
+    "objective": "logistic",
+    "batch_size": 64,
     "d_steps": 1,
-    "lr_g": 5e-4,
-    "lr_d": 5e-4,
+    "lr_g": 1e-3,
+    "lr_d": 1e-3,
     "beta1": 0.5,
     "ema_decay": 0.995,
     "ema_start": 100,
@@ -55,7 +56,7 @@ class QuickstartOptions:
 
     out: str = "quickstart"
     seed: int = 0
-    steps: int = 6000
+    steps: int = 7000
     count: int = 4000
 
 

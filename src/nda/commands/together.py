@@ -90,7 +90,12 @@ def _refuse_failed(processes: Mapping[Path, subprocess.Popen[bytes]]) -> None:
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description:>8}"), BarColumn(), TextColumn("{task.completed}/{task.total} steps"), TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} steps"),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield progress

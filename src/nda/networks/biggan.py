@@ -9,6 +9,8 @@ At 32 pixels and the default width the parameters number, for the generator and 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,7 +44,7 @@ class Generator(nn.Module):
         self.linear = _normed(nn.Linear(latent_dim, 4 * 4 * channels[0]))
         self.blocks = nn.ModuleList()
         size = 4
-        for inputs, outputs in zip(channels, channels[1:], strict=False):
+        for inputs, outputs in pairwise(channels):
             size *= 2
             self.blocks.append(UpBlock(inputs, outputs, classes))
             if size == _ATTENTION_SIZE:

@@ -37,7 +37,12 @@ def hinge_d(
     mean relu(1 - real) + λ mean relu(1 + fake) + (1 - λ) mean relu(1 + negative)
     """
     return _against_mixture(
-        real, fake, negative, fake_weight, lambda x: F.relu(1 - x), lambda x: F.relu(1 + x)
+        real,
+        fake,
+        negative,
+        fake_weight,
+        loss_of_real=lambda x: F.relu(1 - x),
+        loss_of_other=lambda x: F.relu(1 + x),
     )
 
 
@@ -54,7 +59,12 @@ def logistic_d(
     mean softplus(-real) + λ mean softplus(fake) + (1 - λ) mean softplus(negative)
     """
     return _against_mixture(
-        real, fake, negative, fake_weight, lambda x: F.softplus(-x), F.softplus
+        real,
+        fake,
+        negative,
+        fake_weight,
+        loss_of_real=lambda x: F.softplus(-x),
+        loss_of_other=F.softplus,
     )
 
 
@@ -71,7 +81,12 @@ def least_squares_d(
     1/2 [mean (real - 1)² + λ mean fake² + (1 - λ) mean negative²]
     """
     return 0.5 * _against_mixture(
-        real, fake, negative, fake_weight, lambda x: (x - 1).square(), torch.square
+        real,
+        fake,
+        negative,
+        fake_weight,
+        loss_of_real=lambda x: (x - 1).square(),
+        loss_of_other=torch.square,
     )
 
 
@@ -87,7 +102,9 @@ def wasserstein_d(
 
     -mean real + λ mean fake + (1 - λ) mean negative
     """
-    return _against_mixture(real, fake, negative, fake_weight, torch.neg, lambda x: x)
+    return _against_mixture(
+        real, fake, negative, fake_weight, loss_of_real=torch.neg, loss_of_other=lambda x: x
+    )
 
 
 def wasserstein_g(fake: Tensor) -> Tensor:
@@ -124,6 +141,7 @@ def _against_mixture(
     fake: Tensor,
     negative: Tensor | None,
     fake_weight: float,
+    *,
     loss_of_real: PointLoss,
     loss_of_other: PointLoss,
 ) -> Tensor:

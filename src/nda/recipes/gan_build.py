@@ -70,7 +70,9 @@ class GanState:
     def draw_labels(self, count: int, draws: torch.Generator) -> Tensor:
         """Labels `(count,)` as frequent as in the training data; all 0 if unconditional."""
         device = self.labels.device
-        return self.labels[torch.randint(len(self.labels), (count,), generator=draws, device=device)]
+        return self.labels[
+            torch.randint(len(self.labels), (count,), generator=draws, device=device)
+        ]
 
 
 def build(config: GanConfig, fabric: Fabric) -> GanState:
@@ -79,7 +81,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
     other = load_negative_data(config, splits.train)
     # Convolutions of few channels run up to half again as fast in this memory format.
     generator, discriminator = (
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
         for network in build_networks(config, splits.train)
     )
     ema = Ema(generator, decay=config.ema_decay, start=config.ema_start)

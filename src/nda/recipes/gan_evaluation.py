@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nda.data import to_float, to_uint8
+from nda.data import to_uint8
 from nda.data.cache import cache_folder
 from nda.evaluation.classifier import classifier_frechet, train_feature_classifier
 from nda.evaluation.fidelity import inception_metrics, inception_weights
@@ -48,7 +48,9 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
     }
     draws = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
     generated = generate(state, config.evaluation_samples, draws)
-    weights = inception_weights(Path(config.inception_weights) if config.inception_weights else None)
+    weights = inception_weights(
+        Path(config.inception_weights) if config.inception_weights else None
+    )
     metrics = []
     if weights is not None:
         metrics += inception_metrics(
@@ -72,9 +74,7 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
     return metrics
 
 
-def gaps_of(
-    state: GanState, real: Tensor, labels: Tensor
-) -> tuple[list[Metric], list[Histogram]]:
+def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric], list[Histogram]]:
     """D(x) - D(negative(x)) for each of the paper's negatives and the run's own."""
     discriminator = state.discriminator.module.eval()
     labels = labels * state.config.conditional

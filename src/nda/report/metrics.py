@@ -129,9 +129,11 @@ def _cell(metrics: Sequence[Metric | None], group: Group) -> Cell | None:
     values = [value for _, value in known]
     if len(group.runs) == 1:
         return Cell(number(values[0]))
-    seeds = [setting(run.settings.get("seed")) for run, _ in known]
+    count = f"n = {len(known)}"
+    if len(known) < len(group.runs):
+        seeds = ", ".join(setting(run.settings.get("seed")) for run, _ in known)
+        count += f" of {len(group.runs)}, seed {seeds} only"
     if len(known) == 1:
-        return Cell(number(values[0]), f"n = 1 of {len(group.runs)}: seed {seeds[0]} alone")
+        return Cell(number(values[0]), count)
     text, single = mean_and_deviation(values)
-    each = ", ".join(f"{value} (seed {seed})" for value, seed in zip(single, seeds, strict=True))
-    return Cell(text, f"n = {len(values)}: {each}")
+    return Cell(text, f"{count}: {', '.join(single)}")

@@ -23,6 +23,7 @@ from nda.training.run_folder import RunFolder, write_text_atomically
 def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     """A run at step 0 in a new folder, which is made only once data and networks stand."""
     config.check()
+    config = with_absolute_paths(config)
     folder = RunFolder(Path(config.out))
     if _is_first_process():
         refuse_unusable(folder)
@@ -64,12 +65,19 @@ def reopen(
     return run
 
 
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """The same settings with paths that hold from any working directory."""
+    given = {name: getattr(config, name, None) for name in ("data", "negative_data")}
+    absolute = {
+        name: str(Path(value).absolute())
+        for name, value in given.items()
+        if value and not value.startswith("torchvision:")
+    }
+    return dataclasses.replace(config, **absolute)  # type: ignore[arg-type]
+
+
 def create(folder: RunFolder, config: RunConfig) -> None:
     """Make the folder and write its config.yaml, with the versions in a comment on top."""
-    settings = config.as_dict()
-    for name in ("data", "negative_data", "inception_weights"):
-        if settings.get(name) and not settings[name].startswith("torchvision:"):
-            settings[name] = str(Path(settings[name]).absolute())
     head = (
         f"# nda {version('nda-torch')}, torch {torch.__version__}, "
         f"Python {platform.python_version()}\n"
@@ -77,7 +85,7 @@ def create(folder: RunFolder, config: RunConfig) -> None:
     try:
         folder.samples.mkdir(parents=True, exist_ok=True)
         folder.checkpoints.mkdir(exist_ok=True)
-        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(config.as_dict(), sort_keys=False, allow_unicode=True)
         write_text_atomically(folder.config_path, head + text)
     except OSError as error:
         raise CheckpointError(

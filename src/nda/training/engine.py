@@ -205,10 +205,10 @@ class Run(Generic[C, S]):
 
 def refuse_changes(old: dict[str, Any], new: dict[str, Any], folder: RunFolder) -> None:
     """Refuse to continue with settings other than those of the checkpoint."""
-    for name in new:
-        if name not in FREE_ON_RESUME and old.get(name) != new[name]:
+    for name, value in new.items():
+        if name not in FREE_ON_RESUME and old.get(name) != value:
             raise CheckpointError(
-                f"{name} is {new[name]!r} in {folder.config_path} but was {old.get(name)!r} when "
+                f"{name} is {value!r} in {folder.config_path} but was {old.get(name)!r} when "
                 "the checkpoint was written. Set it back, or train a new run."
             )
 

@@ -25,8 +25,8 @@ class Means:
 
     def add(self, step: int, scalars: dict[str, Tensor]) -> None:
         """Take in the scalars of a step; each is a tensor of one element."""
-        for name, value in scalars.items():
-            value = value.detach().float()
+        for name, scalar in scalars.items():
+            value = scalar.detach().float()
             if name not in self.sums:
                 self.sums[name] = torch.zeros_like(value)
                 self.broken[name] = torch.full_like(value, -1.0)

@@ -20,7 +20,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """Within, the first SIGINT or SIGTERM only sets the returned flag; a second one acts at once."""
+    """Within, the first SIGINT or SIGTERM only sets the flag; a second one acts at once."""
     stop = Stop()
     before: dict[int, object] = {}
 
