@@ -89,7 +89,8 @@ def test_frames_of_a_clip_share_the_parameters(name: str, dtype: torch.dtype) ->
     params = negative.draw(clip, seeded(1))
     result = negative.replay(clip, params)
     for frame in range(3):
-        assert torch.equal(result[:, frame], negative.replay(clip[:, frame].clone(), params))
+        alone = negative.replay(clip[:, frame].clone(), params)
+        torch.testing.assert_close(result[:, frame], alone)  # means may be summed in another order
 
 
 @pytest.mark.parametrize("name", NAMES)

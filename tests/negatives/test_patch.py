@@ -125,7 +125,7 @@ def test_box_sides_are_uniform_and_independent() -> None:
 def test_box_places_are_uniform_for_each_side() -> None:
     box = Cutout().draw(torch.zeros(30_000, 1, 12, 18), seeded(0))["box"]
     for height in (4, 5, 6):
-        places, counts = box[box[:, 2] == height, 0].unique(return_counts=True)
+        places, counts = torch.unique(box[box[:, 2] == height, 0], return_counts=True)
         assert places.tolist() == list(range(12 - height + 1))
         expected = counts.sum() / len(counts)
         assert (counts - expected).abs().max() < 5 * expected.sqrt()

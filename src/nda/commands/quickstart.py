@@ -56,7 +56,7 @@ class QuickstartOptions:
 
     out: str = "quickstart"
     seed: int = 0
-    steps: int = 7000
+    steps: int = 6000
     count: int = 4000
 
 

@@ -53,10 +53,10 @@ def _load(path: Path, stamp: str) -> ImageSet | None:
                 return None
             tensors = file.get_tensor("images"), file.get_tensor("labels")
         loaded = ImageSet.of(*tensors, classes=kept["classes"], skipped=kept["skipped"])
+        # The digest was taken anew from what was read, so no flipped bit goes unseen.
+        return loaded if loaded.fingerprint == kept["fingerprint"] else None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
-    # The digest was taken anew from what was read, so no flipped bit goes unseen.
-    return loaded if loaded.fingerprint == kept["fingerprint"] else None
 
 
 def _save(path: Path, stamp: str, built: ImageSet) -> None:

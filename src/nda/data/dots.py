@@ -46,8 +46,7 @@ def draw_dots(
         _render(*_place(chunk, size, pixels, generator), size, generator)
         for chunk in torch.split(counts, _CHUNK)
     ]
-    empty = torch.zeros(0, 3, size, size, dtype=torch.uint8, device=generator.device)
-    return torch.cat(images) if images else empty
+    return torch.cat(images)
 
 
 def _radius_in_pixels(radius: tuple[float, float], size: int) -> tuple[float, float]:

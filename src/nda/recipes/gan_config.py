@@ -74,7 +74,7 @@ class GanConfig(RunConfig):
     def check(self) -> None:
         super().check()
         for name, smallest in (("width", 1), ("latent_dim", 1), ("d_steps", 1), ("ema_start", 0),
-                               ("evaluation_samples", 2), ("gradient_penalty", 0)):  # fmt: skip
+                               ("evaluation_samples", 10), ("gradient_penalty", 0)):  # fmt: skip
             at_least(self, name, smallest)
         for name in ("fake_weight", "positive_probability", "ema_decay", "beta1", "beta2"):
             if not 0 <= getattr(self, name) <= 1:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from nda.data import to_uint8
 from nda.data.cache import cache_folder
 from nda.evaluation.classifier import classifier_frechet, train_feature_classifier
-from nda.evaluation.fidelity import inception_metrics, inception_weights
 from nda.evaluation.gap import discriminator_gap
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.negatives import negative_from_name
@@ -30,11 +29,15 @@ COLUMNS = 8  # of the grids of samples
 
 def evaluate(state: GanState) -> Evaluation:
     """Distance of generated to held-out images, and the discriminator's gap (Figure 4)."""
-    count = min(state.config.evaluation_samples, len(state.splits.heldout))
-    real = state.splits.heldout.images[:count]
+    heldout = state.splits.heldout
+    # A random choice, the same for every run on this data: in their order the images of a class
+    # stand together.
+    order = torch.randperm(len(heldout), generator=generator_for(0, purpose="held-out images"))
+    chosen = order[: state.config.evaluation_samples]
+    real, labels = heldout.images[chosen], heldout.labels[chosen]
     notes: list[str] = []
     metrics = distances(state, real, notes)
-    gaps, histograms = gaps_of(state, real, state.splits.heldout.labels[:count])
+    gaps, histograms = gaps_of(state, real, labels)
     return Evaluation(state.step, metrics + gaps, histograms, notes)
 
 
@@ -46,6 +49,9 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
         "weights": f"moving average {config.ema_decay:g} from step {config.ema_start}",
         "batch_norm": "standing statistics of 16 batches of 64",
     }
+    # torch-fidelity takes seconds to import: not before a run's first step.
+    from nda.evaluation.fidelity import inception_metrics, inception_weights
+
     draws = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
     generated = generate(state, config.evaluation_samples, draws)
     weights = inception_weights(
@@ -61,7 +67,7 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
             "FID, KID, Inception score, precision and recall: the Inception weights are not "
             "here; give them with --inception_weights."
         )
-    if len(splits.train.classes) >= 2:
+    if len(splits.train.labels.unique()) >= 2:
         kept = cache_folder() / f"classifier-{splits.train.fingerprint}.safetensors"
         classifier = train_feature_classifier(
             splits.train, splits.heldout, device=state.fabric.device, cache_path=kept

@@ -13,11 +13,14 @@ import torch
 import yaml
 
 from nda.errors import CheckpointError, ConfigError
+from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.config import RunConfig
-from nda.training.engine import Recipe, Run
+from nda.training.engine import Recipe, Run, refuse_changes
 from nda.training.launch import launch
 from nda.training.log import Means
 from nda.training.run_folder import RunFolder, write_text_atomically
+
+PATHS = ("data", "negative_data", "inception_weights")  # settings that name a file or folder
 
 
 def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
@@ -59,15 +62,27 @@ def reopen(
         raise ConfigError(
             f"{folder.config_path} is not as nda wrote it ({error}). Restore it."
         ) from error
+    checkpoint = newest_content(folder)
+    refuse_changes(checkpoint["config"], config.as_dict(), folder)
     fabric = launch(config)
     run = Run(recipe, config, folder, fabric, recipe.build(config, fabric), Means())
-    run.load()
+    run.load(checkpoint)
     return run
+
+
+def newest_content(folder: RunFolder) -> dict[str, Any]:
+    """What the newest checkpoint of a run holds."""
+    path = newest_checkpoint(folder.checkpoints)
+    if path is None:
+        raise CheckpointError(
+            f"{folder.path} holds no checkpoint yet. Train it anew into another --out."
+        )
+    return load_checkpoint(path)
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """The same settings with paths that hold from any working directory."""
-    given = {name: getattr(config, name, None) for name in ("data", "negative_data")}
+    given = {name: getattr(config, name, None) for name in PATHS}
     absolute = {
         name: str(Path(value).absolute())
         for name, value in given.items()

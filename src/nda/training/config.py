@@ -10,9 +10,12 @@ from nda.errors import ConfigError
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-# What may differ between a run and its continuation without changing what is learned.
+# What may differ between a run and its continuation without changing what is learned. Data may
+# have moved: its fingerprint says whether it is still the same.
 FREE_ON_RESUME = frozenset(
     {
+        "data",
+        "negative_data",
         "out",
         "steps",
         "device",
@@ -78,6 +81,8 @@ class RunConfig:
             at_least(self, name, 1)
         at_least(self, "evaluate_every", 0)
         at_least(self, "seed", 0)
+        if self.seed >= 2**63:
+            raise ConfigError(f"seed is {self.seed}; it must be below 2^63.")
         if self.resolution is not None:
             at_least(self, "resolution", 1)
         if not 0 <= self.holdout < 1:
@@ -92,5 +97,5 @@ class RunConfig:
 def at_least(config: object, name: str, smallest: float) -> None:
     """Refuse a setting below its smallest value (`ConfigError`)."""
     value = getattr(config, name)
-    if value < smallest:
+    if not value >= smallest:  # so that NaN is refused as well
         raise ConfigError(f"{name} is {value}; it must be at least {smallest}.")

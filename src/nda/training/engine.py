@@ -5,6 +5,7 @@ It knows steps and files and has never heard of GANs.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from nda.errors import CheckpointError, TrainingError
 from nda.evaluation.record import Evaluation
-from nda.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from nda.training.checkpoint import newest_checkpoint, save_checkpoint
 from nda.training.config import FREE_ON_RESUME, RunConfig
 from nda.training.log import LogWriter, Means
 from nda.training.progress import progress_bar
@@ -84,11 +85,15 @@ class Run(Generic[C, S]):
     def train(self) -> bool:
         """Train to the end; False if a signal stopped it before. A checkpoint is there then."""
         config, state, main = self.config, self.state, self.fabric.is_global_zero
-        log = LogWriter(self.folder, last_step=state.step) if main else None
         if state.step == 0:
             self._on_main(lambda: self.recipe.draw_samples(state, self.folder))
+        log = LogWriter(self.folder, last_step=state.step) if main else None
         row_step, row_seconds = state.step, self.seconds
-        with stop_on_signal() as stop, progress_bar(config.steps, state.step, main) as bar:
+        with (
+            contextlib.closing(log) if log else contextlib.nullcontext(),
+            stop_on_signal() as stop,
+            progress_bar(config.steps, state.step, main) as bar,
+        ):
             while state.step < config.steps:
                 started = time.perf_counter()
                 self._one_step()
@@ -104,42 +109,33 @@ class Run(Generic[C, S]):
                 if self._agreed_to_stop(bool(stop)):
                     break
                 self._keep_house()
-        self.save()
-        if log is not None:
-            log.close()
+            self.save()
         return state.step >= config.steps
 
     def save(self) -> None:
-        """Write a checkpoint of this moment, unless a loss has gone wrong."""
+        """Write a checkpoint of this moment, unless a loss or a weight has gone wrong."""
         self.means.check_finite()
-        newest = newest_checkpoint(self.folder.checkpoints)
-        if newest is not None and newest.name == f"step-{self.state.step:08d}.pt":
+        self._on_main(self._save)
+
+    def _save(self) -> None:
+        config, step, checkpoints = self.config, self.state.step, self.folder.checkpoints
+        newest = newest_checkpoint(checkpoints)
+        if newest is not None and newest.name == f"step-{step:08d}.pt":
             return
+        parts = {name: part.state_dict() for name, part in self.state.saved.items()}
+        for name, part in parts.items():
+            check_weights(name, part, step)
         content = {
-            "config": self.config.as_dict(),
+            "config": config.as_dict(),
             "data": self.state.data,
             "seconds": self.seconds,
             "means": self.means.state_dict(),
-            "state": {name: part.state_dict() for name, part in self.state.saved.items()},
+            "state": parts,
         }
-        self._on_main(
-            lambda: save_checkpoint(
-                self.folder.checkpoints,
-                self.state.step,
-                content,
-                keep=self.config.keep_checkpoints,
-            )
-        )
+        save_checkpoint(checkpoints, step, content, keep=config.keep_checkpoints)
 
-    def load(self) -> None:
-        """Take over the newest checkpoint, if it is of these settings and this data."""
-        path = newest_checkpoint(self.folder.checkpoints)
-        if path is None:
-            raise CheckpointError(
-                f"{self.folder.path} holds no checkpoint yet. Train it anew into another --out."
-            )
-        content = load_checkpoint(path)
-        refuse_changes(content["config"], self.config.as_dict(), self.folder)
+    def load(self, content: dict[str, Any]) -> None:
+        """Take over what a checkpoint holds, if it is of this data."""
         if content["data"] != self.state.data:
             raise CheckpointError(
                 f"The data at {self.config.data} is not what {self.folder.path} was trained on "
@@ -210,6 +206,16 @@ def refuse_changes(old: dict[str, Any], new: dict[str, Any], folder: RunFolder) 
             raise CheckpointError(
                 f"{name} is {value!r} in {folder.config_path} but was {old.get(name)!r} when "
                 "the checkpoint was written. Set it back, or train a new run."
+            )
+
+
+def check_weights(name: str, weights: dict[str, Any], step: int) -> None:
+    """Refuse weights that are not finite: a step can break them after its losses were taken."""
+    for key, value in weights.items():
+        if isinstance(value, Tensor) and not bool(value.isfinite().all()):
+            raise TrainingError(
+                f"{key} of the {name} was not finite at step {step}, so the run stopped there. "
+                "Resume from the checkpoint before it with a lower learning rate or full precision."
             )
 
 

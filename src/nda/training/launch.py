@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
@@ -18,7 +20,16 @@ def launch(config: RunConfig) -> Fabric:
     """
     device = choose_device(config.device)
     one_card = ":" in config.device
-    if device.type == "cuda" and not one_card and config.devices > torch.cuda.device_count():
+    if one_card and config.devices > 1:
+        raise DeviceError(
+            f"--device {config.device} is a single card; give --device cuda with "
+            f"--devices {config.devices}."
+        )
+    if config.precision == "16-mixed" and device.type != "cuda":
+        raise DeviceError(
+            f"--precision 16-mixed needs a CUDA device, not {device.type}; give bf16-mixed or 32-true."
+        )
+    if device.type == "cuda" and config.devices > torch.cuda.device_count():
         raise DeviceError(
             f"--devices {config.devices} were asked for and {torch.cuda.device_count()} CUDA "
             "devices are here; lower --devices."
@@ -41,12 +52,11 @@ def choose_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", name):
         raise DeviceError(
             f"--device {name} is not known; give auto, cpu, cuda, cuda:<number> or mps."
-        ) from error
+        )
+    device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
             f"--device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA "
