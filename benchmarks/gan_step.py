@@ -1,6 +1,6 @@
 """Time of one training iteration of the GAN recipe: plain, with weighted and with sampled NDA.
 
-    python benchmarks/gan_step.py [--width 8] [--device cpu] [--out results/benchmarks/gan_step.json]
+    python benchmarks/gan_step.py [--width 8] [--device cpu] [--out FILE]
 
 The three take turns, one iteration each, so that whatever else the machine does falls on all
 alike; medians over the turns, and the ratio to the plain GAN turn by turn.

@@ -116,6 +116,7 @@ def write_figures(path: Path, counted: list[Counted], options: QuickstartOptions
     content: dict[str, Any] = {
         "command": f"nda quickstart --seed {options.seed} --steps {options.steps} "
         f"--count {options.count}",
+        "seed": options.seed,
         "measured": [asdict(row) for row in counted],
     }
     write_text_atomically(path, json.dumps(content, indent=1) + "\n")

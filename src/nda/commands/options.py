@@ -74,8 +74,8 @@ def _with_underscores(words: list[str], flags: set[str]) -> list[str]:
         if name.startswith("--"):
             name = "--" + name[2:].replace("-", "_")
         result.append(name + equals + value)
-        follower = words[position + 1] if position + 1 < len(words) else "--"
-        if name[2:] in flags and not equals and follower.startswith("--"):
+        follower = words[position + 1] if position + 1 < len(words) else ""
+        if name[2:] in flags and not equals and follower not in ("true", "false"):
             result.append("true")
     return result
 

@@ -53,6 +53,7 @@ def preview(words: list[str]) -> int:
     from nda.data.images import load_images
     from nda.negatives import negative_from_name
     from nda.report.grid import image_grid, save_png
+    from nda.training.randomness import generator_for
 
     names = [name.strip() for name in options.negatives.split(",")]
     negatives = [negative_from_name(name) for name in names]
@@ -62,7 +63,7 @@ def preview(words: list[str]) -> int:
         classes=options.classes.split(",") if options.classes else None,
         skip_broken=options.skip_broken,
     )
-    draws = torch.Generator().manual_seed(options.seed)
+    draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
     rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives)]
     labels = ["real", *(name.replace("_", " ") for name in names)]

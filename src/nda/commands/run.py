@@ -71,7 +71,9 @@ def resume(words: list[str]) -> int:
 
     from nda.training.engine import check_unfinished
 
-    check_unfinished(run.state, run.config)
+    # A run may have been cut off between its last step and its evaluation.
+    if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
+        check_unfinished(run.state, run.config)
     return finish(run)
 
 

@@ -66,8 +66,12 @@ class Cutout(Patch):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        inside = box_mask(params["box"], x)
-        return overwrite(x, box_mean(x, inside, params["box"]), inside)
+        down, across = box_sides(params["box"], x)
+        inside = down * across
+        mean = box_mean(x, inside, params["box"])
+        if x.is_floating_point():  # lerp with weights 0 and 1 is exact, where takes thrice as long
+            return torch.lerp(x, mean, inside)
+        return (mean - x).mul_(inside).add_(x)  # exact too, as uint8 counts modulo 256
 
     def check(self, x: Tensor) -> None:
         super().check(x)
@@ -98,8 +102,9 @@ class CutMix(Patch):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         partner = x.index_select(0, params["partner"])
-        outside = 1 - box_mask(params["box"], x)
-        if x.is_floating_point():
+        down, across = box_sides(params["box"], x)
+        outside = torch.maximum(1 - down, 1 - across)
+        if x.is_floating_point():  # exact and quick, as in Cutout
             return partner.lerp_(x, outside)
         return (x - partner).mul_(outside).add_(partner)
 
@@ -129,24 +134,20 @@ def draw_boxes(x: Tensor, low: float, high: float, generator: torch.Generator | 
     return torch.stack(starts + lengths, dim=1)
 
 
-def box_mask(box: Tensor, x: Tensor) -> Tensor:
-    """1 inside the boxes, 0 outside, in the dtype of `x`: `(B, 1, H, W)`, for clips a 1 more."""
-    B, H, W = x.shape[0], x.shape[-2], x.shape[-1]
-    start, length = box.view(B, 2, 2, 1).unbind(1)  # each (B, 2, 1): down, across
-    distance = torch.arange(max(H, W), device=x.device) - start
-    within = ((distance >= 0) & (distance < length)).to(x.dtype)
-    mask = within[:, 0, :H, None] * within[:, 1, None, :W]
-    return mask.view(B, *[1] * (x.dim() - 3), H, W)
+def box_sides(box: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """1 along the boxes' height and width, 0 elsewhere, in the dtype of `x`.
 
-
-def overwrite(x: Tensor, filling: Tensor, inside: Tensor) -> Tensor:
-    """`filling` where the mask is 1, `x` where it is 0, each exactly.
-
-    On the CPU `torch.where` takes three times as long.
+    Shaped to broadcast over `x`, as `(B, 1, H, 1)` and `(B, 1, 1, W)`: their product is the box.
     """
-    if x.is_floating_point():
-        return torch.lerp(x, filling, inside)
-    return (filling - x).mul_(inside).add_(x)  # exact, as uint8 counts modulo 256
+    H, W = x.shape[-2:]
+    start, length = box.view(-1, 2, 2, 1).float().unbind(1)  # each (B, 2, 1): down, across
+    doubled = torch.arange(1, 2 * max(H, W), 2, device=x.device)  # twice the pixels' centres
+    # Twice the depth inside: 1 or more for the box's own pixels, -1 or less for all others.
+    depth = length - (doubled - (2 * start + length)).abs_()
+    within = depth.clamp_(0, 1).to(x.dtype)
+    ones = [1] * (x.dim() - 3)
+    down, across = within[:, 0, :H], within[:, 1, :W]
+    return down.reshape(-1, *ones, H, 1), across.reshape(-1, *ones, 1, W)
 
 
 def box_mean(x: Tensor, inside: Tensor, box: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet
 from nda.data.images import Splits, load_images, load_splits
-from nda.errors import ConfigError
+from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan
 from nda.recipes.gan_config import GanConfig
@@ -79,6 +79,11 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
     """Load the data, make the networks from the seed and hand them to Fabric."""
     splits = load_training_data(config)
     other = load_negative_data(config, splits.train)
+    negative, positive = transform_of(config), positive_of(config)
+    first = splits.train.images[: config.batch_size]
+    for transform in (negative, positive and positive.transform):
+        if transform is not None:
+            transform.check(first)
     # Convolutions of few channels run up to half again as fast in this memory format.
     generator, discriminator = (
         network.to(memory_format=torch.channels_last)
@@ -109,8 +114,8 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         optimizer_g=optimizer_g,
         optimizer_d=optimizer_d,
         ema=ema,
-        negative=transform_of(config),
-        positive=positive_of(config),
+        negative=negative,
+        positive=positive,
         batches=EpochBatches(
             len(splits.train.images),
             config.batch_size,
@@ -124,14 +129,20 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
 
 
 def load_training_data(config: GanConfig) -> Splits:
-    """The images to train on and those held out."""
-    return load_splits(
+    """The images to train on and those held out, at least 2 of which are measured with."""
+    splits = load_splits(
         config.data,
         holdout=config.holdout,
         resolution=config.resolution,
         classes=class_names(config.classes),
         skip_broken=config.skip_broken,
     )
+    if len(splits.heldout) < 2:
+        raise DataError(
+            f"{config.data} leaves {len(splits.heldout)} image held out, and measuring needs 2; "
+            "give a larger --holdout, or more data."
+        )
+    return splits
 
 
 def class_names(text: str | None) -> list[str] | None:
@@ -184,7 +195,7 @@ def transform_of(config: GanConfig) -> Negative | None:
     return None if config.negative in ("none", "data") else negative_from_name(config.negative)
 
 
-def positive_of(config: GanConfig) -> nn.Module | None:
+def positive_of(config: GanConfig) -> RandomApply | None:
     """The transform that serves as ordinary augmentation, if the run has one."""
     if config.positives is None:
         return None

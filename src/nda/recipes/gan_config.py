@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
@@ -76,9 +77,14 @@ class GanConfig(RunConfig):
         for name, smallest in (("width", 1), ("latent_dim", 1), ("d_steps", 1), ("ema_start", 0),
                                ("evaluation_samples", 10), ("gradient_penalty", 0)):  # fmt: skip
             at_least(self, name, smallest)
-        for name in ("fake_weight", "positive_probability", "ema_decay", "beta1", "beta2"):
+        for name in ("fake_weight", "positive_probability", "ema_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; it must be at least 0 and below 1."
+                )
         for name in ("lr_d", "lr_g", "eps"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
@@ -90,6 +96,11 @@ class GanConfig(RunConfig):
             raise ConfigError(
                 "--negative data needs --negative_data, --negative_classes or both, to say which "
                 "images are negatives."
+            )
+        if self.inception_weights and not Path(self.inception_weights).is_file():
+            raise ConfigError(
+                f"inception_weights is {self.inception_weights}, and there is no such file; give "
+                "the path of torch-fidelity's weights, or leave the setting out."
             )
         if self.conditional and self.network == "dcgan":
             raise ConfigError("--network dcgan is unconditional; use biggan with --conditional.")

@@ -67,7 +67,7 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
             "FID, KID, Inception score, precision and recall: the Inception weights are not "
             "here; give them with --inception_weights."
         )
-    if len(splits.train.labels.unique()) >= 2:
+    if len(splits.train.labels.unique()) >= 2 and splits.train.classes == splits.heldout.classes:
         kept = cache_folder() / f"classifier-{splits.train.fingerprint}.safetensors"
         classifier = train_feature_classifier(
             splits.train, splits.heldout, device=state.fabric.device, cache_path=kept
@@ -75,7 +75,8 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
         metrics.append(classifier_frechet(classifier, real, generated, protocol))
     else:
         notes.append(
-            "Classifier Fréchet distance: the data has no two classes to train the classifier on."
+            "Classifier Fréchet distance: training and held-out images do not share two or more "
+            "classes to train the classifier on."
         )
     return metrics
 
@@ -121,7 +122,7 @@ def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -
     if state.negative is not None:
         rows.append(state.negative(rows[0].to(draws.device), generator=draws).cpu())
     elif state.other is not None:
-        rows.append(state.other[:COLUMNS].cpu())
+        rows.append(state.other[: len(rows[0])].cpu())
     if len(rows) > 1:
         names.append(state.config.negative)
     grid = image_grid(torch.cat(rows), len(rows[0]), row_labels=names)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     damaged one or one of another program (`CheckpointError`).
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a foreign pickle; that it is refused says enough.
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint at {path}; train the run first.") from error
     except pickle.UnpicklingError as error:

@@ -19,6 +19,7 @@ from nda.evaluation.record import Evaluation
 from nda.training.checkpoint import newest_checkpoint, save_checkpoint
 from nda.training.config import FREE_ON_RESUME, RunConfig
 from nda.training.log import LogWriter, Means
+from nda.training.memory import peak_memory
 from nda.training.progress import progress_bar
 from nda.training.randomness import generator_for, seed_global_generators
 from nda.training.run_folder import RunFolder
@@ -169,7 +170,11 @@ class Run(Generic[C, S]):
             step = self.state.step
             images = step * self.state.images_per_step
             row = {"step": step, "images": images, "seconds": round(self.seconds, 3)}
-            log.write({**row, "images_per_second": round(rate, 2), **means})
+            speed = {
+                "images_per_second": round(rate, 2),
+                "peak_memory_mib": round(peak_memory(self.fabric.device), 1),
+            }
+            log.write(row | speed | means)
 
     def _keep_house(self) -> None:
         config = self.config

@@ -27,7 +27,8 @@ def launch(config: RunConfig) -> Fabric:
         )
     if config.precision == "16-mixed" and device.type != "cuda":
         raise DeviceError(
-            f"--precision 16-mixed needs a CUDA device, not {device.type}; give bf16-mixed or 32-true."
+            f"--precision 16-mixed needs a CUDA device, not {device.type}; give bf16-mixed or "
+            "32-true."
         )
     if device.type == "cuda" and config.devices > torch.cuda.device_count():
         raise DeviceError(

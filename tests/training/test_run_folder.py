@@ -1,0 +1,102 @@
+"""The run folder: files that are whole or not there, and what is read back from them."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from nda.errors import CheckpointError
+from nda.training.run_folder import RunFolder, write_atomically, write_text_atomically
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    write_text_atomically(path, "λ = 1/4\n")
+    write_text_atomically(path, "λ = 1/2\n")
+    assert path.read_text(encoding="utf-8") == "λ = 1/2\n"
+    assert files_in(tmp_path) == ["note.txt"]
+    assert path.stat().st_mode & 0o777 == 0o644  # as other files, not private as temporary ones
+
+
+def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_text("old")
+
+    def write(file: BinaryIO) -> None:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+
+    write_atomically(path, write)
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+)
+def test_a_writer_that_fails_half_way_leaves_the_old_file(
+    tmp_path: Path, fault: BaseException
+) -> None:
+    path = tmp_path / "note.txt"
+    path.write_text("old")
+
+    def write(file: BinaryIO) -> None:
+        file.write(b"half of the ne")
+        raise fault
+
+    with pytest.raises(type(fault)):
+        write_atomically(path, write)
+    assert path.read_text() == "old"
+    assert files_in(tmp_path) == ["note.txt"]
+
+
+def test_a_folder_without_settings_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"is not a run folder: it has no config\.yaml"):
+        RunFolder.open(tmp_path)
+    with pytest.raises(CheckpointError, match="nowhere is not a run folder"):
+        RunFolder.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", [b"steps: [1, 2", b"\xff\xfe\x00", b"a: b: c"])
+def test_settings_that_are_no_yaml_are_refused(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "config.yaml").write_bytes(text)
+    with pytest.raises(CheckpointError, match=r"config\.yaml is not readable YAML"):
+        RunFolder.open(tmp_path).config()
+
+
+@pytest.mark.parametrize("text", ["", "- gan\n", "steps: 10\n"])
+def test_settings_without_a_recipe_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(CheckpointError, match="does not name its recipe"):
+        RunFolder.open(tmp_path).config()
+
+
+def test_settings_never_run_code(tmp_path: Path) -> None:
+    target = tmp_path / "made-by-yaml"
+    code = f"recipe: !!python/object/apply:pathlib.Path.touch [!!python/name:x '{target}']\n"
+    (tmp_path / "config.yaml").write_text(code)
+    with pytest.raises(CheckpointError, match="not readable YAML"):
+        RunFolder.open(tmp_path).config()
+    assert not target.exists()
+
+
+def test_a_row_cut_short_is_left_out_of_the_log(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.log() == []
+    folder.log_path.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "lo')
+    assert folder.log() == [{"step": 1, "loss": 0.5}]
+
+
+def test_evaluations_are_kept_by_step(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.evaluations() == []
+    for step, value in ((20, 1.0), (10, 2.0), (20, 3.0)):
+        folder.save_evaluation({"step": step, "value": value})
+    assert folder.evaluations() == [{"step": 10, "value": 2.0}, {"step": 20, "value": 3.0}]
