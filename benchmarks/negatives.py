@@ -97,7 +97,7 @@ def ours(device: torch.device) -> list[Contender]:
     return contenders
 
 
-def from_kornia(device: torch.device) -> list[Contender]:
+def from_kornia() -> list[Contender]:
     augmentation = importlib.import_module("kornia.augmentation")
     inputs = {"p": 1.0, "data_keys": ["input"]}
     transforms = {
@@ -109,7 +109,7 @@ def from_kornia(device: torch.device) -> list[Contender]:
     return [Contender(name, "kornia", True, run) for name, run in transforms.items()]
 
 
-def from_torchvision(device: torch.device) -> list[Contender]:
+def from_torchvision() -> list[Contender]:
     v2 = importlib.import_module("torchvision.transforms.v2")
     transforms = {
         "RandomErasing": v2.RandomErasing(p=1.0, scale=(1 / 9, 1 / 4)),
@@ -119,12 +119,12 @@ def from_torchvision(device: torch.device) -> list[Contender]:
     return [Contender(name, "torchvision", False, run) for name, run in transforms.items()]
 
 
-def from_timm(device: torch.device) -> list[Contender]:
+def from_timm() -> list[Contender]:
     mixup = importlib.import_module("timm.data").Mixup
     contenders = []
     for mode in ("batch", "elem"):
         for name, chances in {"cutmix": (0.0, 1.0), "mixup": (1.0, 0.0)}.items():
-            mix = with_labels(mixup(*chances, mode=mode, num_classes=10, device=device))
+            mix = with_labels(mixup(*chances, mode=mode, num_classes=10))
             contenders.append(Contender(f"{name}, {mode}", "timm", mode == "elem", mix))
     return contenders
 
@@ -139,7 +139,7 @@ def all_contenders(device: torch.device) -> tuple[list[Contender], list[str]]:
     contenders, absent = ours(device), []
     for package, build in zip(PACKAGES, (from_kornia, from_torchvision, from_timm), strict=True):
         try:
-            contenders += build(device)
+            contenders += build()
         except ImportError:
             absent.append(package)
     return contenders, absent

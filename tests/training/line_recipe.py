@@ -93,4 +93,4 @@ def draw_samples(state: LineState, folder: RunFolder) -> None:
 
 
 def sample(state: LineState, count: int, seed: int) -> Tensor:
-    return state.line(torch.arange(float(count))[:, None]).detach()  # type: ignore[no-any-return]
+    return state.line(torch.arange(float(count))[:, None]).detach()

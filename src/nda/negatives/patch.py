@@ -141,9 +141,9 @@ def box_sides(box: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     H, W = x.shape[-2:]
     start, length = box.view(-1, 2, 2, 1).float().unbind(1)  # each (B, 2, 1): down, across
-    doubled = torch.arange(1, 2 * max(H, W), 2, device=x.device)  # twice the pixels' centres
+    doubled = torch.arange(1.0, 2 * max(H, W), 2, device=x.device)  # twice the pixels' centres
     # Twice the depth inside: 1 or more for the box's own pixels, -1 or less for all others.
-    depth = length - (doubled - (2 * start + length)).abs_()
+    depth = length - (doubled - start.mul(2).add_(length)).abs_()
     within = depth.clamp_(0, 1).to(x.dtype)
     ones = [1] * (x.dim() - 3)
     down, across = within[:, 0, :H], within[:, 1, :W]
@@ -154,9 +154,9 @@ def box_mean(x: Tensor, inside: Tensor, box: Tensor) -> Tensor:
     """Mean of every plane of `x` inside the boxes, `(B, ..., 1, 1)`, in the dtype of `x`."""
     exact = torch.promote_types(x.dtype, torch.float32)
     planes = x.reshape(x.shape[0], -1, x.shape[-2] * x.shape[-1]).to(exact)  # (B, P, H * W)
-    weight = inside.view(x.shape[0], 1, -1).to(exact).transpose(1, 2)  # (B, H * W, 1)
+    weight = inside.view(x.shape[0], 1, -1).to(exact)  # (B, 1, H * W)
     with torch.autocast(x.device.type, enabled=False):  # which would take the sum in half precision
-        total = torch.bmm(planes, weight)
+        total = torch.bmm(weight, planes.mT)  # (B, 1, P): on the CPU the quicker way round
     mean = total / (box[:, 2] * box[:, 3]).view(-1, 1, 1)
     if not x.is_floating_point():
         mean = mean.round()

@@ -39,12 +39,11 @@ class Stitch(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        quarter = torch.arange(4, device=x.device)
-        right, lower = quarter % 2 == 1, quarter // 2 == 1
-        foreign = torch.where(params["upright"][:, None], right, lower)  # (B, 4)
-        itself = torch.arange(x.shape[0], device=x.device)[:, None]
-        image = torch.where(foreign, params["partner"][:, None], itself)
-        return rearrange_tiles(x, image, quarter, grid=2)
+        itself, partner = torch.arange(x.shape[0], device=x.device), params["partner"]
+        upper_right = torch.where(params["upright"], partner, itself)
+        lower_left = torch.where(params["upright"], itself, partner)
+        image = torch.stack([itself, upper_right, lower_left, partner], dim=1)  # (B, 4)
+        return rearrange_tiles(x, image, torch.arange(4, device=x.device), grid=2)
 
     def check(self, x: Tensor) -> None:
         super().check(x)

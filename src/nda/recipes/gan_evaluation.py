@@ -118,7 +118,11 @@ def draw_samples(state: GanState, folder: RunFolder) -> None:
 
 def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
     """samples/negatives.png: real images of the data, and what the run shows as negatives."""
-    rows, names = [state.splits.train.images[:COLUMNS]], ["real"]
+    images = state.splits.train.images
+    spread = torch.linspace(
+        0, len(images) - 1, min(COLUMNS, len(images))
+    ).long()  # over all classes
+    rows, names = [images[spread]], ["real"]
     if state.negative is not None:
         rows.append(state.negative(rows[0].to(draws.device), generator=draws).cpu())
     elif state.other is not None:
