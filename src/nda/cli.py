@@ -67,7 +67,7 @@ def dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UserError(
-            f"There is no command {words[0]!r}{nearest(words[0], COMMANDS)}. "
+            f"There is no command {words[0]!r}{nearest(words[0], COMMANDS)} "
             "'nda --help' lists the commands."
         )
     command = COMMANDS[words[0]]

@@ -13,6 +13,7 @@ import jsonargparse
 from nda.errors import ConfigError
 
 T = TypeVar("T")
+_NO_YAML = "The file of --config is not YAML of 'name: value' lines"
 
 
 def parse(
@@ -44,26 +45,31 @@ def parse(
             metavar=positional.upper(),
             help=help_text.group(1) if help_text else None,
         )
+    parser.positional = positional
     parser.known = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
     flags = {f.name for f in dataclasses.fields(options) if f.type == "bool"}  # type: ignore[arg-type]
-    values = parser.parse_args(_with_underscores(words, flags)).as_dict()
+    try:
+        values = parser.parse_args(_with_underscores(words, flags)).as_dict()
+    except UnicodeDecodeError as error:
+        raise ConfigError(_NO_YAML + f" ({error}).") from error
     values.pop("config", None)
     return options(**values)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where something known is near, else nothing."""
+    """The end of a sentence: `; did you mean 'x'?` where something known is near, else a stop."""
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 class _Parser(jsonargparse.ArgumentParser):
     """A parser that raises `ConfigError` with a sentence of its own."""
 
     known: list[str]
+    positional: str | None
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ConfigError(_sentence(message, self.known)) from ex
+        raise ConfigError(_sentence(message, self.known, self.positional)) from ex
 
 
 def _with_underscores(words: list[str], flags: set[str]) -> list[str]:
@@ -80,15 +86,16 @@ def _with_underscores(words: list[str], flags: set[str]) -> list[str]:
     return result
 
 
-def _sentence(message: str, known: list[str]) -> str:
+def _sentence(message: str, known: list[str], positional: str | None) -> str:
     """One sentence for what jsonargparse says in several lines."""
     unknown = re.search(r"Option '([^']+)' is not accepted|unrecognized arguments: (\S+)", message)
     if unknown:
-        name = (unknown.group(1) or unknown.group(2)).lstrip("-").partition("=")[0]
-        return f"There is no setting {name!r}{nearest(name, known)}. '--help' lists them all."
+        return _unknown(f"--{unknown.group(1)}" if unknown.group(1) else unknown.group(2), known)
     missing = re.search(r"arguments? (?:are|is) required: (.+)", message)
     if missing:
-        return f"Missing: --{missing.group(1)}. '--help' explains it."
+        names = missing.group(1).split(", ")
+        words = (name.upper() if name == positional else f"--{name}" for name in names)
+        return f"Missing: {', '.join(words)}. '--help' explains what it is."
     absent = re.search(r'"config": File does not exist: (.+)', message)
     if absent:
         return f"The configuration file {absent.group(1)} does not exist; give another --config."
@@ -97,7 +104,17 @@ def _sentence(message: str, known: list[str]) -> str:
         name, kind, value = wrong.groups()
         return f"{name} is {value.strip()!r}, but {_in_words(kind)} was expected."
     text = " ".join(message.split())
+    damaged = re.match(r"(?:Problems parsing|Unexpected) config:(.*)", text)
+    if damaged:
+        return f"{_NO_YAML} ({damaged.group(1).strip() or 'it is empty'})."
     return text if text.endswith(".") else text + "."
+
+
+def _unknown(word: str, known: list[str]) -> str:
+    if not word.startswith("-"):
+        return f"{word!r} stands alone; a setting is given as --NAME VALUE."
+    name = word.lstrip("-").partition("=")[0]
+    return f"There is no setting {name!r}{nearest(name, known)} '--help' lists them all."
 
 
 def _in_words(kind: str) -> str:

@@ -46,6 +46,7 @@ def preview(words: list[str]) -> int:
     if not options.out.endswith(".png"):
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
 
+    import re
     from pathlib import Path
 
     import torch
@@ -55,12 +56,13 @@ def preview(words: list[str]) -> int:
     from nda.report.grid import image_grid, save_png
     from nda.training.randomness import generator_for
 
-    names = [name.strip() for name in options.negatives.split(",")]
+    # A comma before `parameter=` belongs to the negative: cutout:low=0.2,high=0.4,stitch.
+    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.negatives)]
     negatives = [negative_from_name(name) for name in names]
     data = load_images(
         options.images,
         resolution=options.resolution,
-        classes=options.classes.split(",") if options.classes else None,
+        classes=class_names(options.classes),
         skip_broken=options.skip_broken,
     )
     draws = generator_for(options.seed, purpose="preview")

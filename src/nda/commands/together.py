@@ -71,7 +71,7 @@ def _watch(processes: Mapping[Path, subprocess.Popen[bytes]], steps: Mapping[Pat
                 rows = RunFolder(path).log()
                 bars.update(task, completed=int(rows[-1]["step"]) if rows else 0)
             _refuse_failed(processes)
-            time.sleep(0.5 if running else 0)
+            time.sleep(1 if running else 0)
     _refuse_failed(processes)
 
 

@@ -19,8 +19,7 @@ def train(words: list[str]) -> int:
     name = words[0]
     if name not in RECIPES:
         raise ConfigError(
-            f"There is no recipe {name!r}{nearest(name, RECIPES)}. "
-            f"Give one of {', '.join(RECIPES)}."
+            f"There is no recipe {name!r}{nearest(name, RECIPES)} Give one of {', '.join(RECIPES)}."
         )
     entry = RECIPES[name]
     config = parse(words[1:], entry.config_class(), command=f"train {name}", config_file=True)
