@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 the user's mistake (one sentence on stderr), 130 interrupt
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ class Command:
     module: str
     function: str
 
+
+# What a disk refuses: the user's to mend, unlike other errors of the operating system.
+DISK_ERRORS = {
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
+    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+}  # fmt: skip
 
 COMMANDS = {
     "quickstart": Command(
@@ -51,6 +58,16 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        where = error.filename2 or error.filename or "A file"
+        print(
+            f"nda: {where} could not be read or written ({error.strerror}). Choose another place, "
+            "or make room for it.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def dispatch(words: list[str]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table as Terminal
 from torch import Tensor
@@ -23,11 +24,12 @@ from nda.training.run_folder import RunFolder, write_text_atomically
 if TYPE_CHECKING:
     from nda.commands.quickstart import QuickstartOptions
 
-HEADER = ("images", "exactly right", "95 %", "count", "hues", "saturation", "places")
+HEADER = ("images", "exact", "95 %", "count", "hues", "colour", "places")
 NOTE = (
-    "Share of images with exactly the right number of dots and its Wilson interval; mean count and "
-    "standard deviation. Variety: entropy in bits over 12 hues and over 4 × 4 places of single "
-    "dots, and mean saturation; better counting with lower variety would be bought with it."
+    "Exact: share of images with the right number of dots, and its Wilson interval; then mean "
+    "count and standard deviation. Variety: entropy in bits over 12 hues, mean saturation, and "
+    "entropy over 4 × 4 places of single dots; better counting with lower variety would be bought "
+    "with it."
 )
 
 
@@ -52,7 +54,7 @@ class Counted:
         return (
             self.title,
             f"{self.exact / self.images:.1%}",
-            f"{low:.1%} to {high:.1%}",
+            f"{100 * low:.1f}–{high:.1%}",
             f"{self.mean:.2f} ± {self.deviation:.2f}",
             f"{self.hue_entropy:.2f}",
             f"{self.saturation:.2f}",
@@ -97,18 +99,29 @@ def count_real(archive: Path, wanted: int, images: int) -> Counted:
 
 def show(console: Console, counted: list[Counted]) -> None:
     """Print the table."""
-    table = Terminal()
+    table = Terminal(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in HEADER:
-        table.add_column(heading, justify="left" if heading == "images" else "right")
+        table.add_column(heading, justify="left" if heading == "images" else "right", no_wrap=True)
     for row in counted:
         table.add_row(*row.cells())
     console.print(table)
     console.print(NOTE, highlight=False)
 
 
-def as_table(counted: list[Counted]) -> Table:
-    """The same table for the page."""
-    return Table("Counts of dots", HEADER, [row.cells() for row in counted], NOTE)
+def as_tables(counted: list[Counted]) -> list[Table]:
+    """The same table for the page, and the share of images by number of dots (Figure 6)."""
+    most = max(len(row.histogram) for row in counted)
+    shares = [
+        (
+            row.title,
+            *(f"{n / row.images:.1%}" for n in row.histogram + [0] * (most - len(row.histogram))),
+        )
+        for row in counted
+    ]
+    return [
+        Table("Counts of dots", HEADER, [row.cells() for row in counted], NOTE),
+        Table("Share of images by number of dots", ("images", *map(str, range(most))), shares),
+    ]
 
 
 def write_figures(path: Path, counted: list[Counted], options: QuickstartOptions) -> Path:

@@ -99,7 +99,11 @@ def _sentence(message: str, known: list[str], positional: str | None) -> str:
     absent = re.search(r'"config": File does not exist: (.+)', message)
     if absent:
         return f"The configuration file {absent.group(1)} does not exist; give another --config."
-    wrong = re.search(r'key "([^"]+)":.*?Expected an? (.+?)\. Got value: (.*)', message, re.DOTALL)
+    wrong = re.search(
+        r'key "([^"]+)":.*?Expected an? (<class .+?>|typing\..+?\]).*(?:Got|Given) value: (.*)',
+        message,
+        re.DOTALL,
+    )
     if wrong:
         name, kind, value = wrong.groups()
         return f"{name} is {value.strip()!r}, but {_in_words(kind)} was expected."

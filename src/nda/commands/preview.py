@@ -62,7 +62,7 @@ def preview(words: list[str]) -> int:
     data = load_images(
         options.images,
         resolution=options.resolution,
-        classes=class_names(options.classes),
+        classes=[name.strip() for name in options.classes.split(",")] if options.classes else None,
         skip_broken=options.skip_broken,
     )
     draws = generator_for(options.seed, purpose="preview")

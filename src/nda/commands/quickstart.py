@@ -69,7 +69,7 @@ def quickstart(words: list[str]) -> int:
     import torch
     from rich.console import Console
 
-    from nda.commands.dot_counts import as_table, count_real, count_run, show, write_figures
+    from nda.commands.dot_counts import as_tables, count_real, count_run, show, write_figures
     from nda.commands.together import train_together
     from nda.data.dots_archive import write_dots_archive
     from nda.report.compare import write_comparison
@@ -96,9 +96,11 @@ def quickstart(words: list[str]) -> int:
         [RunFolder.open(folder / name) for name in DIFFERENCE],
         folder / "comparison.html",
         title="Four dots, without and with negatives",
-        tables=[as_table(counted)],
+        tables=as_tables(counted),
     )
-    console.print(f"figures: {figures}\npage:    {page}", highlight=False, soft_wrap=True)
+    console.print(
+        f"figures: {figures}\npage:    {page}", markup=False, highlight=False, soft_wrap=True
+    )
     return 0
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from nda.commands.options import parse
 from nda.errors import ConfigError
-
-if TYPE_CHECKING:
-    from nda.training.engine import Run
 
 
 @dataclass(frozen=True)
@@ -67,20 +62,19 @@ class SampleOptions:
 def resume(words: list[str]) -> int:
     """Continue a run to its end."""
     options = parse(words, ResumeOptions, command="resume", positional="run")
-    run = _reopen(options.run, steps=options.steps, device=options.device)
 
-    from nda.training.engine import check_unfinished
+    from nda.commands.finish import go_on, open_run
 
-    # A run may have been cut off between its last step and its evaluation.
-    if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
-        check_unfinished(run.state, run.config)
-    return finish(run)
+    return go_on(open_run(options.run, steps=options.steps, device=options.device))
 
 
 def evaluate(words: list[str]) -> int:
     """Measure a run again."""
     options = parse(words, EvaluateOptions, command="evaluate", positional="run")
-    run = _reopen(
+
+    from nda.commands.finish import conclude, open_run
+
+    run = open_run(
         options.run,
         evaluation_samples=options.evaluation_samples,
         inception_weights=options.inception_weights,
@@ -98,47 +92,13 @@ def sample(words: list[str]) -> int:
 
     from pathlib import Path
 
+    from nda.commands.finish import open_run
     from nda.report.grid import save_images
 
-    run = _reopen(options.run, device=options.device)
+    run = open_run(options.run, device=options.device)
+    if not run.fabric.is_global_zero:
+        return 0
     images = run.recipe.sample(run.state, options.count, options.seed)
     written = save_images(images, Path(options.out))
     print(f"{len(images)} images of step {run.state.step}: {written}")
     return 0
-
-
-def finish(run: Run[Any, Any]) -> int:
-    """Train a run to its end, then evaluate it and write its report; gives the exit code."""
-    complete = run.train()
-    if not run.fabric.is_global_zero:
-        return 0
-    if not complete:
-        print(
-            f"nda: stopped at step {run.state.step} of {run.config.steps}; nothing is lost. "
-            f"Continue with: nda resume {run.folder.path}",
-            file=sys.stderr,
-        )
-        return 130
-    conclude(run)
-    return 0
-
-
-def conclude(run: Run[Any, Any]) -> None:
-    """Evaluate, write the report, and print both figures and where they are."""
-    from nda.commands.figures import print_evaluation
-    from nda.report.page import write_report
-
-    evaluation = run.evaluate()
-    page = write_report(run.folder)
-    print_evaluation(evaluation)
-    print(f"report: {page}")
-
-
-def _reopen(path: str, **changes: Any) -> Run[Any, Any]:
-    from nda.recipes import recipe_of
-    from nda.training.begin import reopen
-    from nda.training.run_folder import RunFolder
-
-    folder = RunFolder.open(path)
-    entry = recipe_of(folder.config()["recipe"])
-    return reopen(entry.recipe(), entry.config_class(), folder, **changes)

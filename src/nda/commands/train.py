@@ -25,7 +25,7 @@ def train(words: list[str]) -> int:
     config = parse(words[1:], entry.config_class(), command=f"train {name}", config_file=True)
 
     # After the parsing, so that --help does not wait for torch.
-    from nda.commands.run import finish
+    from nda.commands.finish import finish
     from nda.training.begin import begin
 
     return finish(begin(entry.recipe(), config))

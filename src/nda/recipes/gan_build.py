@@ -79,30 +79,12 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
     """Load the data, make the networks from the seed and hand them to Fabric."""
     splits = load_training_data(config)
     other = load_negative_data(config, splits.train)
-    negative, positive = transform_of(config), positive_of(config)
     first = splits.train.images[: config.batch_size]
-    for transform in (negative, positive and positive.transform):
-        if transform is not None:
-            transform.check(first)
-    # Convolutions of few channels run up to half again as fast in this memory format.
-    generator, discriminator = (
-        network.to(memory_format=torch.channels_last)
-        for network in build_networks(config, splits.train)
-    )
+    generator, discriminator = build_networks(config, splits.train)
     ema = Ema(generator, decay=config.ema_decay, start=config.ema_start)
     ema.module.to(fabric.device)
-    betas = (config.beta1, config.beta2)
-    optimizer_g = torch.optim.Adam(
-        generator.parameters(), lr=config.lr_g, betas=betas, eps=config.eps
-    )
-    optimizer_d = torch.optim.Adam(
-        discriminator.parameters(), lr=config.lr_d, betas=betas, eps=config.eps
-    )
-    if config.compile:
-        generator.compile()
-        discriminator.compile()
-    run_g, optimizer_g = fabric.setup(generator, optimizer_g)
-    run_d, optimizer_d = fabric.setup(discriminator, optimizer_d)
+    run_g, optimizer_g = set_up(generator, config.lr_g, config, fabric)
+    run_d, optimizer_d = set_up(discriminator, config.lr_d, config, fabric)
     return GanState(
         config=config,
         fabric=fabric,
@@ -114,8 +96,8 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         optimizer_g=optimizer_g,
         optimizer_d=optimizer_d,
         ema=ema,
-        negative=negative,
-        positive=positive,
+        negative=transform_of(config, first),
+        positive=positive_of(config, first),
         batches=EpochBatches(
             len(splits.train.images),
             config.batch_size,
@@ -126,6 +108,16 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         images=splits.train.images.to(fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
     )
+
+
+def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> tuple[Any, Any]:
+    """The network and its Adam as Fabric runs them."""
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=lr, betas=(config.beta1, config.beta2), eps=config.eps
+    )
+    if config.compile:
+        network.compile()
+    return fabric.setup(network, optimizer)
 
 
 def load_training_data(config: GanConfig) -> Splits:
@@ -177,26 +169,36 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
             "class, or leave --conditional out."
         )
     resolution, width = train.images.shape[-1], config.width
+    classes = len(train.classes) if config.conditional else 1
+    generator: nn.Module
+    discriminator: nn.Module
     torch.manual_seed(config.seed)
     if config.network == "dcgan":
-        return (
-            dcgan.Generator(resolution, width=width, latent_dim=config.latent_dim),
-            dcgan.Discriminator(resolution, width=width),
+        generator = dcgan.Generator(resolution, width=width, latent_dim=config.latent_dim)
+        discriminator = dcgan.Discriminator(resolution, width=width)
+    else:
+        generator = biggan.Generator(
+            resolution, width=width, classes=classes, latent_dim=config.latent_dim
         )
-    classes = len(train.classes) if config.conditional else 1
-    return (
-        biggan.Generator(resolution, width=width, classes=classes, latent_dim=config.latent_dim),
-        biggan.Discriminator(resolution, width=width, classes=classes),
-    )
+        discriminator = biggan.Discriminator(resolution, width=width, classes=classes)
+    # Convolutions of few channels run up to half again as fast in this memory format.
+    channels_last = {"memory_format": torch.channels_last}
+    return generator.to(**channels_last), discriminator.to(**channels_last)
 
 
-def transform_of(config: GanConfig) -> Negative | None:
-    """The transform that makes negatives, if the run has one."""
-    return None if config.negative in ("none", "data") else negative_from_name(config.negative)
+def transform_of(config: GanConfig, images: Tensor) -> Negative | None:
+    """The transform that makes negatives, if the run has one; refuses images it cannot take."""
+    if config.negative in ("none", "data"):
+        return None
+    negative = negative_from_name(config.negative)
+    negative.check(images)
+    return negative
 
 
-def positive_of(config: GanConfig) -> RandomApply | None:
-    """The transform that serves as ordinary augmentation, if the run has one."""
+def positive_of(config: GanConfig, images: Tensor) -> RandomApply | None:
+    """The transform that serves as ordinary augmentation, likewise."""
     if config.positives is None:
         return None
-    return RandomApply(negative_from_name(config.positives), p=config.positive_probability)
+    transform = negative_from_name(config.positives)
+    transform.check(images)
+    return RandomApply(transform, p=config.positive_probability)

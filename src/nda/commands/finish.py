@@ -1,0 +1,57 @@
+"""What commands do with a run once it is open: train it to its end, measure it, report.
+
+Kept apart from the options, so that `--help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from nda.commands.figures import print_evaluation
+from nda.recipes import recipe_of
+from nda.report.page import write_report
+from nda.training.begin import reopen
+from nda.training.engine import Run, check_unfinished
+from nda.training.run_folder import RunFolder
+
+
+def open_run(path: str, **changes: Any) -> Run[Any, Any]:
+    """The run in a folder, with `changes` to its settings where they are not None."""
+    folder = RunFolder.open(path)
+    entry = recipe_of(folder.config()["recipe"])
+    return reopen(entry.recipe(), entry.config_class(), folder, **changes)
+
+
+def go_on(run: Run[Any, Any]) -> int:
+    """`finish` for a run that is not finished yet; refuses another (`TrainingError`)."""
+    # It may have been cut off between its last step and its evaluation.
+    if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
+        check_unfinished(run.state, run.config)
+    return finish(run)
+
+
+def finish(run: Run[Any, Any]) -> int:
+    """Train a run to its end, then evaluate it and write its report; gives the exit code."""
+    complete = run.train()
+    if not run.fabric.is_global_zero:
+        return 0  # whatever happened: another code would make Fabric kill the first process
+    if not complete:
+        print(
+            f"nda: stopped at step {run.state.step} of {run.config.steps}; nothing is lost. "
+            f"Continue with: nda resume {run.folder.path}",
+            file=sys.stderr,
+        )
+        return 130
+    conclude(run)
+    return 0
+
+
+def conclude(run: Run[Any, Any]) -> None:
+    """On the first process: evaluate, write the report, print the figures and where they are."""
+    if not run.fabric.is_global_zero:
+        return
+    evaluation = run.evaluate()
+    page = write_report(run.folder)
+    print_evaluation(evaluation)
+    print(f"report: {page}")

@@ -1,0 +1,98 @@
+"""Runs that cannot be taken up again: one sentence, exit code 2, and the run stays as it was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from tiny_run import train
+
+from nda.cli import main
+from nda.training.run_folder import RunFolder
+
+Refusal = Callable[[list[str]], str]
+
+
+class Trap:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.target,)
+
+
+def test_a_folder_that_holds_a_run(image_folder: Path, copy: Path, refusal: Refusal) -> None:
+    before = (copy / "log.jsonl").read_bytes()
+    said = refusal(train(image_folder, copy))
+    assert f"{copy} already holds a run. Continue it with 'nda resume {copy}'" in said
+    assert (copy / "log.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 3}, "width is 3 in"),
+        ({"negative": "stitch"}, "negative is 'stitch' in"),
+        ({"width": "wide"}, "config.yaml is not as nda wrote it"),
+        ({"widht": 2}, "has a setting 'widht' that this version of nda does not know"),
+        ({"d_steps": True}, "d_steps is True in"),
+        ({"network": "biggan", "conditional": "yes"}, "network is 'biggan' in"),
+    ],
+    ids=str,
+)
+def test_changed_settings(
+    copy: Path,
+    refusal: Refusal,
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    settings = RunFolder.open(copy).config()
+    (copy / "config.yaml").write_text(yaml.safe_dump(settings | changes))
+    before = (copy / "log.jsonl").read_bytes()
+    assert message in refusal(["resume", str(copy), "--steps", "9"])
+    assert (copy / "log.jsonl").read_bytes() == before
+
+
+def test_changed_data(image_folder: Path, tmp_path: Path, refusal: Refusal) -> None:
+    data = shutil.copytree(image_folder, tmp_path / "images")
+    assert main(train(data, tmp_path / "run", steps="1")) == 0
+    with Image.open(data / "train" / "dark" / "000.png") as image:
+        image.rotate(90).save(data / "train" / "dark" / "000.png")
+    said = refusal(["resume", str(tmp_path / "run"), "--steps", "2"])
+    assert f"The data at {data} is not what {tmp_path / 'run'} was trained on" in said
+
+
+def test_data_that_went_away(copy: Path, refusal: Refusal) -> None:
+    settings = RunFolder.open(copy).config()
+    (copy / "config.yaml").write_text(yaml.safe_dump(settings | {"data": "/no/such/place"}))
+    said = refusal(["sample", str(copy)])
+    assert "There is no /no/such/place." in said
+
+
+def test_a_checkpoint_cut_short(copy: Path, refusal: Refusal) -> None:
+    newest = (copy / "checkpoints" / "latest").resolve()
+    newest.write_bytes(newest.read_bytes()[:2000])
+    said = refusal(["resume", str(copy), "--steps", "9"])
+    assert f"{newest} is damaged" in said
+    assert "Remove it" in said
+    newest.unlink()  # as the sentence says: then the run resumes from the one before
+    assert main(["resume", str(copy)]) == 0
+
+
+def test_a_checkpoint_with_code(copy: Path, tmp_path: Path, refusal: Refusal) -> None:
+    torch.save(Trap(tmp_path / "trapped"), (copy / "checkpoints" / "latest").resolve())
+    for words in (["resume", str(copy), "--steps", "9"], ["sample", str(copy)]):
+        assert "holds pickled code, which is never run" in refusal(words)
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_no_checkpoint(copy: Path, refusal: Refusal) -> None:
+    shutil.rmtree(copy / "checkpoints")
+    assert "holds no checkpoint yet" in refusal(["resume", str(copy)])

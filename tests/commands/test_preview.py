@@ -1,0 +1,82 @@
+"""`nda preview`: a picture of every negative."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from nda.cli import main
+
+
+def preview(data: Path, out: Path, *words: str) -> int:
+    return main(["preview", str(data), "--out", str(out), *words])
+
+
+def test_every_negative_on_the_users_images(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pictures" / "all.png"
+    assert preview(image_folder, out, "--count", "5") == 0
+    assert capsys.readouterr().out == f"5 images, 8 negatives: {out}\n"
+    with Image.open(out) as picture:
+        assert picture.height == 9 * (96 + 4) + 4
+        assert picture.width > 5 * (96 + 4)  # the labels stand on the left
+
+
+def test_the_seed_decides(image_folder: Path, tmp_path: Path) -> None:
+    names = [tmp_path / f"{index}.png" for index in range(3)]
+    for out, seed in zip(names, ("7", "7", "8"), strict=True):
+        assert preview(image_folder, out, "--seed", seed, "--negatives", "mixup") == 0
+    one, same, other = (path.read_bytes() for path in names)
+    assert one == same != other
+
+
+def test_negatives_with_several_parameters(image_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "some.png"
+    names = "cutout:low=0.2,high=0.4, jigsaw:grid=4,jigsaw+stitch"
+    assert preview(image_folder, out, "--negatives", names, "--classes", "light, dark") == 0
+    with Image.open(out) as picture:
+        assert picture.height == 4 * (96 + 4) + 4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--count", "1"], "count is 1; stitch and mixup need at least 2 images."),
+        (["--negatives", "jigsaw,stich"], "no negative 'stich'; did you mean 'stitch'"),
+        (["--negatives", "jigsaw:grid=5"], "32 x 32 (height x width) into a grid of 5 x 5"),
+        (["--classes", "ligth"], "has no class 'ligth'. Did you mean 'light'?"),
+    ],
+)
+def test_refused(
+    image_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    assert preview(image_folder, tmp_path / "all.png", *words) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_kind_of_file_is_refused(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert preview(image_folder, tmp_path / "all.jpg") == 2
+    assert "all.jpg must end in .png" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "all.png"
+    assert preview(image_folder, out, "--negatives", "jigsaw") == 2
+    err = capsys.readouterr().err
+    assert f"{tmp_path / 'file'} could not be read or written" in err
+    assert err.count("\n") == 1
