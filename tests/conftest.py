@@ -1,13 +1,16 @@
-"""What several folders of tests share: caches of their own, and a folder of small images."""
+"""What several files of tests share: caches of their own, small images, a run trained on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from nda.cli import main
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,3 +40,37 @@ def write_split(folder: Path, count: int, *, size: int = 32) -> None:
             draws = np.random.default_rng([mean, count, index])
             pixels = draws.integers(mean - 60, mean + 60, (size, size, 3))
             Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{index:03d}.png")
+
+
+@pytest.fixture(scope="session")
+def finished(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of 4 steps, trained, measured and reported; to be read only."""
+    from tiny_run import train  # beside the tests of the commands, which alone ask for this run
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    assert main(train(image_folder, folder)) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """The same run, to be changed."""
+    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
+    """Give a command that must be refused; get the one sentence it says on stderr."""
+
+    def said(words: list[str]) -> str:
+        capsys.readouterr()
+        assert main(words) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("nda: ")
+        assert captured.err.endswith("\n")
+        assert captured.err.count("\n") == 1
+        return captured.err
+
+    return said

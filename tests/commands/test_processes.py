@@ -1,0 +1,124 @@
+"""What only real processes show: Ctrl-C, a kill, and training on two processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tiny_run import train
+
+from nda.cli import main
+from nda.training.checkpoint import load_checkpoint
+from nda.training.run_folder import RunFolder
+
+PATIENCE = 240  # seconds; a busy machine needs a good part of it to import torch alone
+
+
+@contextmanager
+def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """`nda` as a process group of its own, which never outlives the test."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nda", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for_steps(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Until the log has `count` rows."""
+    for _ in range(PATIENCE * 20):
+        if len(RunFolder(folder).log()) >= count or process.poll() is not None:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"{folder} has no {count} steps")
+
+
+def checkpointed_step(folder: Path) -> int:
+    return int(load_checkpoint(folder / "checkpoints" / "latest")["step"])
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_keeps_a_checkpoint_and_goes_on(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    words = train(image_folder, folder, steps="1000000", checkpoint_every="1000000")
+    with started(words) as process:
+        wait_for_steps(folder, 3, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    step = checkpointed_step(folder)
+    assert step >= 3
+    assert err == (
+        f"nda: stopped at step {step} of 1000000; nothing is lost. "
+        f"Continue with: nda resume {folder}\n"
+    )
+    assert out == ""
+    assert not (folder / "metrics.json").exists()
+
+    assert main(["resume", str(folder), "--steps", str(step + 2)]) == 0
+    run = RunFolder.open(folder)
+    assert [row["step"] for row in run.log()] == list(range(1, step + 3))
+    assert [each["step"] for each in run.evaluations()] == [step + 2]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_its_last_checkpoint(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with started(train(image_folder, folder, steps="1000000")) as process:
+        wait_for_steps(folder, 9, process)
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+    step = checkpointed_step(folder)
+    assert step >= 6
+    assert not list(folder.glob("**/*.tmp"))
+    assert main(["resume", str(folder), "--steps", str(step + 1)]) == 0
+    assert [row["step"] for row in RunFolder.open(folder).log()] == list(range(1, step + 2))
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = train(image_folder, folder, devices="2", joint_forward="false", steps="6")
+    with started(words) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert out.count("measured at step 6:") == 1
+    assert "Traceback" not in err
+    run = RunFolder.open(folder)
+    assert [row["images"] for row in run.log()] == [16 * step for step in range(1, 7)]
+    assert checkpointed_step(folder) == 6
+    assert [each["step"] for each in run.evaluations()] == [6]
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together_and_go_on(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = train(image_folder, folder, devices="2", mixture="sampled", steps="1000000")
+    with started(words) as process:
+        wait_for_steps(folder, 3, process)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    step = checkpointed_step(folder)
+    assert f"stopped at step {step} of 1000000" in err
+    with started(["resume", str(folder), "--steps", str(step + 2)]) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert checkpointed_step(folder) == step + 2
