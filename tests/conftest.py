@@ -23,6 +23,14 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache for images that nobody has used yet."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("NDA_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 PNGs of 32 x 32: train/{dark,light} with 20 each, test/{dark,light} with 10 each."""

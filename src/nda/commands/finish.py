@@ -11,7 +11,7 @@ from typing import Any
 from nda.commands.figures import print_evaluation
 from nda.recipes import recipe_of
 from nda.report.page import write_report
-from nda.training.begin import reopen
+from nda.training.begin import keep_length, reopen
 from nda.training.engine import Run, check_unfinished
 from nda.training.run_folder import RunFolder
 
@@ -28,6 +28,7 @@ def go_on(run: Run[Any, Any]) -> int:
     # It may have been cut off between its last step and its evaluation.
     if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
         check_unfinished(run.state, run.config)
+    keep_length(run)
     return finish(run)
 
 

@@ -65,6 +65,8 @@ def quickstart(words: list[str]) -> int:
     options = parse(words, QuickstartOptions, command="quickstart")
     for name, smallest in (("seed", 0), ("steps", 1), ("count", 2)):
         at_least(options, name, smallest)
+    if options.seed >= 2**63:
+        raise ConfigError(f"seed is {options.seed}; it must be below 2^63.")
 
     import torch
     from rich.console import Console

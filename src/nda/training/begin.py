@@ -70,6 +70,13 @@ def reopen(
     return run
 
 
+def keep_length(run: Run[Any, Any]) -> None:
+    """Write a new length into config.yaml, so that the next resume knows it too."""
+    if run.fabric.is_global_zero and run.folder.config()["steps"] != run.config.steps:
+        create(run.folder, run.config)
+    run.fabric.barrier()
+
+
 def newest_content(folder: RunFolder) -> dict[str, Any]:
     """What the newest checkpoint of a run holds."""
     path = newest_checkpoint(folder.checkpoints)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from torch.nn.parallel import DistributedDataParallel
 
 from nda.errors import DeviceError
 from nda.training.config import RunConfig
+
+# torch 2.13 gave the option another name.
+_RENAMED = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+_OWN_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False}
 
 
 def launch(config: RunConfig) -> Fabric:
@@ -40,7 +47,7 @@ def launch(config: RunConfig) -> Fabric:
         devices=[device.index] if one_card else config.devices,
         # Spectral and batch norm keep buffers; each process keeps its own, so that two forwards
         # before one backward (real, then fake) stay valid.
-        strategy=DDPStrategy(broadcast_buffers=False) if config.devices > 1 else "auto",
+        strategy=DDPStrategy(**_OWN_BUFFERS) if config.devices > 1 else "auto",
         precision=config.precision,
     )
     fabric.launch()
