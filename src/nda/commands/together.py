@@ -19,6 +19,9 @@ from nda.training.run_folder import RunFolder
 
 Settings = Mapping[str, Any]
 
+# glibc otherwise hands large blocks back after each use and fetches them anew: a tenth of the time.
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
+
 
 def train_together(runs: Mapping[Path, Settings], *, recipe: str = "gan") -> None:
     """Train each run folder with its settings, all at once, sharing the cores equally.
@@ -28,7 +31,7 @@ def train_together(runs: Mapping[Path, Settings], *, recipe: str = "gan") -> Non
     """
     open_runs = {path: s for path, s in runs.items() if not is_complete(path, int(s["steps"]))}
     threads = str(max(1, (os.cpu_count() or 1) // max(1, len(open_runs))))
-    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    environment = os.environ | KEPT_MEMORY | {"OMP_NUM_THREADS": threads}
     processes: dict[Path, subprocess.Popen[bytes]] = {}
     try:
         for path, settings in open_runs.items():

@@ -14,7 +14,7 @@ from nda.report.reading import RunContents
 from nda.report.svg import inline
 from nda.report.wording import direction, in_words, protocol_words
 
-NOT_CURVES = ("step", "images", "seconds")
+NOT_CURVES = ("step", "images", "seconds", "peak_memory_mib")
 SPEED = "images_per_second"
 _ROLES = {
     "loss_d": "discriminator",
