@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy.special import betaincinv  # scipy.stats takes two seconds to import
 from torch import Tensor
 
 from nda.errors import ConfigError
@@ -46,7 +46,7 @@ class Mixup(Negative):
         self.alpha = alpha
         # Torch's own Beta takes no generator: a weight is one of 16384 equally likely quantiles,
         # at the midpoints of equal steps of probability.
-        quantiles = stats.beta.ppf((np.arange(_LEVELS) + 0.5) / _LEVELS, alpha, alpha)
+        quantiles = betaincinv(alpha, alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS)
         table = torch.from_numpy(quantiles).float()
         self.register_buffer("quantiles", table, persistent=False)
 
