@@ -1,0 +1,1 @@
+"""Evaluation: figures that carry their protocol."""
