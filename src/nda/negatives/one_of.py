@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nda.errors import ConfigError
-from nda.negatives.base import Negative, Params, draw_device, onto
+from nda.negatives.base import Negative, Params, draw_device, onto, per_sample
 
 
 class OneOf(Negative):
@@ -55,18 +55,17 @@ class OneOf(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        made = []
+        choice = per_sample(params["choice"], x)
+        result = x
         for i, member in enumerate(self.negatives()):
             own = {
                 name.removeprefix(f"{i}."): value
                 for name, value in params.items()
                 if name.startswith(f"{i}.")
             }
-            made.append(member.replay(x, own))
-        # Whole samples gathered from all results cost far less than a mask over every pixel.
-        count = x.shape[0]
-        row = params["choice"] * count + torch.arange(count, device=x.device)
-        return torch.cat(made).index_select(0, row)
+            made = member.replay(x, own)
+            result = made if i == 0 else torch.where(choice == i, made, result)
+        return result
 
     def check(self, x: Tensor) -> None:
         super().check(x)
