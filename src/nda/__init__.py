@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nda.errors import UserError as UserError
+    from nda.negatives import Blemish as Blemish
     from nda.negatives import CutMix as CutMix
     from nda.negatives import Cutout as Cutout
     from nda.negatives import GaussianNoise as GaussianNoise
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "nda.errors": ("UserError",),
     "nda.negatives": (
-        "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup", "Negative",
+        "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup", "Negative",
         "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",
     ),
     "nda.objectives": (

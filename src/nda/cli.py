@@ -35,12 +35,22 @@ COMMANDS = {
         "quickstart",
     ),
     "preview": Command("show every negative on your own images", "nda.commands.preview", "preview"),
+    "check": Command(
+        "find which negatives are valid and informative for your data",
+        "nda.commands.check",
+        "check",
+    ),
     "train": Command("train a recipe on your data", "nda.commands.train", "train"),
     "resume": Command("continue an interrupted run", "nda.commands.run", "resume"),
     "evaluate": Command("measure a run again", "nda.commands.run", "evaluate"),
+    "score": Command("score images for anomalies", "nda.commands.score", "score"),
+    "probe": Command(
+        "measure how sensitive a model is to global structure", "nda.commands.probe", "probe"
+    ),
     "sample": Command("draw images from a run", "nda.commands.run", "sample"),
     "report": Command("write a run's page", "nda.commands.pages", "report"),
     "compare": Command("write a page that compares runs", "nda.commands.pages", "compare"),
+    "export": Command("write a run's model for other programs", "nda.commands.export", "export"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,56 @@ def test_a_positional_may_be_several() -> None:
     words = ["a", "b", "c", "--out", "page.html"]
     options = parse(words, CompareOptions, command="compare", positional="runs", several=True)
     assert options == CompareOptions(runs=["a", "b", "c"], out="page.html")
+
+
+@dataclass(frozen=True)
+class TwoOptions:
+    """Two fields that are given without their names.
+
+    Args:
+        first: what comes first
+        second: what comes next
+        third: an option
+    """
+
+    first: str
+    second: str
+    third: int = 3
+
+
+def two(*words: str) -> TwoOptions:
+    return parse(list(words), TwoOptions, command="two", positional=("first", "second"))
+
+
+def test_positionals_may_have_several_names() -> None:
+    assert two("a", "b") == TwoOptions("a", "b")
+    assert two("a", "--third", "4", "b") == TwoOptions("a", "b", third=4)
+    assert two("--third=4", "a:b", "c") == TwoOptions("a:b", "c", third=4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Missing: FIRST, SECOND. '--help' explains what it is."),
+        (["a"], "Missing: SECOND. '--help' explains what it is."),
+        (["a", "b", "c"], "'c' stands alone; a setting is given as --NAME VALUE."),
+        (["a", "b", "--thrid", "4"], "There is no setting 'thrid'; did you mean 'third'?"),
+    ],
+)
+def test_mistakes_with_several_positionals(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        two(*words)
+    assert str(caught.value).startswith(message)
+
+
+def test_help_explains_each_positional(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        two("--help")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" (")[0].split(None, 1) for line in lines if "what comes" in line] == [
+        ["FIRST", "what comes first"],
+        ["SECOND", "what comes next"],
+    ]
 
 
 def test_words_go_over_the_file(tmp_path: Path) -> None:
@@ -149,3 +200,55 @@ def test_mistakes_in_the_file(tmp_path: Path, content: bytes, message: str) -> N
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"configuration file .*none\.yaml.* does not exist"):
         gan("--config", str(tmp_path / "none.yaml"), *NEEDED)
+
+
+@dataclass(frozen=True)
+class SetOptions:
+    """A run and sets.
+
+    Args:
+        run: what comes first
+        sets: NAME=VALUE words
+        source: may stand without a value
+        quick: a flag
+    """
+
+    run: str
+    sets: list[str] = field(default_factory=list)
+    source: str | None = None
+    quick: bool = False
+
+
+def sets(*words: str) -> SetOptions:
+    return parse(
+        list(words), SetOptions, command="sets", positional="run", alone={"source": "own"}
+    )
+
+
+def test_an_option_may_be_given_several_times_or_take_several_words() -> None:
+    expected = SetOptions("RUN", ["a=x/y.zip", "b=c=d"])
+    assert sets("RUN", "--sets", "a=x/y.zip", "--sets", "b=c=d") == expected
+    assert sets("RUN", "--sets", "a=x/y.zip", "b=c=d") == expected
+    assert sets("--sets", "a=x/y.zip", "b=c=d", "RUN") == expected
+    assert sets("--sets=a=x/y.zip", "RUN", "--sets=b=c=d") == expected
+    assert sets("RUN") == SetOptions("RUN", [])
+
+
+def test_awkward_words_of_a_list_stay_as_they_are() -> None:
+    words = ['ü="x", [1]', "yes=no", "3=4"]
+    assert sets("RUN", "--sets", *words).sets == words
+    assert sets("RUN", "--sets", "no_equals_sign").sets == ["no_equals_sign"]
+
+
+def test_a_stray_word_after_a_list_is_named() -> None:
+    with pytest.raises(ConfigError, match="'stray' stands alone"):
+        sets("RUN", "--sets", "a=b", "stray")
+
+
+def test_an_option_may_stand_without_a_value() -> None:
+    assert sets("RUN", "--source") == SetOptions("RUN", source="own")
+    assert sets("RUN", "--source", "--quick") == SetOptions("RUN", source="own", quick=True)
+    assert sets("RUN", "--source", "there", "--sets", "a=b") == SetOptions(
+        "RUN", ["a=b"], source="there"
+    )
+    assert sets("RUN", "--source=there") == SetOptions("RUN", source="there")

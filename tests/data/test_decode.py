@@ -134,6 +134,42 @@ def test_reduced_decoding_of_a_large_jpeg_agrees_with_full_decoding() -> None:
     assert np.abs(reduced.astype(int) - np.asarray(full).astype(int)).max() <= 4
 
 
+def test_stretching_cuts_nothing_off() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 44, 3)).astype(np.uint8)
+    wide = Image.fromarray(noise)
+    whole = np.asarray(wide.resize((10, 10), Image.Resampling.LANCZOS))
+    assert np.array_equal(rgb_pixels(wide, 10, "stretch"), whole)
+    tall = wide.transpose(Image.Transpose.TRANSPOSE)
+    assert np.array_equal(rgb_pixels(tall, 10, "stretch"), whole.transpose(1, 0, 2))
+    assert np.array_equal(rgb_pixels(wide, None, "stretch"), noise)  # there is nothing to fit to
+
+
+def test_marks_at_the_ends_are_kept_by_stretching_alone() -> None:
+    wide = Image.new("L", (64, 16))
+    wide.paste(255, (0, 0, 8, 16))
+    wide.paste(255, (56, 0, 64, 16))
+    assert rgb_pixels(wide, 16, "crop").max() == 0
+    stretched = rgb_pixels(wide, 16, "stretch")[8, :, 0]
+    assert stretched[0] > 240
+    assert stretched[15] > 240
+    assert stretched[8] < 15
+
+
+def test_square_images_are_the_same_either_way() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (21, 21, 3)).astype(np.uint8)
+    for side in (8, 21, 40):
+        square = Image.fromarray(noise)
+        assert np.array_equal(rgb_pixels(square, side, "stretch"), rgb_pixels(square, side, "crop"))
+
+
+def test_reduced_decoding_of_a_long_jpeg_keeps_the_shorter_side_sharp() -> None:
+    columns = np.arange(64)[None, :] // 2 % 2 * 255  # as fine as a side of 64 can show
+    picture = np.broadcast_to(columns, (1024, 64)).astype(np.uint8)
+    jpeg = saved(Image.fromarray(picture), "JPEG", quality=95)
+    pixels = rgb_pixels(jpeg, 64, "stretch")[:, :, 0].astype(int)
+    assert np.abs(pixels - columns).mean() < 20
+
+
 def test_images_of_different_sizes_name_two_of_them(tmp_path: Path) -> None:
     folder = two_files(tmp_path, Image.new("RGB", (8, 8)), Image.new("RGB", (12, 10)))
     with pytest.raises(

@@ -204,6 +204,44 @@ def test_splits_of_different_sizes_are_refused(tmp_path: Path) -> None:
     assert load_splits(folder, resolution=8).heldout.images.shape == (2, 3, 8, 8)
 
 
+# --- how images are brought to size
+
+
+def long_images(folder: Path) -> Path:
+    """Black, with white ends that a square from the middle does not show."""
+    folder.mkdir()
+    for number in range(2):
+        image = Image.new("L", (64, 16))
+        image.paste(255, (0, 0, 8, 16))
+        image.paste(255, (56, 0, 64, 16))
+        image.save(folder / f"{number}.png")
+    return folder
+
+
+def test_stretching_shows_all_of_an_image_and_the_cache_keeps_both_fits_apart(
+    tmp_path: Path, own_cache: Path
+) -> None:
+    folder = long_images(tmp_path / "d")
+    for source in (folder, zipped(folder)):
+        for _ in range(2):  # decoded, then from the cache
+            assert load_images(source, resolution=16).images.max() == 0
+            stretched = load_images(source, resolution=16, fit="stretch").images
+            assert stretched.shape == (2, 3, 16, 16)
+            assert stretched[..., 0].min() > 240
+            assert stretched[..., 15].min() > 240
+    assert len(list(own_cache.glob("images-*"))) == 4
+
+
+def test_the_cache_keeps_what_was_there_before_there_was_a_choice(
+    tmp_path: Path, own_cache: Path
+) -> None:
+    folder = long_images(tmp_path / "d")
+    load_images(folder, resolution=16)
+    (first,) = own_cache.glob("images-*")
+    load_images(folder, resolution=16, fit="crop")
+    assert list(own_cache.glob("images-*")) == [first]
+
+
 # --- classes
 
 
@@ -339,7 +377,7 @@ def test_a_member_declared_too_large_is_not_read(
 ) -> None:
     folder = write(tmp_path / "d", "1.png", "2.png")
     (folder / "bomb.png").write_bytes(bytes(2**21))
-    monkeypatch.setattr("nda.data.images._MAX_BYTES", 2**20)
+    monkeypatch.setattr("nda.data.images.MAX_BYTES", 2**20)
     with pytest.raises(DataError, match=r"bomb.png cannot be read \(2 MiB, more than the 1 MiB"):
         load_images(zipped(folder))
 

@@ -107,6 +107,23 @@ def test_faces_have_no_classes_and_a_test_split(monkeypatch: pytest.MonkeyPatch)
     assert Faces.arguments["target_type"] == []
 
 
+def test_sets_of_tall_pictures_are_cropped_or_stretched(
+    monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    class Tall(Faces):
+        def __getitem__(self, index: int) -> tuple[Image.Image, int | None]:
+            picture = Image.new("L", (8, 24))
+            picture.paste(255, (0, 0, 8, 6))  # above the middle
+            return picture, None
+
+    monkeypatch.setattr(datasets, "CelebA", Tall)
+    for _ in range(2):  # made, then from the cache
+        assert load_images("torchvision:CelebA", resolution=8).images.max() == 0
+        stretched = load_images("torchvision:CelebA", resolution=8, fit="stretch").images
+        assert stretched[:, :, 0].min() > 240
+    assert len(list(own_cache.glob("images-*"))) == 2
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(DataError, match=r"torchvision:cifar10 .*Did you mean torchvision:CIFAR10"):
         load_images("torchvision:cifar10")

@@ -14,7 +14,7 @@ from nda.errors import ShapeError
 from nda.negatives import NEGATIVE_NAMES, Negative, RandomApply, Stitch, negative_from_name
 
 NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=4", "jigsaw:grid=8", "jigsaw+stitch", "cutmix+mixup+cutout"]
-MIXING = ["stitch", "cutmix", "mixup", "jigsaw+stitch"]
+MIXING = ["stitch", "cutmix", "mixup", "blemish", "jigsaw+stitch"]
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8]
 
 

@@ -8,19 +8,41 @@ from rich.console import Console
 from rich.table import Table
 
 from nda.evaluation.record import Evaluation, Protocol
+from nda.report.tables import MetricTables, alone, metric_tables
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print the metrics of an evaluation, a table a protocol, then what was not measured."""
     console = Console()
     console.print(f"measured at step {evaluation.step}:")
-    for protocol, metrics in groupby(evaluation.metrics, key=lambda metric: metric.protocol):
+    for protocol, metrics in groupby(alone(evaluation.metrics), key=lambda metric: metric.protocol):
         table = Table(show_header=False, caption=in_words(protocol), caption_justify="left")
         for metric in metrics:
             table.add_row(metric.title, f"{metric.value:.4g}")
         console.print(table)
+    print_tables(console, metric_tables(evaluation.metrics))
     for note in evaluation.notes:
         console.print(f"not measured: {note}", highlight=False)
+
+
+def print_tables(console: Console, found: MetricTables) -> None:
+    """Print tables of figures, under each what was done for it, and at last what for all."""
+    for each in found.tables:
+        table = Table(title=each.title, title_justify="left")
+        table.add_column("", no_wrap=True)
+        for column in each.columns:
+            table.add_column(column, justify="right", min_width=6)
+        for row, cells in each.rows:
+            table.add_row(row, *cells)
+        console.print(table)
+        lines = [each.protocol, f"warning: {each.warning}" if each.warning else ""]
+        for line in filter(None, lines):
+            console.print(line, highlight=False, markup=False)
+        console.print()
+    if found.tables:
+        console.print(f"in all tables: {found.protocol}", highlight=False, markup=False)
+    for row, words in found.details:
+        console.print(f"{row}: {words}", highlight=False, markup=False)
 
 
 def in_words(protocol: Protocol) -> str:

@@ -9,6 +9,8 @@ import sys
 from typing import Any
 
 from nda.commands.figures import print_evaluation
+from nda.evaluation.outlier_figures import outlier_part
+from nda.evaluation.record import Evaluation
 from nda.recipes import recipe_of
 from nda.report.page import write_report
 from nda.training.begin import keep_length, reopen
@@ -52,7 +54,19 @@ def conclude(run: Run[Any, Any]) -> None:
     """On the first process: evaluate, write the report, print the figures and where they are."""
     if not run.fabric.is_global_zero:
         return
+    kept = outlier_part(evaluation_so_far(run) or Evaluation(run.state.step, []))
     evaluation = run.evaluate()
+    if kept.metrics:  # they were not measured again, and may have taken long
+        run.folder.save_evaluation(evaluation.updated(kept).as_dict())
     page = write_report(run.folder)
     print_evaluation(evaluation)
+    for table in dict.fromkeys(metric.table for metric in kept.metrics):
+        print(f"kept as it was: {table}")
     print(f"report: {page}")
+
+
+def evaluation_so_far(run: Run[Any, Any]) -> Evaluation | None:
+    """What is known of the run at its present step."""
+    steps = {int(fields["step"]): fields for fields in run.folder.evaluations()}
+    fields = steps.get(run.state.step)
+    return None if fields is None else Evaluation.from_dict(fields)

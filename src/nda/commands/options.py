@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 import jsonargparse
@@ -21,35 +22,41 @@ def parse(
     options: type[T],
     *,
     command: str,
-    positional: str | None = None,
+    positional: str | Sequence[str] = (),
     several: bool = False,
     config_file: bool = False,
+    alone: Mapping[str, str] | None = None,
 ) -> T:
     """The dataclass `options` filled from `words`, as `nda <command>` takes them.
 
-    `positional` names the field that is given without its name, `several` times or once;
-    `config_file` adds `--config` and `--print_config`. Raises `ConfigError`; `--help` prints and
-    exits.
+    `positional` names the field or fields that are given without their names, in this order; the
+    last of them `several` times or once. `config_file` adds `--config` and `--print_config`, and
+    `alone` gives the value of options that may stand without one. Fields of type `list[str]` take
+    one or several NAME=VALUE words, and may be given again. Raises `ConfigError`; `--help` prints
+    and exits.
     """
     parser = _Parser(prog=f"nda {command}", description=(options.__doc__ or "").split("\n")[0])
     if config_file:
         parser.add_argument("--config", action="config", help="YAML file of these options")
-    skip = {positional} if positional else set()
-    parser.add_class_arguments(options, skip=skip)
-    if positional:
-        help_text = re.search(rf"{positional}: (.*)", options.__doc__ or "")
+    names = (positional,) if isinstance(positional, str) else tuple(positional)
+    parser.add_class_arguments(options, skip=set(names))
+    for name in names:
+        help_text = re.search(rf"^ *{name}: (.*)", options.__doc__ or "", re.MULTILINE)
         parser.add_argument(
-            positional,
+            name,
             type=str,
-            nargs="+" if several else None,
-            metavar=positional.upper(),
+            nargs="+" if several and name == names[-1] else None,
+            metavar=name.upper(),
             help=help_text.group(1) if help_text else None,
         )
-    parser.positional = positional
+    parser.positional = names
     parser.known = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
-    flags = {f.name for f in dataclasses.fields(options) if f.type == "bool"}  # type: ignore[arg-type]
+    types = {field.name: field.type for field in dataclasses.fields(options)}  # type: ignore[arg-type]
+    flags = {name for name, kind in types.items() if kind == "bool"}
+    lists = {name for name, kind in types.items() if kind == "list[str]"}
+    complete = _with_values(_with_underscores(words, flags), alone or {})
     try:
-        values = parser.parse_args(_with_underscores(words, flags)).as_dict()
+        values = parser.parse_args(_gathered(complete, lists)).as_dict()
     except UnicodeDecodeError as error:
         raise ConfigError(_NO_YAML + f" ({error}).") from error
     values.pop("config", None)
@@ -66,7 +73,7 @@ class _Parser(jsonargparse.ArgumentParser):
     """A parser that raises `ConfigError` with a sentence of its own."""
 
     known: list[str]
-    positional: str | None
+    positional: tuple[str, ...]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise ConfigError(_sentence(message, self.known, self.positional)) from ex
@@ -86,7 +93,37 @@ def _with_underscores(words: list[str], flags: set[str]) -> list[str]:
     return result
 
 
-def _sentence(message: str, known: list[str], positional: str | None) -> str:
+def _with_values(words: list[str], alone: Mapping[str, str]) -> list[str]:
+    """Give the options that may stand without a value theirs where they do."""
+    result = []
+    for position, word in enumerate(words):
+        result.append(word)
+        followed = position + 1 < len(words) and not words[position + 1].startswith("-")
+        if word.startswith("--") and word[2:] in alone and not followed:
+            result.append(alone[word[2:]])
+    return result
+
+
+def _gathered(words: list[str], lists: set[str]) -> list[str]:
+    """All values of an option that takes several, as the one value that jsonargparse reads."""
+    result: list[str] = []
+    values: dict[str, list[str]] = {}
+    open_list = ""  # the option whose values may still follow
+    for position, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        first = open_list and words[position - 1] == f"--{open_list}"
+        if name.startswith("--") and name[2:] in lists:
+            open_list = "" if equals else name[2:]
+            values.setdefault(name[2:], []).extend([value] if equals else [])
+        elif open_list and not word.startswith("--") and (first or equals):
+            values[open_list].append(word)
+        else:
+            open_list = ""
+            result.append(word)
+    return result + [f"--{name}={json.dumps(some)}" for name, some in values.items()]
+
+
+def _sentence(message: str, known: list[str], positional: tuple[str, ...]) -> str:
     """One sentence for what jsonargparse says in several lines."""
     unknown = re.search(r"Option '([^']+)' is not accepted|unrecognized arguments: (\S+)", message)
     if unknown:
@@ -94,7 +131,7 @@ def _sentence(message: str, known: list[str], positional: str | None) -> str:
     missing = re.search(r"arguments? (?:are|is) required: (.+)", message)
     if missing:
         names = missing.group(1).split(", ")
-        words = (name.upper() if name == positional else f"--{name}" for name in names)
+        words = (name.upper() if name in positional else f"--{name}" for name in names)
         return f"Missing: {', '.join(words)}. '--help' explains what it is."
     absent = re.search(r'"config": File does not exist: (.+)', message)
     if absent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nda.commands.options import parse
 from nda.errors import ConfigError
@@ -27,17 +27,31 @@ class ResumeOptions:
 class EvaluateOptions:
     """Measure a run at its newest checkpoint and renew its report.
 
+    With --ood or --corruptions the run's detector is measured, and its other figures stay.
+
     Args:
         run: folder of the run
         evaluation_samples: images generated for each figure; as configured if not given
         inception_weights: file of torch-fidelity's Inception weights
         device: auto, cpu, cuda, mps; as before if not given
+        ood: NAME=PATH of images from elsewhere (folder, .zip, torchvision:NAME); one or several
+        corruptions: the 19 of CIFAR-10-C: made here if it stands alone, or a folder of its files
+        ood_samples: at most so many images of each set, the held-out images too; all if not given
+        ood_jpeg: quality of the JPEG pass that all images go through first; 0 for none
     """
 
     run: str
     evaluation_samples: int | None = None
     inception_weights: str | None = None
     device: str | None = None
+    ood: list[str] = field(default_factory=list)
+    corruptions: str | None = None
+    ood_samples: int | None = None
+    ood_jpeg: int = 75
+
+    @property
+    def outliers(self) -> bool:
+        return bool(self.ood) or self.corruptions is not None
 
 
 @dataclass(frozen=True)
@@ -70,17 +84,28 @@ def resume(words: list[str]) -> int:
 
 def evaluate(words: list[str]) -> int:
     """Measure a run again."""
-    options = parse(words, EvaluateOptions, command="evaluate", positional="run")
+    options = parse(
+        words,
+        EvaluateOptions,
+        command="evaluate",
+        positional="run",
+        alone={"corruptions": "made"},
+    )
 
     from nda.commands.finish import conclude, open_run
+    from nda.commands.outliers import conclude_with_outliers, detector_of
 
+    detector = detector_of(options)
     run = open_run(
         options.run,
         evaluation_samples=options.evaluation_samples,
         inception_weights=options.inception_weights,
         device=options.device,
     )
-    conclude(run)
+    if detector is None:
+        conclude(run)
+    else:
+        conclude_with_outliers(run, detector, options)
     return 0
 
 

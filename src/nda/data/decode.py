@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ _CHUNK = 128  # images a thread takes at once
 
 Pixels = NDArray[np.uint8]
 OpenImage = Callable[[int], Image.Image]
+Fit = Literal["crop", "stretch"]
 
 
 def decode_all(
@@ -36,6 +39,7 @@ def decode_all(
     where: str,
     resolution: int | None,
     skip_broken: bool,
+    fit: Fit = "crop",
     threads: int | None = None,
 ) -> tuple[Pixels, dict[int, str]]:
     """Decode images 0..len(names)-1 into `(N, 3, side, side)`.
@@ -49,14 +53,14 @@ def decode_all(
     if resolution is not None and resolution < 1:
         raise DataError(f"--resolution must be 1 pixel or more; got {resolution}.")
     count = len(names)
-    with _quiet_pillow():
+    with quiet_pillow():
         side, example = _side(open_image, names, resolution, where)
         pixels = _allocate(count, side, where)
 
         def decode(start: int) -> dict[int, str]:
             broken = {}
             for index in range(start, min(start + _CHUNK, count)):
-                image = _read(open_image, index, resolution)
+                image = read_pixels(partial(open_image, index), resolution, fit)
                 if isinstance(image, str):
                     broken[index] = image
                 elif image.shape != (side, side, 3):
@@ -71,12 +75,13 @@ def decode_all(
     return _without(pixels, broken), broken
 
 
-def rgb_pixels(image: Image.Image, resolution: int | None) -> Pixels:
+def rgb_pixels(image: Image.Image, resolution: int | None, fit: Fit = "crop") -> Pixels:
     """The picture as uint8 `(H, W, 3)`, upright, and square where a resolution is given.
 
     Grey, palette and CMYK become RGB, transparency is laid over white, 16-bit grey is scaled to 8
     bits, and of an animation the first frame is taken. With `resolution` the shorter side is
-    resized to it (Lanczos, antialiased; a smaller image is enlarged) and the middle is cut out.
+    resized to it (Lanczos, antialiased; a smaller image is enlarged) and the middle is cut out, or
+    with `fit="stretch"` the whole picture is resized to a square whatever its proportions.
     """
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_TOO_MANY_PIXELS)
@@ -88,7 +93,7 @@ def rgb_pixels(image: Image.Image, resolution: int | None) -> Pixels:
         image = ImageOps.exif_transpose(image)
     image = _rgb(image)
     if resolution is not None and image.size != (resolution, resolution):
-        image = _fit(image, resolution)
+        image = _fit(image, resolution, fit)
     return np.asarray(image)
 
 
@@ -106,18 +111,22 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _fit(image: Image.Image, resolution: int) -> Image.Image:
+def _fit(image: Image.Image, resolution: int, fit: Fit) -> Image.Image:
+    if fit == "stretch":
+        return image.resize((resolution, resolution), Image.Resampling.LANCZOS)
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
     return image.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box)
 
 
-def _read(open_image: OpenImage, index: int, resolution: int | None) -> Pixels | str:
-    """The pixels of one image, or why it cannot be read."""
+def read_pixels(
+    open_image: Callable[[], Image.Image], resolution: int | None, fit: Fit = "crop"
+) -> Pixels | str:
+    """`rgb_pixels` of one image, or why it cannot be read; call it within `quiet_pillow`."""
     try:
-        with open_image(index) as image:
-            return rgb_pixels(image, resolution)
+        with open_image() as image:
+            return rgb_pixels(image, resolution, fit)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         return _TOO_MANY_PIXELS
     except UnidentifiedImageError:
@@ -134,7 +143,7 @@ def _side(
         return resolution, names[0]
     broken: dict[int, str] = {}
     for index, name in enumerate(names):
-        image = _read(open_image, index, None)
+        image = read_pixels(partial(open_image, index), None)
         if isinstance(image, str):
             broken[index] = image
             continue
@@ -196,7 +205,7 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Pillow's warning of a huge image becomes an error; its other remarks are not for the user."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from nda.data.cache import cache_folder, cached
-from nda.data.decode import decode_all
+from nda.data.decode import Fit, decode_all
 from nda.data.image_set import ImageSet, to_float, to_uint8
 from nda.data.layout import (
     Selection,
@@ -29,8 +29,8 @@ from nda.errors import DataError
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
 
 _TORCHVISION = "torchvision:"
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")  # none that runs a program
-_MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")  # none that runs a program
+MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class _Options:
     skip_broken: bool
     cache: bool
     folder: Path
+    fit: Fit = "crop"
 
 
 def load_images(
@@ -57,6 +58,7 @@ def load_images(
     split: str | None = None,
     resolution: int | None = None,
     classes: Sequence[str] | None = None,
+    fit: Fit = "crop",
     skip_broken: bool = False,
     cache: bool = True,
     cache_dir: str | Path | None = None,
@@ -72,6 +74,7 @@ def load_images(
     16-bit grey is scaled to 8 bits, the orientation of a camera is applied and of an animation
     the first frame is taken. With `resolution` the shorter side is resized to it (Lanczos; smaller
     pictures are enlarged) and the middle is cut out; without, all must be square and of one size.
+    With `fit="stretch"` nothing is cut off: the whole picture becomes square.
 
     `skip_broken` leaves out files that cannot be read and lists them in `skipped`. The result is
     kept in `cache_dir` (by default $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda) unless `cache`
@@ -79,7 +82,7 @@ def load_images(
 
     Raises `DataError` for whatever cannot be used, naming the file and the remedy.
     """
-    options = _Options(resolution, classes, skip_broken, cache, cache_folder(cache_dir))
+    options = _Options(resolution, classes, skip_broken, cache, cache_folder(cache_dir), fit)
     if (name := _torchvision_name(source)) is not None:
         chosen = choose_split(torchvision_splits(name), split, str(source))
         return _from_torchvision(name, chosen, options)
@@ -170,6 +173,8 @@ def _decoded(source: Source, selected: Selection, options: _Options) -> ImageSet
         options.resolution,
         options.skip_broken,
     ]
+    if options.fit != "crop":
+        settings.append(options.fit)
     content = [(name, *source.stamps[name]) for name in selected.names]
     return cached(options.folder, settings, content, build)
 
@@ -177,20 +182,13 @@ def _decoded(source: Source, selected: Selection, options: _Options) -> ImageSet
 def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
     names = selected.names
 
-    def open_image(index: int) -> Image.Image:
-        size, _ = source.stamps[names[index]]
-        if size > _MAX_BYTES:
-            raise ValueError(f"{size / 2**20:.0f} MiB, more than the {_MAX_BYTES >> 20} MiB read")
-        if size == 0:
-            raise ValueError("an empty file")
-        return Image.open(io.BytesIO(source.read(names[index])), formats=_FORMATS)
-
     pixels, broken = decode_all(
-        open_image,
+        lambda index: open_member(source, names[index]),
         names,
         where=source.where,
         resolution=options.resolution,
         skip_broken=options.skip_broken,
+        fit=options.fit,
     )
     labels = [label for index, label in enumerate(selected.labels) if index not in broken]
     if len(labels) < 2 <= len(names):
@@ -199,11 +197,26 @@ def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
     return ImageSet.of(torch.from_numpy(pixels), torch.tensor(labels), selected.classes, skipped)
 
 
+def open_member(source: Source, name: str) -> Image.Image:
+    """A picture of a source, opened but not decoded; raises where it is too large or no picture."""
+    return open_bytes(source.stamps[name][0], lambda: source.read(name))
+
+
+def open_bytes(size: int, read: Callable[[], bytes]) -> Image.Image:
+    """The picture in a file of `size` bytes, which are read only where that is a sensible size."""
+    if size > MAX_BYTES:
+        raise ValueError(f"{size / 2**20:.0f} MiB, more than the {MAX_BYTES >> 20} MiB read")
+    if size == 0:
+        raise ValueError("an empty file")
+    return Image.open(io.BytesIO(read()), formats=FORMATS)
+
+
 def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
-    build = partial(
-        load_torchvision, name, split, options.resolution, options.folder / "torchvision"
-    )
+    folder = options.folder / "torchvision"
+    build = partial(load_torchvision, name, split, options.resolution, folder, options.fit)
     settings = [_TORCHVISION + name, split, options.resolution]
+    if options.fit != "crop":
+        settings.append(options.fit)
     images = cached(options.folder, settings, None, build) if options.cache else build()
     if not options.classes:
         return images

@@ -10,7 +10,7 @@ from nda.errors import DataError
 
 SPLITS = ("train", "test", "val", "valid", "validation", "all", "unlabeled")
 HELDOUT_SPLITS = ("test", "val", "valid", "validation")  # in order of preference
-_MASKS = "ground_truth"  # beside the splits of MVTec's layout: no images of the data set
+MASKS = "ground_truth"  # beside the splits of MVTec's layout: no images of the data set
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def parse_layout(names: Iterable[str]) -> list[Entry]:
     Folders are splits only where every image lies under one: a class may be called "train".
     """
     ordered = sorted(names)
-    kept = [name for name in ordered if name.split("/")[0] != _MASKS]
+    kept = [name for name in ordered if name.split("/")[0] != MASKS]
     has_splits = bool(kept) and all("/" in name and _top(name) in SPLITS for name in kept)
     entries = []
     for name in kept if has_splits else ordered:

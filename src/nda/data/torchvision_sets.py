@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nda.data.decode import decode_all
+from nda.data.decode import Fit, decode_all
 from nda.data.image_set import ImageSet
 from nda.errors import DataError
 
@@ -49,7 +49,9 @@ def torchvision_splits(name: str) -> tuple[str, ...]:
     return tuple(_SETS[name])
 
 
-def load_torchvision(name: str, split: str, resolution: int | None, folder: Path) -> ImageSet:
+def load_torchvision(
+    name: str, split: str, resolution: int | None, folder: Path, fit: Fit = "crop"
+) -> ImageSet:
     """One split of a known set, fetched into `folder` unless it is there already.
 
     Labels keep the set's own numbering and `classes` its order of names; sets of which some
@@ -70,6 +72,7 @@ def load_torchvision(name: str, split: str, resolution: int | None, folder: Path
         where=f"torchvision:{name}",
         resolution=resolution,
         skip_broken=False,
+        fit=fit,
         threads=1 if name == "FakeData" else None,  # it borrows torch's global generator
     )
     images = torch.from_numpy(pixels)

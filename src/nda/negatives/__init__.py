@@ -1,6 +1,7 @@
 """Negatives: transforms that turn real samples into samples the data would never contain."""
 
 from nda.negatives.base import Negative, Params
+from nda.negatives.blemish import Blemish
 from nda.negatives.controls import GaussianNoise, HorizontalFlip, RandomApply, RandomCrop
 from nda.negatives.jigsaw import Jigsaw
 from nda.negatives.mixup import Mixup
@@ -11,6 +12,7 @@ from nda.negatives.stitch import Stitch
 
 __all__ = [
     "NEGATIVE_NAMES",
+    "Blemish",
     "CutMix",
     "Cutout",
     "GaussianNoise",

@@ -41,6 +41,15 @@ class Negative(nn.Module, ABC):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         """Apply drawn parameters: the same `x` and `params` always give the same result."""
 
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """Where `replay` makes `x` a negative: `(B, 1, H, W)` float32 in [0, 1], 1 where it shows.
+
+        All frames of a clip share it. A negative that has no place of its own, such as noise, is
+        one everywhere.
+        """
+        del params
+        return torch.ones(x.shape[0], 1, *x.shape[-2:], device=x.device)
+
     def check(self, x: Tensor) -> None:
         """Refuse what this negative cannot work on; subclasses add what they need."""
         if x.dim() not in (4, 5):

@@ -52,6 +52,14 @@ class Jigsaw(Negative):
         itself = torch.arange(x.shape[0], device=x.device)[:, None]
         return rearrange_tiles(x, itself, params["permutation"], self.grid)
 
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """1 along the seams, on both sides: where neighbours were none before."""
+        tile = params["permutation"].view(-1, self.grid, self.grid)
+        beside = tile[:, :, 1:] - tile[:, :, :-1] != 1
+        beside |= tile[:, :, :-1] % self.grid == self.grid - 1  # the next one began a new row
+        below = tile[:, 1:] - tile[:, :-1] != self.grid
+        return seams(x, beside, below)
+
     def check(self, x: Tensor) -> None:
         super().check(x)
         H, W = x.shape[-2:]
@@ -106,3 +114,29 @@ def rearrange_tiles(x: Tensor, image: Tensor, tile: Tensor, grid: int) -> Tensor
     in_image = first.to(index_type).view(B, grid, 1, grid) + rows[:, None]
     index = in_image.view(B, 1, H * grid) + planes[:, None]
     return runs.index_select(0, index.flatten()).view(x.shape)
+
+
+def seams(x: Tensor, beside: Tensor, below: Tensor) -> Tensor:
+    """A mask `(B, 1, H, W)` of the seams in a grid × grid arrangement of tiles.
+
+    `beside` `(B, grid, grid - 1)` and `below` `(B, grid - 1, grid)` say between which tiles there
+    is one, at the right and at the lower side of a tile. A seam is a 32nd of the side wide, and
+    at least a pixel and at most the tile, on each of its two tiles.
+    """
+    H, W = x.shape[-2:]
+    grid = beside.shape[1]
+    across = _along(beside.float(), W)  # (B, grid, W)
+    down = _along(below.mT.float(), H).mT  # (B, H, grid)
+    across = across.repeat_interleave(H // grid, dim=1)
+    down = down.repeat_interleave(W // grid, dim=2)
+    return torch.maximum(across, down)[:, None]
+
+
+def _along(seam: Tensor, size: int) -> Tensor:
+    """Spread marks between tiles `(B, rows, grid - 1)` over the pixels of a side `(..., size)`."""
+    tiles = seam.shape[-1] + 1
+    position = torch.arange(size, device=seam.device)
+    bound = torch.arange(1, tiles, device=seam.device)[:, None] * (size // tiles)
+    width = min(max(1, size // 32), size // tiles)
+    near = (position >= bound - width) & (position < bound + width)  # (grid - 1, size)
+    return (seam[..., None] * near).amax(dim=-2)

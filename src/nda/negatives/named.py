@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from nda.errors import ConfigError
 from nda.negatives.base import Negative
+from nda.negatives.blemish import Blemish
 from nda.negatives.controls import GaussianNoise, HorizontalFlip, RandomCrop
 from nda.negatives.jigsaw import Jigsaw
 from nda.negatives.mixup import Mixup
@@ -27,6 +28,7 @@ _NEGATIVES: dict[str, tuple[Callable[..., Negative], dict[str, Parser]]] = {
     "stitch": (Stitch, {}),
     "cutout": (Cutout, {"low": _number, "high": _number}),
     "cutmix": (CutMix, {"low": _number, "high": _number}),
+    "blemish": (Blemish, {"low": _number, "high": _number}),
     "mixup": (Mixup, {"alpha": _number}),
     "horizontal_flip": (HorizontalFlip, {}),
     "random_crop": (RandomCrop, {"padding": _number}),

@@ -58,14 +58,15 @@ class OneOf(Negative):
         choice = per_sample(params["choice"], x)
         result = x
         for i, member in enumerate(self.negatives()):
-            own = {
-                name.removeprefix(f"{i}."): value
-                for name, value in params.items()
-                if name.startswith(f"{i}.")
-            }
-            made = member.replay(x, own)
+            made = member.replay(x, params_of(i, params))
             result = made if i == 0 else torch.where(choice == i, made, result)
         return result
+
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """The mask of the member that was chosen."""
+        masks = [m.mask(x, params_of(i, params)) for i, m in enumerate(self.negatives())]
+        every = torch.stack(masks, dim=1)  # (B, members, 1, H, W)
+        return every[torch.arange(x.shape[0], device=x.device), params["choice"]]
 
     def check(self, x: Tensor) -> None:
         super().check(x)
@@ -78,3 +79,13 @@ class OneOf(Negative):
 
     def extra_repr(self) -> str:
         return f"weights={self.weights}"
+
+
+def params_of(member: int, params: Params) -> Params:
+    """The parameters of one member, under its own names."""
+    prefix = f"{member}."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in params.items()
+        if name.startswith(prefix)
+    }

@@ -47,6 +47,11 @@ class Patch(Negative):
         self.check(x)
         return {"box": onto(draw_boxes(x, self.low, self.high, generator), x)}
 
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """1 inside the box."""
+        down, across = box_sides(params["box"], x[..., :1, :, :].float())
+        return (down * across).view(x.shape[0], 1, *x.shape[-2:])
+
     def extra_repr(self) -> str:
         return f"low={self.low:g}, high={self.high:g}"
 

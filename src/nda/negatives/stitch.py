@@ -14,7 +14,7 @@ from nda.negatives.base import (
     draw_partners,
     onto,
 )
-from nda.negatives.jigsaw import rearrange_tiles
+from nda.negatives.jigsaw import rearrange_tiles, seams
 
 
 class Stitch(Negative):
@@ -44,6 +44,11 @@ class Stitch(Negative):
         lower_left = torch.where(params["upright"], itself, partner)
         image = torch.stack([itself, upper_right, lower_left, partner], dim=1)  # (B, 4)
         return rearrange_tiles(x, image, torch.arange(4, device=x.device), grid=2)
+
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """1 along the seam, on both sides."""
+        upright = params["upright"][:, None]
+        return seams(x, upright.expand(-1, 2)[..., None], ~upright.expand(-1, 2)[:, None])
 
     def check(self, x: Tensor) -> None:
         super().check(x)

@@ -71,6 +71,7 @@ class Discriminator(nn.Module):
     def __init__(self, resolution: int = 32, *, width: int = 64, classes: int = 1) -> None:
         super().__init__()
         _check(resolution, width, classes)
+        self.resolution = resolution
         self.classes = classes
         self.blocks = nn.ModuleList()
         size, inputs = resolution, 3

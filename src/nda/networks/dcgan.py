@@ -47,6 +47,7 @@ class Discriminator(nn.Module):
     def __init__(self, resolution: int, *, width: int = 32) -> None:
         super().__init__()
         _check(resolution, width)
+        self.resolution = resolution
         self.convs = nn.ModuleList(
             spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
             for inputs, outputs in ((3, width), (width, 2 * width), (2 * width, 4 * width))

@@ -20,6 +20,7 @@ class Entry:
     config_module: str
     config_name: str
     module: str
+    outliers: str = ""  # where its detector is measured, for a recipe that has one
 
     def config_class(self) -> Any:
         return getattr(importlib.import_module(self.config_module), self.config_name)
@@ -34,6 +35,13 @@ RECIPES = {
         "nda.recipes.gan_config",
         "GanConfig",
         "nda.recipes.gan",
+        "nda.recipes.gan_outliers",
+    ),
+    "anomaly": Entry(
+        "a detector of anomalous images that learns from normal ones alone",
+        "nda.recipes.anomaly_config",
+        "AnomalyConfig",
+        "nda.recipes.anomaly",
     ),
 }
 

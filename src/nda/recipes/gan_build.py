@@ -18,6 +18,7 @@ from nda.recipes.gan_config import GanConfig
 from nda.training.ema import Ema
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
+Discriminator = biggan.Discriminator | dcgan.Discriminator
 
 
 @dataclass
@@ -171,19 +172,24 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
     resolution, width = train.images.shape[-1], config.width
     classes = len(train.classes) if config.conditional else 1
     generator: nn.Module
-    discriminator: nn.Module
     torch.manual_seed(config.seed)
     if config.network == "dcgan":
         generator = dcgan.Generator(resolution, width=width, latent_dim=config.latent_dim)
-        discriminator = dcgan.Discriminator(resolution, width=width)
     else:
         generator = biggan.Generator(
             resolution, width=width, classes=classes, latent_dim=config.latent_dim
         )
-        discriminator = biggan.Discriminator(resolution, width=width, classes=classes)
+    discriminator = build_discriminator(config.network, resolution, width, classes)
     # Convolutions of few channels run up to half again as fast in this memory format.
     channels_last = {"memory_format": torch.channels_last}
     return generator.to(**channels_last), discriminator.to(**channels_last)
+
+
+def build_discriminator(network: str, resolution: int, width: int, classes: int) -> Discriminator:
+    """The discriminator; it keeps `resolution` and `classes` as attributes."""
+    if network == "dcgan":
+        return dcgan.Discriminator(resolution, width=width)
+    return biggan.Discriminator(resolution, width=width, classes=classes)
 
 
 def transform_of(config: GanConfig, images: Tensor) -> Negative | None:

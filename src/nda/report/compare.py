@@ -9,7 +9,7 @@ from pathlib import Path
 from nda.errors import ConfigError
 from nda.report.drawings import compared_log_drawings, histogram_drawings, metric_drawings
 from nda.report.groups import differing_settings, group_by_seed
-from nda.report.metrics import metric_blocks
+from nda.report.metrics import Block, metric_blocks
 from nda.report.page import render
 from nda.report.pictures import SMALL, Picture, embed
 from nda.report.reading import RunContents, read_run, run_labels
@@ -45,6 +45,7 @@ def write_comparison(
     """
     contents = _read([run.path for run in runs])
     groups = group_by_seed(contents)
+    blocks = metric_blocks(groups)
     # The runs of a group share its label, and with it a colour and a place in the legend.
     curves = [(group.label, run) for group in groups for run in group.runs]
     page = render(
@@ -54,7 +55,8 @@ def write_comparison(
         groups=groups,
         runs=contents,
         settings=differing_settings(groups),
-        blocks=metric_blocks(groups),
+        blocks=[block for block in blocks if not block.table],
+        block_tables=_by_table(blocks),
         notes=_notes(contents),
         samples=_samples_side_by_side(contents),
         curves=compared_log_drawings(curves),
@@ -84,6 +86,15 @@ def _read(paths: Sequence[Path]) -> list[RunContents]:
                 "compare runs of one recipe."
             )
     return runs
+
+
+def _by_table(blocks: Sequence[Block]) -> dict[str, list[Block]]:
+    """The metrics of each table, under its title."""
+    tables: dict[str, list[Block]] = {}
+    for block in blocks:
+        if block.table:
+            tables.setdefault(block.table, []).append(block)
+    return tables
 
 
 def _notes(runs: Sequence[RunContents]) -> list[str]:

@@ -75,14 +75,17 @@ def compared_log_drawings(runs: Labelled) -> list[Drawing]:
 
 
 def metric_drawings(runs: Labelled) -> list[Drawing]:
-    """Each metric over the steps at which it was measured, where a run has more than one."""
+    """Each metric over the steps at which it was measured, where a run has more than one.
+
+    The figures of a table are too many to be drawn one by one.
+    """
     measured = [(label, metrics_over_steps(run)) for label, run in runs]
     drawings = []
     for key in dict.fromkeys(key for _, metrics in measured for key in metrics):
         found = [(label, metrics[key]) for label, metrics in measured if key in metrics]
-        if all(len(by_step) < 2 for _, by_step in found):
-            continue
         metric = next(iter(found[0][1].values()))
+        if metric.table or all(len(by_step) < 2 for _, by_step in found):
+            continue
         curves = [
             Curve(label, list(by_step), [metric.value for metric in by_step.values()])
             for label, by_step in found

@@ -42,11 +42,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """A metric with a row for each protocol or step."""
+    """A metric with a row for each protocol or step, and the table it belongs to, if to one."""
 
     title: str
     better: str
     rows: list[Row]
+    table: str = ""
 
     @property
     def protocols_differ(self) -> bool:
@@ -92,7 +93,7 @@ def metric_blocks(groups: Sequence[Group]) -> list[Block]:
             )
             for (step, figures), metric in zip(found, firsts, strict=True)
         ]
-        blocks.append(Block(firsts[0].title, firsts[0].better, rows))
+        blocks.append(Block(firsts[0].title, firsts[0].better, rows, firsts[0].table))
     return blocks
 
 

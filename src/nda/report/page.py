@@ -12,6 +12,7 @@ from nda.report import wording
 from nda.report.drawings import histogram_drawings, log_drawings, metric_drawings
 from nda.report.pictures import LARGE, SMALL, Picture, embed, evenly_spaced
 from nda.report.reading import RunContents, read_run
+from nda.report.tables import alone, metric_tables
 from nda.training.run_folder import RunFolder, write_text_atomically
 
 MOST_SAMPLES = 5  # pictures of samples over time
@@ -25,12 +26,15 @@ def write_report(run: RunFolder) -> Path:
     """
     contents = read_run(run, run.path.resolve().name)
     earlier, latest = _samples_over_time(contents)
+    evaluation = contents.evaluations[-1] if contents.evaluations else None
     page = render(
         "report.html",
         title=wording.run_title(contents.settings),
         run=contents,
         summary=_summary(contents),
-        evaluation=contents.evaluations[-1] if contents.evaluations else None,
+        evaluation=evaluation,
+        metrics=alone(evaluation.metrics) if evaluation else [],
+        tables=metric_tables(evaluation.metrics if evaluation else []),
         earlier=earlier,
         latest=latest,
         negatives=_negatives(run),

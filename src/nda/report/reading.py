@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nda.evaluation.record import Evaluation, Histogram, Metric
+from nda.evaluation.record import Evaluation
 from nda.report.wording import duration, number
 from nda.training.run_folder import RunFolder
 
@@ -65,7 +65,7 @@ def read_run(run: RunFolder, label: str) -> RunContents:
         settings=settings,
         versions=_remark_on_top(run.config_path),
         rows=[by_step[step] for step in sorted(by_step)],
-        evaluations=[_evaluation(fields) for fields in run.evaluations()],
+        evaluations=[Evaluation.from_dict(fields) for fields in run.evaluations()],
         samples=_samples(run.samples),
     )
 
@@ -79,15 +79,6 @@ def run_labels(paths: Sequence[Path]) -> list[str]:
         if len(set(labels)) == len(labels):
             break
     return labels
-
-
-def _evaluation(fields: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(
-        step=int(fields["step"]),
-        metrics=[Metric(**metric) for metric in fields.get("metrics", ())],
-        histograms=[Histogram(**histogram) for histogram in fields.get("histograms", ())],
-        notes=list(fields.get("notes", ())),
-    )
 
 
 def _samples(folder: Path) -> dict[int, Path]:

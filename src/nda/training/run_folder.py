@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,11 +22,18 @@ from nda.errors import CheckpointError
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that at every moment either the old or the whole new one is there."""
+    with atomic_file(path) as file:
+        write(file)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write bit by bit, which becomes `path` at the end and vanishes after an error."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            write(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o644)
@@ -36,8 +44,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """`write_atomically` for text in UTF-8."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    """`write_atomically` for text in UTF-8; bytes of file names that are none are spelled out."""
+    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,11 @@ class RunFolder:
     @property
     def metrics_path(self) -> Path:
         return self.path / "metrics.json"
+
+    @property
+    def detector_path(self) -> Path:
+        """What `nda score` reads: network and calibration of an anomaly run."""
+        return self.path / "detector.safetensors"
 
     @property
     def checkpoints(self) -> Path:

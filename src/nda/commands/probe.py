@@ -1,0 +1,69 @@
+"""`nda probe MODEL IMAGES`: how sensitive is a model to global structure?"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from nda.commands.options import parse
+from nda.commands.preview import PREVIEWED
+from nda.errors import ConfigError
+from nda.training.config import at_least
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """Measure how a model's output or features change when global structure breaks.
+
+    Args:
+        model: a run's folder, or torchvision:NAME[:weights.pth], a classification network
+        images: folder, .zip of a folder, or torchvision:NAME
+        out: page to write
+        json: file to write the figures to
+        count: images to measure on, drawn at random, at least 4
+        negatives: what to probe with, separated by commas, such as jigsaw:grid=4,stitch
+        split: split of the images; the test or validation split where there is one
+        resolution: side in pixels to bring the images to; needed where they differ in size
+        input_size: side in pixels at which an encoder sees the images; 112 if not given
+        classes: classes to use, separated by commas; all of them where none is given
+        seed: seed of the choice of images, of the draws and of random weights
+        device: auto, cpu, cuda, mps, or one card such as cuda:1
+        skip_broken: skip unreadable images in place of refusing them
+    """
+
+    model: str
+    images: str
+    out: str = "probe.html"
+    json: str | None = None
+    count: int = 2000
+    negatives: str = ",".join(PREVIEWED)
+    split: str | None = None
+    resolution: int | None = None
+    input_size: int | None = None
+    classes: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    skip_broken: bool = False
+
+
+def probe(words: list[str]) -> int:
+    """Measure, print the table, write the page and, if asked for, the figures."""
+    options = parse(words, ProbeOptions, command="probe", positional=("model", "images"))
+    at_least(options, "count", 4)
+    at_least(options, "seed", 0)
+    for name, path, ending in (("out", options.out, ".html"), ("json", options.json, ".json")):
+        if path is not None and not path.endswith(ending):
+            raise ConfigError(f"--{name} {path} must end in {ending}.")
+
+    from pathlib import Path
+
+    from nda.commands.probing import measure, show, write_figures
+    from nda.report.probe_page import write_probe_page
+
+    probed = measure(options)
+    command = shlex.join(["nda", "probe", *words])
+    show(probed)
+    if options.json:
+        print(f"figures: {write_figures(Path(options.json), probed, command)}")
+    print(f"page: {write_probe_page(Path(options.out), probed, command)}")
+    return 0

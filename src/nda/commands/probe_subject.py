@@ -1,0 +1,138 @@
+"""What a model is probed with: images of the user and the negatives that can be made of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as v2
+
+from nda.commands.probe import ProbeOptions
+from nda.data.images import load_images
+from nda.data.layout import choose_split, heldout_split, parse_layout
+from nda.data.sources import open_source
+from nda.data.torchvision_sets import torchvision_splits
+from nda.errors import ShapeError
+from nda.evaluation.record import Protocol
+from nda.negatives import Negative, negative_from_name
+from nda.report.grid import LARGEST_CELL, image_grid
+from nda.report.wording import data_name, number
+from nda.training.randomness import generator_for
+
+EXAMPLES = 8  # images shown with their negatives
+_TORCHVISION = "torchvision:"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Images uint8 (N, 3, H, H), their labels (N,), and negatives that can be made of them."""
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    split: str  # "" without splits
+    data: str  # short name of the data
+    negatives: dict[str, Negative]
+    refused: dict[str, str]  # negatives that cannot be made, each with the reason
+    names: list[str]  # of all negatives asked for, in their order
+    notes: list[str]
+    seed: int
+
+    @property
+    def words(self) -> str:
+        return f"{number(len(self.images))} images of {self.data}" + (
+            f", {self.split} split" if self.split else ""
+        )
+
+    @property
+    def protocol(self) -> Protocol:
+        return {"data": self.data, "split": self.split or "all images"}
+
+    def examples(self) -> Image.Image:
+        """A grid of a few images and, below, the negatives made of them."""
+        some = self.images[:EXAMPLES]
+        rows = [some]
+        for negative in self.negatives.values():
+            rows.append(negative(some, generator=generator_for(self.seed, purpose="examples")))
+        cells = torch.cat(rows)
+        if cells.shape[-1] > LARGEST_CELL:
+            cells = v2.resize(cells, [LARGEST_CELL, LARGEST_CELL], antialias=True)
+        labels = ["real", *(name.replace("_", " ") for name in self.negatives)]
+        return image_grid(cells, len(some), row_labels=labels)
+
+
+def load_subject(
+    options: ProbeOptions, *, side: int | None = None, classes: str | None = None
+) -> Subject:
+    """Images drawn at random from those that the options name, resized to `side` if it is given.
+
+    `classes` are those to use where the options choose none. Raises `ShapeError` where not a
+    single one of the negatives can be made of the images.
+    """
+    split = _split(options)
+    chosen = options.classes or classes
+    data = load_images(
+        options.images,
+        split=split or None,
+        resolution=options.resolution,
+        classes=[name.strip() for name in chosen.split(",")] if chosen else None,
+        skip_broken=options.skip_broken,
+    )
+    draws = generator_for(options.seed, purpose="probe images")
+    rows = torch.randperm(len(data), generator=draws)[: options.count]
+    images, notes = data.images[rows], []
+    if data.skipped:
+        many = len(data.skipped)
+        left = (
+            "image could not be read and was" if many == 1 else "images could not be read and were"
+        )
+        notes.append(f"{many} {left} left out.")
+    if side is not None and images.shape[-1] != side:
+        notes.append(
+            f"The images are {images.shape[-1]} pixels wide and were resized to {side}, the size "
+            "that the run was trained on."
+        )
+        images = v2.resize(images, [side, side], antialias=True)
+    # A comma before `parameter=` belongs to the negative: cutout:low=0.2,high=0.4,stitch.
+    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.negatives)]
+    negatives, refused = _usable(names, images)
+    return Subject(
+        images=images,
+        labels=data.labels[rows],
+        classes=data.classes,
+        split=split,
+        data=data_name(options.images),
+        negatives=negatives,
+        refused=refused,
+        names=list(dict.fromkeys(names)),
+        notes=notes,
+        seed=options.seed,
+    )
+
+
+def _split(options: ProbeOptions) -> str:
+    """The split asked for, else one held out: a model may know its training images by heart."""
+    if options.images.startswith(_TORCHVISION):
+        present = set(torchvision_splits(options.images.removeprefix(_TORCHVISION)))
+    else:
+        with open_source(Path(options.images).expanduser()) as source:
+            present = {entry.split for entry in parse_layout(source.stamps)}
+    return choose_split(present, options.split or heldout_split(present, ""), options.images)
+
+
+def _usable(names: list[str], images: Tensor) -> tuple[dict[str, Negative], dict[str, str]]:
+    """The negatives that take images of this size, and why the others do not."""
+    negatives, refused = {name: negative_from_name(name) for name in names}, {}
+    for name, negative in list(negatives.items()):
+        try:
+            negative.check(images[:2])
+        except ShapeError as error:
+            refused[name] = str(error)
+            del negatives[name]
+    if not negatives:
+        raise ShapeError(next(iter(refused.values())))
+    return negatives, refused

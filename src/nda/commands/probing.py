@@ -1,0 +1,205 @@
+"""What `nda probe` does: open the model, measure it, and tell.
+
+Kept apart from the options, so that `--help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from nda.commands.probe import ProbeOptions
+from nda.commands.probe_subject import Subject, load_subject
+from nda.data.layout import HELDOUT_SPLITS
+from nda.errors import CheckpointError, ConfigError
+from nda.evaluation.gap import discriminator_gap
+from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.evaluation.structure import structure_similarity
+from nda.networks.torchvision_encoder import (
+    PREFIX,
+    USUAL_SIZE,
+    TorchvisionEncoder,
+    encoder_names,
+    parse_model,
+)
+from nda.recipes.gan_discriminator import discriminator_of
+from nda.report.probe_page import Probed
+from nda.report.probe_table import discriminator_table, encoder_table
+from nda.report.wording import number, run_title
+from nda.training.begin import newest_content
+from nda.training.launch import choose_device
+from nda.training.randomness import generator_for
+from nda.training.run_folder import RunFolder, write_text_atomically
+
+
+def measure(options: ProbeOptions) -> Probed:
+    """Measure the model on the images that the options name."""
+    if options.model.startswith(PREFIX):
+        return probe_encoder(options)
+    if options.model in encoder_names() and not Path(options.model).exists():
+        raise ConfigError(f"There is no run {options.model}; did you mean {PREFIX}{options.model}?")
+    folder = RunFolder.open(options.model)
+    recipe = folder.config()["recipe"]
+    if recipe != "gan":
+        raise CheckpointError(
+            f"{options.model} is a run of {recipe}, which cannot be probed; give a run of gan, for "
+            f"its discriminator, or an encoder as {PREFIX}NAME[:weights.pth]."
+        )
+    return probe_discriminator(options, folder)
+
+
+def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
+    """The gap D(x) - D(negative(x)) of a GAN run (paper, Figure 4)."""
+    if options.input_size is not None:
+        raise ConfigError(
+            f"input_size is {options.input_size}, but {options.model} is a run, whose "
+            "discriminator takes images of one size; leave the setting out."
+        )
+    device = choose_device(options.device)
+    checkpoint = newest_content(folder)
+    discriminator = discriminator_of(checkpoint, folder).to(device)
+    settings, classes = checkpoint["config"], discriminator.classes
+    subject = load_subject(
+        options,
+        side=discriminator.resolution,
+        classes=settings["classes"] if classes > 1 else None,
+    )
+    if classes > 1 and len(subject.classes) != classes:
+        raise ConfigError(
+            f"{options.model} is conditional on {classes} classes, and {options.images} has "
+            f"{len(subject.classes) or 'none'}; give images in the class folders of its data."
+        )
+    protocol: Protocol = {"step": checkpoint["step"], **subject.protocol, "seed": options.seed}
+    metrics: list[Metric] = []
+    histograms: list[Histogram] = []
+    for name, negative in track(
+        list(subject.negatives.items()),
+        "scoring negatives",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ):
+        measured, histogram = discriminator_gap(
+            discriminator,
+            subject.images,
+            subject.labels * (classes > 1),
+            negative,
+            negative_name=name,
+            generator=generator_for(options.seed, purpose="probe"),
+            protocol=protocol,
+            device=device,
+        )
+        metrics += measured
+        what = name.replace("_", " ")
+        title = f"Discriminator on images and their {what} negatives"  # held out or not
+        histograms.append(replace(histogram, title=title))
+    run = folder.path.resolve().name
+    return Probed(
+        title=f"{run}: does its discriminator see global structure?",
+        summary=f"{run} ({run_title(settings)}) at step {number(checkpoint['step'])}, on "
+        f"{subject.words}.",
+        notes=[*subject.notes, *_trained_on(options, settings["data"], subject)],
+        protocol={"model": run, **protocol, "images": len(subject.images)},
+        table=discriminator_table(metrics, subject.names, subject.refused),
+        metrics=metrics,
+        histograms=histograms,
+        examples=subject.examples(),
+    )
+
+
+def probe_encoder(options: ProbeOptions) -> Probed:
+    """Cosines between the features of images and of their negatives (paper, Figure 9)."""
+    device = choose_device(options.device)
+    name, weights = parse_model(options.model)
+    encoder = TorchvisionEncoder(name, weights, seed=options.seed, input_size=options.input_size)
+    subject = load_subject(options)
+    told = f"random, seed {options.seed}"
+    note = (
+        f"No weights were given, so {name} has random ones (seed {options.seed}): these figures "
+        "are those of the architecture before it has learned anything."
+    )
+    if weights is not None:
+        told = f"{weights.name}, sha256 {hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}"
+        note = (
+            f"The network sees the images at {encoder.input_size} pixels. Weights trained at "
+            f"another size, such as {USUAL_SIZE}, are probed fairly at that: --input_size."
+        )
+    protocol: Protocol = {
+        "model": f"torchvision {name} without its head",
+        "weights": told,
+        "input_size": encoder.input_size,
+        **subject.protocol,
+        "seed": options.seed,
+    }
+    metrics, histograms = structure_similarity(
+        encoder.to(device),
+        subject.images,
+        subject.negatives,
+        generator=generator_for(options.seed, purpose="probe"),
+        protocol=protocol,
+        device=device,
+    )
+    return Probed(
+        title=f"{name}: do its features see global structure?",
+        summary=f"torchvision's {name} without its head, weights {told}, on {subject.words}.",
+        notes=[*subject.notes, *([note] if weights is None or options.input_size is None else [])],
+        protocol=metrics[0].protocol,
+        table=encoder_table(metrics, subject.names, subject.refused),
+        metrics=metrics,
+        histograms=histograms,
+        examples=subject.examples(),
+    )
+
+
+def show(probed: Probed) -> None:
+    """Print what was probed, the table and how to read it."""
+    console = Console()
+    console.print(probed.summary, highlight=False, markup=False)
+    for note in probed.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)  # fits 80 columns
+    for column, heading in enumerate(probed.table.header):
+        table.add_column(heading, justify="right" if column else "left", no_wrap=column > 0)
+    for row in probed.table.rows:
+        table.add_row(row.name, *(row.cells or ["not measured"]))
+    console.print(table)
+    for row in probed.table.rows:
+        if row.refused:
+            text = f"{row.name} was not measured: {row.refused}"
+            console.print(text, highlight=False, markup=False)
+    console.print(probed.table.reading, highlight=False, markup=False)
+
+
+def write_figures(path: Path, probed: Probed, command: str) -> Path:
+    """Keep what was measured, with what to type to measure it again."""
+    content = {
+        "command": command,
+        "summary": probed.summary,
+        "notes": probed.notes,
+        "protocol": probed.protocol,
+        "not_measured": {row.name: row.refused for row in probed.table.rows if row.refused},
+        "metrics": [asdict(metric) for metric in probed.metrics],
+        "histograms": [asdict(histogram) for histogram in probed.histograms],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def _trained_on(options: ProbeOptions, data: str, subject: Subject) -> list[str]:
+    """A warning where the run may know these very images."""
+    same = Path(options.images).absolute() == Path(data).absolute()
+    if not same or subject.split in HELDOUT_SPLITS:
+        return []
+    return [
+        "The run was trained on images of this data. Its discriminator may know them by heart; "
+        "probe it on images that were held out."
+    ]

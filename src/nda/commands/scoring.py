@@ -1,0 +1,173 @@
+"""What `nda score` does once its options are read: stream, score, write.
+
+Kept apart from the options, so that `--help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from torch import Tensor
+
+from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
+from nda.errors import CheckpointError, ConfigError, DataError
+from nda.evaluation.conformal import conformal_threshold, p_values
+from nda.evaluation.detector import Detector, load_detector
+from nda.report.heat import warmth
+from nda.report.score_page import ScoredImages, write_score_page
+from nda.report.scored import HEADER, Scored, save_heat
+from nda.training.checkpoint import newest_checkpoint
+from nda.training.launch import choose_device
+from nda.training.run_folder import RunFolder, atomic_file
+
+if TYPE_CHECKING:
+    from nda.commands.score import ScoreOptions
+
+FLAGGED = 3  # the exit code of --fail_on_anomaly
+
+
+def score_images(options: ScoreOptions) -> int:
+    """Score every image and write the results; gives the exit code."""
+    detector = open_detector(options.run).to(choose_device(options.device))
+    settings, rate = detector.settings, options.false_alarm_rate
+    rate = settings.false_alarm_rate if rate is None else rate
+    conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
+    for path in filter(None, (options.out, options.html)):
+        Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
+    seen = ScoredImages(keep_pictures=options.html is not None)
+    with ExitStack() as opened:
+        stream = opened.enter_context(images_of(options.images))
+        write_row = opened.enter_context(csv_rows(Path(options.out)))
+        advance = opened.enter_context(progress(stream.count))
+        for batch in stream.batches(options.batch_size, settings.resolution, settings.fit):
+            for scored in score_batch(detector, batch, rate):
+                write_row(scored.row())
+                seen.add(scored)
+                if options.heatmaps and scored.pixels is not None:
+                    save_heat(scored, Path(options.heatmaps))
+            advance(len(batch.names))
+        if not seen.total:
+            raise DataError(f"{options.images} names no images, so there is nothing to score.")
+    if options.html:
+        write_score_page(Path(options.html), seen, detector, rate, source=options.images)
+    summarise(options, seen, detector, rate)
+    return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
+
+
+def open_detector(path: str) -> Detector:
+    """The detector of a run folder, or in a file; warns of a run that has been trained further.
+
+    Raises `CheckpointError` where there is none.
+    """
+    if Path(path).is_file():
+        return load_detector(Path(path))
+    folder = RunFolder.open(path)
+    recipe = folder.config()["recipe"]
+    if recipe != "anomaly":
+        raise CheckpointError(
+            f"{path} is a run of {recipe}, and images are scored by a run of anomaly; train one "
+            "with 'nda train anomaly --data NORMAL_IMAGES --out RUN'."
+        )
+    if not folder.detector_path.is_file():
+        raise CheckpointError(
+            f"{path} has not been calibrated yet. Finish it with 'nda resume {path}', or calibrate "
+            f"it as it stands with 'nda evaluate {path}'."
+        )
+    detector = load_detector(folder.detector_path)
+    newest = newest_checkpoint(folder.checkpoints)
+    if newest is not None and newest.stem != f"step-{detector.settings.step:08d}":
+        print(
+            f"nda: {path} was calibrated at step {detector.settings.step} and has been trained "
+            f"further since; 'nda evaluate {path}' calibrates it anew.",
+            file=sys.stderr,
+        )
+    return detector
+
+
+@torch.no_grad()
+def score_batch(detector: Detector, batch: StreamedBatch, rate: float) -> Iterator[Scored]:
+    """One result a file, in the order of the files."""
+    results: Iterator[tuple[Tensor, float, float, Tensor]] = iter(())
+    if len(batch.images):
+        images = batch.images.to(detector.calibration.device)
+        scores, _, maps = detector(images)
+        if not bool(scores.isfinite().all()):
+            raise CheckpointError(
+                "The detector gives scores that are not finite (NaN or infinite), which say "
+                "nothing: its weights are damaged, or its run has diverged. Train it anew."
+            )
+        rarity = p_values(scores, detector.calibration).tolist()
+        heat = warmth(detector.heat(maps), rate).cpu()
+        results = iter(zip(batch.images, scores.tolist(), rarity, heat, strict=True))
+    for name, reason in zip(batch.names, batch.reasons, strict=True):
+        if reason:
+            yield Scored(name, "broken", reason)
+            continue
+        pixels, score, p_value, hot = next(results)
+        verdict = "anomalous" if p_value <= rate else "normal"
+        yield Scored(name, verdict, "", score, p_value, pixels, hot)
+
+
+@contextmanager
+def images_of(source: str) -> Iterator[Stream]:
+    """The images of a folder or zip, or of the paths that standard input lists."""
+    if source == "-":
+        yield stream_of_paths(sys.stdin)
+        return
+    if source.startswith("torchvision:"):
+        raise ConfigError(
+            f"{source} cannot be scored; give a folder, a .zip, or - for paths on standard input."
+        )
+    with open_stream(Path(source)) as stream:
+        yield stream
+
+
+@contextmanager
+def csv_rows(path: Path) -> Iterator[Callable[[tuple[str, ...]], object]]:
+    """Writes rows under the header; the file is there once all of them are."""
+    with atomic_file(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(HEADER)
+        yield table.writerow
+        text.detach()
+
+
+@contextmanager
+def progress(total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, if that is a terminal."""
+    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("scoring", total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def summarise(options: ScoreOptions, seen: ScoredImages, detector: Detector, rate: float) -> None:
+    """What was found, and where it was written."""
+    counts, settings = seen.counts, detector.settings
+    print(
+        f"{seen.total} images at a false-alarm rate of {rate:g}: {counts['anomalous']} anomalous, "
+        f"{counts['normal']} normal, {counts['broken']} could not be read"
+    )
+    how = "all of it" if settings.fit == "stretch" else "its middle"
+    print(
+        f"each was scored in RGB at {settings.resolution} x {settings.resolution} pixels ({how}), "
+        "whatever its own size, as the normal images were in training"
+    )
+    for what, path in (
+        ("scores", options.out),
+        ("page", options.html),
+        ("heat maps", options.heatmaps),
+    ):
+        if path:
+            print(f"{what}: {path}")

@@ -1,0 +1,126 @@
+"""Images one batch after another, in memory that does not grow with their number.
+
+Unlike `load_images`, which holds a whole set, this reads ahead only a few batches; files that
+cannot be read are reported in their place and do not stop the rest.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from nda.data.decode import Fit, Pixels, quiet_pillow, read_pixels
+from nda.data.images import open_bytes, open_member
+from nda.data.layout import MASKS
+from nda.data.sources import open_source
+
+_CHUNK = 32  # images a thread decodes at once, fewer where they are large
+_CHUNK_BYTES = 8 * 2**20  # and how large all of them may be
+_AHEAD = 8  # chunks decoded beyond the batch that is asked for
+
+
+@dataclass(frozen=True)
+class StreamedBatch:
+    """Some images in the order of their names.
+
+    `names` and `reasons` tell of every file, `reasons[i]` being why it could not be read or empty;
+    `images` uint8 (n, 3, R, R) are those that could, in the same order.
+    """
+
+    names: list[str]
+    reasons: list[str]
+    images: Tensor
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Pictures by name: how many, where that is known, and what opens one, from any thread."""
+
+    names: Iterable[str]
+    count: int | None
+    open_image: Callable[[str], Image.Image]
+
+    def batches(self, size: int, resolution: int, fit: Fit) -> Iterator[StreamedBatch]:
+        """Batches of `size` files, decoded ahead on all cores and brought to `resolution`."""
+        chunk_size = max(1, min(_CHUNK, _CHUNK_BYTES // (3 * resolution**2)))
+        ahead = _AHEAD + size // chunk_size
+        waiting: deque[Future[list[tuple[str, Pixels | str]]]] = deque()
+        ready: list[tuple[str, Pixels | str]] = []
+
+        def decode(names: list[str]) -> list[tuple[str, Pixels | str]]:
+            return [(name, self._read(name, resolution, fit)) for name in names]
+
+        with quiet_pillow(), ThreadPoolExecutor() as pool:
+            try:
+                for chunk in _in_chunks(self.names, chunk_size):
+                    waiting.append(pool.submit(decode, chunk))
+                    if len(waiting) > ahead:
+                        ready += waiting.popleft().result()
+                    while len(ready) >= size:
+                        yield _batch(ready[:size], resolution)
+                        ready = ready[size:]
+                while waiting or ready:
+                    while waiting and len(ready) < size:
+                        ready += waiting.popleft().result()
+                    yield _batch(ready[:size], resolution)
+                    ready = ready[size:]
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _read(self, name: str, resolution: int, fit: Fit) -> Pixels | str:
+        pixels = read_pixels(partial(self.open_image, name), resolution, fit)
+        if isinstance(pixels, str):
+            return pixels
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))  # (R, R, 3) to (3, R, R)
+
+
+@contextmanager
+def open_stream(source: Path) -> Iterator[Stream]:
+    """The pictures of a folder or a `.zip`, in order of their names; `DataError` for others.
+
+    Masks of MVTec's layout (`ground_truth/`) are left out.
+    """
+    with open_source(source.expanduser()) as opened:
+        names = sorted(name for name in opened.stamps if name.split("/")[0] != MASKS)
+        yield Stream(names, len(names), partial(open_member, opened))
+
+
+def stream_of_paths(lines: Iterable[str]) -> Stream:
+    """The pictures that lines of text name, one path a line, as the lines come."""
+    names = (line.rstrip("\r\n") for line in lines)
+    return Stream((name for name in names if name.strip()), None, _open_path)
+
+
+def _open_path(name: str) -> Image.Image:
+    path = Path(name).expanduser()
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):  # a device or a pipe may never end
+        raise ValueError("not a file")
+    return open_bytes(found.st_size, path.read_bytes)
+
+
+def _in_chunks(names: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(names)
+    while chunk := list(islice(left, size)):
+        yield chunk
+
+
+def _batch(read: list[tuple[str, Pixels | str]], resolution: int) -> StreamedBatch:
+    reasons = [pixels if isinstance(pixels, str) else "" for _, pixels in read]
+    whole = [pixels for _, pixels in read if not isinstance(pixels, str)]
+    images = torch.empty(0, 3, resolution, resolution, dtype=torch.uint8)
+    if whole:
+        images = torch.from_numpy(np.stack(whole))
+    return StreamedBatch([name for name, _ in read], reasons, images)

@@ -1,0 +1,106 @@
+"""Conformal p-values: outlier scores against those of normal images, and thresholds that hold.
+
+A new normal image is exchangeable with the normal images of a calibration set, so its score is as
+likely to take any rank among theirs as any other. No assumption is made on the distribution of
+scores (Vovk et al., 2005; Bates et al., 2023, "Testing for outliers with conformal p-values").
+
+The promise is an average over calibration sets: with one set of n images, of which the threshold
+is the k-th largest, the rate of false alarms is itself random, with distribution Beta(k, n + 1 - k)
+for scores without ties: with 99 images and a rate of 1 % it is 1 % on average, and above 3 % for
+one set in twenty. More images make it narrower.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from nda.errors import ConfigError, DataError, ShapeError
+
+
+def p_values(scores: Tensor, calibration: Tensor) -> Tensor:
+    """(1 + the number of calibration scores >= the score) / (n + 1); a high score is anomalous.
+
+    `scores` of any shape and `calibration` (n,), both from the same network; the result is float64
+    of the shape of `scores`, on the CPU, in [1 / (n + 1), 1]. For a new normal image
+    P(p <= t) <= t for every t, ties in the scores included.
+
+    Raises `ShapeError` for a calibration that is not (n,) with n >= 1, and `DataError` for scores
+    that are not finite.
+    """
+    known = _checked(calibration).sort().values
+    _refuse_not_finite(scores, "The scores")
+    below = torch.searchsorted(known, scores.detach().to("cpu", torch.float64).contiguous())
+    return (1 + len(known) - below).double() / (len(known) + 1)
+
+
+def conformal_threshold(calibration: Tensor, false_alarm_rate: float) -> float:
+    """The threshold t for which `score > t` says the same as `p_values(score) <= rate`.
+
+    The inequality is strict: a score equal to t is not flagged. Of new normal images at most the
+    share `false_alarm_rate` is flagged on average. t is the k-th largest of the n scores of
+    `calibration` (n,), where k = floor(rate (n + 1)).
+
+    Raises `ConfigError` for a rate outside (0, 1) and for fewer calibration images than the rate
+    needs (`images_needed`), and what `p_values` raises.
+    """
+    needed = images_needed(false_alarm_rate)
+    known = _checked(calibration)
+    if len(known) < needed:
+        raise ConfigError(
+            f"A false-alarm rate of {false_alarm_rate:g} needs at least {needed:,} normal images "
+            f"to calibrate on, and there are {len(known):,}. Hold more normal images out, or "
+            f"accept a rate of {_smallest_rate(len(known))} or more."
+        )
+    rank = math.floor(_exact(false_alarm_rate) * (len(known) + 1))
+    return float(known.sort(descending=True).values[rank - 1])
+
+
+def images_needed(false_alarm_rate: float) -> int:
+    """The fewest calibration images with which a rate can be promised: 99 for 0.01, 19 for 0.05.
+
+    With fewer, no score at all could have a p-value as small as the rate. Raises `ConfigError` for
+    a rate outside (0, 1).
+    """
+    if not 0 < false_alarm_rate < 1:
+        raise ConfigError(
+            f"The false-alarm rate is {false_alarm_rate:g}; it is a share of normal images and "
+            "must lie between 0 and 1, such as 0.01."
+        )
+    return math.ceil(1 / _exact(false_alarm_rate)) - 1
+
+
+def _exact(rate: float) -> Fraction:
+    """The decimal number that was written: 0.29 * 100 must not fall short of 29 by rounding."""
+    return Fraction(repr(float(rate)))
+
+
+def _smallest_rate(images: int) -> str:
+    """1 / (n + 1), rounded up so that it is indeed enough."""
+    digits = Fraction(1, images + 1)
+    scale = 10 ** (2 - math.floor(math.log10(float(digits))))
+    return f"{math.ceil(digits * scale) / scale:g}"
+
+
+def _checked(calibration: Tensor) -> Tensor:
+    """Calibration scores as float64 on the CPU, in which float32 scores compare exactly."""
+    if calibration.dim() != 1 or len(calibration) == 0:
+        raise ShapeError(
+            "Calibration scores must be of shape (n,) with at least one of them; got "
+            f"{tuple(calibration.shape)}. Give one score for each normal image held out."
+        )
+    _refuse_not_finite(calibration, "The calibration scores")
+    return calibration.detach().to("cpu", torch.float64)
+
+
+def _refuse_not_finite(scores: Tensor, what: str) -> None:
+    broken = int((~scores.isfinite()).sum())
+    if broken:
+        raise DataError(
+            f"{what} hold {broken} of {scores.numel()} values that are not finite (NaN or "
+            "infinite), which no threshold can judge. The network has diverged or an image is "
+            "broken; evaluate an earlier checkpoint."
+        )

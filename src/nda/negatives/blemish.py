@@ -1,0 +1,162 @@
+"""Blemish: a box or a stain of texture from elsewhere, for learning what normal is not.
+
+Not in the paper. Its local negatives cover a third to a half of the side, which suits whole images;
+faults of a surface are smaller, of every shape, and often faint. The idea of training on pasted
+faults is that of CutPaste (Li et al., 2021), DRAEM (Zavrtanik et al., 2021) and NSA (Schlüter et
+al., 2022).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nda.errors import ConfigError
+from nda.negatives.base import (
+    Negative,
+    Params,
+    check_partners,
+    draw_device,
+    draw_partners,
+    onto,
+)
+from nda.negatives.patch import box_sides
+
+_WAVES = 12  # that make up the outline of a stain
+_FREQUENCY = (1.5, 12.0)  # their highest, in cycles an image
+_STRETCH = (0.4, 2.5)  # how much longer than wide a stain is
+_AREA = (0.01, 0.1)  # of a stain, as a share of the image's
+_NEAREST = 1 / 8  # of the side: texture is taken from at least so far away
+_FAINTEST = 0.3
+_LIGHT = (-0.5, 0.2)  # how far the texture is moved towards black (below 0) or white
+_FEWEST = 2  # pixels of a box's side, and twice that of a stain: a single one may look the same
+
+
+class Blemish(Negative):
+    """Cover a box or an irregular stain of each image with texture from elsewhere, faded and relit.
+
+    A box (an even chance) has sides between `low` and `high` times the image's, log-uniform; a
+    stain is where a random smooth field is highest, 1 to 10 % of the image in one or more parts.
+    The texture comes from another place of the same image or of another one (an even chance), is
+    mixed with up to 50 % of black or 20 % of white, and covers the image by 30 to 100 %. Floating
+    images are taken to lie in [-1, 1], and so do the results.
+
+    `draw` yields, for each sample, `partner` int64 (itself or another), `shift` (B, 2) int64 in
+    pixels, `stain` bool, `box` (B, 4) int64 (top, left, height, width), `waves` (B, 12, 3) float32
+    (cycles down, cycles across, phase), `area`, `light` and `cover` float32.
+
+    Raises:
+        ConfigError: unless 0 < low <= high < 1.
+        ShapeError: for a batch of fewer than two.
+    """
+
+    def __init__(self, low: float = 0.03, high: float = 0.4) -> None:
+        super().__init__()
+        if not 0 < low <= high < 1:
+            raise ConfigError(
+                f"blemish was given low={low:g}, high={high:g}; "
+                "expected shares of the image's sides with 0 < low <= high < 1"
+            )
+        self.low = low
+        self.high = high
+
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
+        self.check(x)
+        B, device = x.shape[0], draw_device(x, generator)
+
+        def uniform(low: float, high: float, *shape: int) -> Tensor:
+            share = torch.rand(B, *shape, generator=generator, device=device)
+            return low + (high - low) * share
+
+        def log_uniform(low: float, high: float) -> Tensor:
+            return uniform(math.log(low), math.log(high)).exp()
+
+        starts, lengths, shifts = [], [], []
+        for size in x.shape[-2:]:
+            length = (log_uniform(self.low, self.high) * size).round()
+            length = length.clamp(min(_FEWEST, size), size)
+            starts.append((uniform(0, 1) * (size + 1 - length)).floor())
+            lengths.append(length)
+            nearest = max(1, math.ceil(_NEAREST * size))
+            shifts.append(nearest + (uniform(0, 1) * max(1, size - 2 * nearest + 1)).floor())
+        speed = log_uniform(*_FREQUENCY)[:, None] * uniform(0, 1, _WAVES).sqrt()  # cycles (B, 12)
+        way, stretch = uniform(0, 2 * math.pi, _WAVES), log_uniform(*_STRETCH)[:, None]
+        down, across = speed * way.sin() * stretch, speed * way.cos() / stretch
+        drawn = {
+            "shift": torch.stack(shifts, dim=1).long(),
+            "stain": uniform(0, 1) < 0.5,
+            "box": torch.stack(starts + lengths, dim=1).long(),
+            "waves": torch.stack([down, across, uniform(0, 2 * math.pi, _WAVES)], dim=-1),
+            "area": uniform(*_AREA),
+            "light": uniform(*_LIGHT),
+            "cover": uniform(_FAINTEST, 1),
+        }
+        own = onto(uniform(0, 1) < 0.5, x)
+        itself = torch.arange(B, device=x.device)
+        params = {name: onto(value, x) for name, value in drawn.items()}
+        return {"partner": torch.where(own, itself, draw_partners(x, generator)), **params}
+
+    def replay(self, x: Tensor, params: Params) -> Tensor:
+        self.check(x)
+        exact = torch.promote_types(x.dtype, torch.float32)
+        black, white = (-1.0, 1.0) if x.is_floating_point() else (0.0, 255.0)
+        ones = [1] * (x.dim() - 3)
+        image = x.to(exact)
+        texture = shifted(image, params["partner"], params["shift"])
+        light = params["light"].view(-1, *ones, 1, 1).to(exact)
+        texture = texture + light.abs() * (torch.where(light < 0, black, white) - texture)
+        cover = params["cover"].view(-1, 1, 1, 1) * self.mask(x, params)
+        cover = cover.view(x.shape[0], *ones, *x.shape[-2:])
+        result = image.lerp(texture, cover.to(exact))
+        if not x.is_floating_point():
+            result = result.round_()
+        return result.to(x.dtype)
+
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """1 inside the box or the stain."""
+        down, across = box_sides(params["box"], x[..., :1, :, :].float())
+        box = (down * across).view(x.shape[0], 1, *x.shape[-2:])
+        stain = highest(waves(params["waves"], *x.shape[-2:]), params["area"])
+        return torch.where(params["stain"].view(-1, 1, 1, 1), stain[:, None], box)
+
+    def check(self, x: Tensor) -> None:
+        super().check(x)
+        check_partners(x, "blemish")
+
+    def extra_repr(self) -> str:
+        return f"low={self.low:g}, high={self.high:g}"
+
+
+def waves(drawn: Tensor, H: int, W: int) -> Tensor:
+    """The field `(B, H, W)` that cosines `(B, K, 3)` (cycles down and across, phase) sum to."""
+    y = (torch.arange(H, device=drawn.device) + 0.5) / H
+    x = (torch.arange(W, device=drawn.device) + 0.5) / W
+    turn = 2 * math.pi
+    down = turn * drawn[..., 0, None] * y + drawn[..., 2, None]  # (B, K, H)
+    across = turn * drawn[..., 1, None] * x  # (B, K, W)
+    with torch.autocast(drawn.device.type, enabled=False):  # half precision would tie many pixels
+        # cos(a + b), summed over the waves as two matrix products.
+        both = torch.matmul(down.cos().mT, across.cos())
+        return both - torch.matmul(down.sin().mT, across.sin())
+
+
+def highest(field: Tensor, area: Tensor) -> Tensor:
+    """1 at those pixels of `field` `(B, H, W)`, a share `area` `(B,)`, that are highest, else 0."""
+    pixels = field.shape[-2] * field.shape[-1]
+    count = (area * pixels).ceil().long().clamp(min(2 * _FEWEST, pixels), pixels)
+    most = max(math.ceil(_AREA[1] * pixels), min(2 * _FEWEST, pixels))
+    ordered = field.flatten(1).topk(most, dim=1).values  # of all that could be asked for
+    least = ordered.gather(1, count.clamp(max=most)[:, None] - 1)
+    return (field >= least[..., None]).float()
+
+
+def shifted(x: Tensor, image: Tensor, shift: Tensor) -> Tensor:
+    """Sample `image[b]` of `x`, its pixels moved by `shift[b]` (down, right) and wrapped around."""
+    H, W = x.shape[-2:]
+    row = (torch.arange(H, device=x.device) - shift[:, :1]) % H  # (B, H)
+    column = (torch.arange(W, device=x.device) - shift[:, 1:]) % W
+    pixel = (row[:, :, None] * W + column[:, None, :]).view(x.shape[0], 1, H * W)
+    planes = x.index_select(0, image).reshape(x.shape[0], -1, H * W)
+    return planes.gather(2, pixel.expand(-1, planes.shape[1], -1)).view(x.shape)

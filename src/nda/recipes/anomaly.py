@@ -1,0 +1,175 @@
+"""Anomaly detection: a network that learns normal images against negatives made of them.
+
+The paper's detector is the discriminator of a GAN (section 5). Here there is no generator: the
+negatives alone are what the data is not, and the loss is taken place by place where they have a
+place. What is measured of it stands in anomaly_evaluation.py, every setting in anomaly_config.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from nda.data import EpochBatches, ImageSet, load_images, to_float
+from nda.errors import ConfigError
+from nda.evaluation.conformal import images_needed
+from nda.evaluation.detector import build_network
+from nda.negatives import Negative, RandomApply, negative_from_name
+from nda.networks.torchvision_encoder import parse_model
+from nda.recipes.anomaly_config import AnomalyConfig
+from nda.recipes.anomaly_evaluation import draw_samples, evaluate
+
+__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+
+
+@dataclass
+class AnomalyState:
+    """Everything that is trained, and what it is trained with."""
+
+    config: AnomalyConfig
+    fabric: Fabric
+    train: ImageSet
+    calibration: ImageSet  # normal images that are never trained on
+    network: Any  # as Fabric runs it; `.module` is the plain network
+    optimizer: Any
+    negative: Negative
+    positive: nn.Module | None
+    batches: EpochBatches
+    images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
+    step: int = 0
+
+    @property
+    def data(self) -> str:
+        return self.train.fingerprint + self.calibration.fingerprint
+
+    @property
+    def images_per_step(self) -> int:
+        return self.config.batch_size * self.fabric.world_size
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        return {"network": self.network.module, "optimizer": self.optimizer}
+
+    def batch(self, step: int) -> Tensor:
+        """Normal images of a step, uint8 (B, 3, R, R)."""
+        return self.images[self.batches.indices(step).to(self.images.device)]
+
+
+def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
+    """Load the normal images, keep some to calibrate on, make the network from the seed."""
+    train, calibration = load_normal(config)
+    negative = negative_from_name(config.negative)
+    negative.check(train.images[: config.batch_size])
+    name, weights = parse_model(config.backbone)
+    backbone = "plain" if config.backbone == "plain" else f"torchvision:{name}"
+    plain = build_network(backbone, config.width, seed=config.seed, weights=weights)
+    if config.compile:
+        plain.compile()
+    adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    network, optimizer = fabric.setup(plain, adam)
+    return AnomalyState(
+        config=config,
+        fabric=fabric,
+        train=train,
+        calibration=calibration,
+        network=network,
+        optimizer=optimizer,
+        negative=negative,
+        positive=positive_of(config, train.images),
+        batches=EpochBatches(
+            len(train),
+            config.batch_size,
+            seed=config.seed,
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
+        ),
+        images=train.images.to(fabric.device),
+    )
+
+
+def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
+    """The normal images of the training split: those to train on and those to calibrate on."""
+    normal = load_images(
+        config.data,
+        resolution=config.resolution,
+        fit=config.fit,
+        classes=config.classes.split(",") if config.classes else None,
+        skip_broken=config.skip_broken,
+    )
+    every = round(1 / config.holdout)
+    held = torch.arange(len(normal)) % every == 0
+    needed = images_needed(config.false_alarm_rate)
+    if int(held.sum()) < needed:
+        raise ConfigError(
+            f"A false-alarm rate of {config.false_alarm_rate:g} needs at least {needed:,} normal "
+            f"images to calibrate on, and --holdout {config.holdout:g} of the {len(normal):,} in "
+            f"{config.data} keeps {int(held.sum()):,}. Give more normal images, a larger "
+            "--holdout, or a higher --false_alarm_rate."
+        )
+    return tuple(
+        ImageSet.of(normal.images[rows], normal.labels[rows], normal.classes)
+        for rows in (~held, held)
+    )  # type: ignore[return-value]
+
+
+def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:
+    """The transform that serves as ordinary augmentation; refuses images it cannot take."""
+    if config.positives == "none":
+        return None
+    transform = negative_from_name(config.positives)
+    transform.check(images)
+    return RandomApply(transform, p=config.positive_probability)
+
+
+def step(state: AnomalyState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """One update: every place of a normal image is normal, the places of a negative are not."""
+    normal = to_float(batch)  # (B, 3, R, R)
+    if state.positive is not None:
+        normal = state.positive(normal, generator=generator)
+    params = state.negative.draw(normal, generator)
+    negative = state.negative.replay(normal, params)
+    mask = state.negative.mask(normal, params)  # (B, 1, R, R)
+
+    # In one forward, so that batch-norm statistics cannot tell the two apart.
+    logits = state.network(torch.cat([normal, negative])).float()  # (2 B, R / 4, R / 4)
+    target = F.adaptive_avg_pool2d(mask, logits.shape[-2:]).squeeze(1)
+    target = torch.cat([torch.zeros_like(target), target])
+    loss = F.binary_cross_entropy_with_logits(logits, target)
+
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(state.step, state.config)
+    state.optimizer.zero_grad()
+    state.fabric.backward(loss)
+    state.optimizer.step()
+    highest = logits.detach().flatten(1).amax(dim=1)
+    return {
+        "loss": loss,
+        "highest_normal": highest[: len(batch)].mean(),
+        "highest_negative": highest[len(batch) :].mean(),
+    }
+
+
+def learning_rate(step: int, config: AnomalyConfig) -> float:
+    """A rise over the first tenth of the steps, then half a cosine down to zero at the last.
+
+    A function of the step alone: a run that is given more steps goes on along the new curve.
+    """
+    done, rise = (step + 1) / (config.steps + 1), 0.1
+    if done < rise:
+        return config.lr * done / rise
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (done - rise) / (1 - rise)))
+
+
+def sample(state: AnomalyState, count: int, seed: int) -> Tensor:
+    """Refused: this recipe has no generator."""
+    del count, seed
+    raise ConfigError(
+        f"{state.config.out} is a run of anomaly, which generates no images; score images with "
+        f"'nda score {state.config.out} IMAGES'."
+    )

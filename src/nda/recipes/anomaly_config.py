@@ -1,0 +1,82 @@
+"""The settings of the anomaly recipe; the defaults suit photographs of surfaces and parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nda.errors import ConfigError
+from nda.training.config import RunConfig, at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnomalyConfig(RunConfig):
+    """A network that learns normal images against negatives, and scores others.
+
+    No labels, no anomalous images and no generator are needed. Where a negative has a place (a
+    blemish, a box, a seam) the loss is taken place by place, which gives heat maps.
+
+    Args:
+        recipe: name of the recipe
+        steps: updates of the network
+        batch_size: normal images an update; as many negatives are made of them
+        resolution: side of the images in pixels, a multiple of 16
+        fit: how images are brought to it: stretch (all of the image) or crop (its middle)
+        holdout: share of the normal images that is kept from training, to calibrate on
+        negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
+        backbone: plain (from scratch) or torchvision:NAME[:weights.pth]
+        width: channels of the network
+        positives: transform that serves as ordinary augmentation of the normal images, or none
+        positive_probability: share of the normal images that `positives` changes
+        lr: highest learning rate (AdamW); it rises for a tenth of the steps and falls to 0 at the last
+        weight_decay: weight decay of AdamW
+        false_alarm_rate: share of new normal images that may be flagged
+        sample_every: steps between pictures of heat maps
+    """
+
+    recipe: Literal["anomaly"] = "anomaly"
+    steps: int = 1500
+    batch_size: int = 16
+    resolution: int | None = 128
+    fit: Literal["stretch", "crop"] = "stretch"
+    holdout: float = 0.2
+    negative: str = "blemish"
+    backbone: str = "plain"
+    width: int = 16
+    positives: str = "horizontal_flip"
+    positive_probability: float = 0.5
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    false_alarm_rate: float = 0.01
+    checkpoint_every: int = 250
+    sample_every: int = 500
+
+    def check(self) -> None:
+        super().check()
+        at_least(self, "batch_size", 2)
+        # Of fewer channels the convolutions of some processors and releases of torch go astray.
+        at_least(self, "width", 8)
+        if self.resolution is None or self.resolution % 16:
+            raise ConfigError(
+                f"resolution is {self.resolution}; the network needs a multiple of 16, such as 128."
+            )
+        if not 0 < self.holdout <= 0.5:
+            raise ConfigError(
+                f"holdout is {self.holdout}; calibration needs a share of the normal images above "
+                "0 and at most 0.5."
+            )
+        if self.negative in ("none", "data"):
+            raise ConfigError(
+                f"--negative {self.negative} leaves nothing to tell normal images from; give a "
+                "negative such as blemish."
+            )
+        for name in ("positive_probability", "false_alarm_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        for name in ("lr", "weight_decay"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if self.backbone != "plain" and not self.backbone.startswith("torchvision:"):
+            raise ConfigError(
+                f"backbone is {self.backbone!r}; give plain, or torchvision:NAME[:weights.pth]."
+            )

@@ -1,0 +1,141 @@
+"""The page of `nda score`: the most anomalous images first, each beside its heat."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import io
+from array import array
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from markupsafe import Markup
+from PIL import Image
+
+from nda.evaluation.conformal import conformal_threshold
+from nda.evaluation.detector import Detector
+from nda.evaluation.outlier_figures import score_histogram
+from nda.report.figures import histogram_figure
+from nda.report.heat import HOT, MILD
+from nda.report.page import render
+from nda.report.scored import VERDICTS, Scored, heated, plain
+from nda.report.svg import inline
+from nda.report.wording import in_words
+from nda.training.run_folder import write_text_atomically
+
+MOST = 200  # images with pictures on a page, and unreadable files named
+
+
+@dataclass(frozen=True)
+class Card:
+    """An image on the page."""
+
+    file: str
+    score: float
+    p_value: float
+    verdict: str
+    image: str  # data URIs
+    heat: str
+
+
+class ScoredImages:
+    """What the page and the summary need of any number of images, in little memory.
+
+    Counts and scores of all, the `MOST` highest with their pictures, the first broken files.
+    """
+
+    def __init__(self, *, keep_pictures: bool) -> None:
+        self.counts = dict.fromkeys(VERDICTS, 0)
+        self.scores = array("f")
+        self.broken: list[tuple[str, str]] = []
+        self.keep_pictures = keep_pictures
+        self._highest: list[tuple[float, int, Scored]] = []
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def add(self, scored: Scored) -> None:
+        self.counts[scored.verdict] += 1
+        if scored.score is None:
+            if len(self.broken) < MOST:
+                self.broken.append((scored.file, scored.reason))
+            return
+        if self.keep_pictures:
+            self.scores.append(scored.score)
+            # Of equal scores the earlier file stands first.
+            entry = (scored.score, -self.total, scored)
+            if len(self._highest) < MOST:
+                heapq.heappush(self._highest, _alone(entry))
+            elif entry > self._highest[0]:
+                heapq.heapreplace(self._highest, _alone(entry))
+
+    def highest(self) -> list[Scored]:
+        """Those with pictures, from the highest score down."""
+        return [scored for _, _, scored in sorted(self._highest, reverse=True)]
+
+
+def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
+    """The entry with copies of its tensors, which would keep the whole batch in memory."""
+    score, order, scored = entry
+    assert scored.pixels is not None
+    assert scored.heat is not None
+    own = replace(scored, pixels=scored.pixels.clone(), heat=scored.heat.clone())
+    return score, order, own
+
+
+def write_score_page(
+    path: Path, seen: ScoredImages, detector: Detector, rate: float, *, source: str
+) -> None:
+    """Write the page: one HTML file that needs no other."""
+    settings = detector.settings
+    name = "listed images" if source == "-" else Path(source).resolve().name
+    page = render(
+        "score.html",
+        title=f"Anomaly scores of {name}",
+        seen=seen,
+        cards=[card(scored) for scored in seen.highest()],
+        most=MOST,
+        rate=rate,
+        threshold=conformal_threshold(detector.calibration, rate),
+        calibrated=len(detector.calibration),
+        settings=settings,
+        negative=in_words(settings.negative),
+        mild="#{:02x}{:02x}{:02x}".format(*MILD),
+        hot="#{:02x}{:02x}{:02x}".format(*HOT),
+        histogram=histogram(seen, detector),
+    )
+    write_text_atomically(path, page)
+
+
+def card(scored: Scored) -> Card:
+    """The pictures and figures of one image."""
+    assert scored.score is not None
+    assert scored.p_value is not None
+    return Card(
+        scored.file,
+        scored.score,
+        scored.p_value,
+        scored.verdict,
+        _uri(plain(scored)),
+        _uri(heated(scored)),
+    )
+
+
+def histogram(seen: ScoredImages, detector: Detector) -> Markup:
+    """Scores of these images over those of the normal images calibrated on."""
+    if not seen.scores:
+        return Markup("")
+    series = {
+        "normal, calibrated on": detector.calibration.cpu(),
+        "these images": torch.tensor(seen.scores),
+    }
+    drawn = score_histogram("scores", "Scores", "outlier score", series, {})
+    return Markup(inline(histogram_figure([("", drawn)])))
+
+
+def _uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
