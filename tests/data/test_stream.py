@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -240,7 +240,7 @@ class Watched:
             self.opened += 1
         return Image.new("RGB", (2, 2))
 
-    def batches(self, size: int, resolution: int) -> Iterator[StreamedBatch]:
+    def batches(self, size: int, resolution: int) -> Generator[StreamedBatch, None, None]:
         return Stream(self.names(), None, self.open_image).batches(size, resolution, "crop")
 
 

@@ -67,7 +67,7 @@ def test_the_score_is_the_highest_logit_of_the_map() -> None:
 
 def test_p_values_are_those_of_the_conformal_module_ties_included() -> None:
     levels = torch.tensor([3.0, 1.0, 1.0, 2.0, 2.0, 2.0, -1.0])
-    detector = Detector.of(build_network("plain", 4), levels, SETTINGS)
+    detector = Detector.of(build_network("plain", 8), levels, SETTINGS)
     assert detector.calibration.tolist() == sorted(levels.tolist())
     scores = torch.tensor([-2.0, -1.0, 0.0, 1.0, 1.5, 2.0, 3.0, 4.0])
     naive = [(1 + sum(k >= s for k in levels.tolist())) / 8 for s in scores.tolist()]
@@ -111,7 +111,7 @@ def test_maps_of_many_images_are_those_of_few(batch_size: int) -> None:
 )
 def test_images_of_another_kind_are_refused(images: Tensor) -> None:
     with pytest.raises(ShapeError) as caught:
-        score_maps(build_network("plain", 4), images)
+        score_maps(build_network("plain", 8), images)
     assert str(caught.value) == (
         f"Images to score must be uint8 of shape (N, 3, R, R); got {images.dtype} of shape "
         f"{tuple(images.shape)}."
@@ -120,7 +120,7 @@ def test_images_of_another_kind_are_refused(images: Tensor) -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_network_that_has_diverged_is_refused(bad: float) -> None:
-    network = build_network("plain", 4).eval()
+    network = build_network("plain", 8).eval()
     nn.init.constant_(network.lateral4.weight, bad)
     with pytest.raises(TrainingError, match=r"output is not finite: the run has diverged\. Eval"):
         score_maps(network, some_images(2))

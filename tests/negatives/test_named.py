@@ -5,6 +5,7 @@ import pytest
 from nda.errors import ConfigError
 from nda.negatives import (
     NEGATIVE_NAMES,
+    Blemish,
     CutMix,
     Cutout,
     GaussianNoise,
@@ -18,7 +19,9 @@ from nda.negatives import (
     negative_from_name,
 )
 
-KINDS = [Jigsaw, Stitch, Cutout, CutMix, Mixup, HorizontalFlip, RandomCrop, GaussianNoise]
+KINDS = [
+    Jigsaw, Stitch, Cutout, CutMix, Blemish, Mixup, HorizontalFlip, RandomCrop, GaussianNoise,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,7 @@ def test_every_name_makes_its_negative(name: str, kind: type[Negative]) -> None:
         (" jigsaw : grid = 4 ", "Jigsaw(grid=4)"),
         ("cutout:low=0.2,high=0.4", "Cutout(low=0.2, high=0.4)"),
         ("cutmix:high=1/2,low=1/4", "CutMix(low=0.25, high=0.5)"),
+        ("blemish:low=0.1", "Blemish(low=0.1, high=0.4)"),
         ("mixup:alpha=1", "Mixup(alpha=1)"),
         ("random_crop:padding=0.25", "RandomCrop(padding=0.25)"),
         ("gaussian_noise:std=5e-2", "GaussianNoise(std=0.05)"),

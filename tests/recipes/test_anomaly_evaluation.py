@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from nda.training.engine import Run
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run[object, object], Evaluation]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run[Any, Any], Evaluation]:
     """A run that has learned a little, and its evaluation."""
     folder = tmp_path_factory.mktemp("trained")
     data = write_surfaces(folder / "tiles", normal=120, test=20)
@@ -32,7 +33,7 @@ def value(evaluation: Evaluation, name: str) -> float:
 
 
 @pytest.mark.slow
-def test_it_finds_holes_that_it_never_saw(trained: tuple[Run[object, object], Evaluation]) -> None:
+def test_it_finds_holes_that_it_never_saw(trained: tuple[Run[Any, Any], Evaluation]) -> None:
     _, evaluation = trained
     assert value(evaluation, "auroc_negatives") > 0.8
     assert value(evaluation, "test_hole_detector_auroc") > 0.95
@@ -45,11 +46,11 @@ def test_it_finds_holes_that_it_never_saw(trained: tuple[Run[object, object], Ev
 
 @pytest.mark.slow
 def test_the_detector_it_writes_gives_the_scores_it_measured(
-    trained: tuple[Run[object, object], Evaluation],
+    trained: tuple[Run[Any, Any], Evaluation],
 ) -> None:
     run, evaluation = trained
     detector = load_detector(run.folder.detector_path)
-    data = str(run.config.data)  # type: ignore[attr-defined]
+    data = str(run.config.data)
     test = load_images(data, split="test", resolution=32, fit="stretch")
     scores, p_values, _ = detector(test.images)
     holes = scores[test.labels == test.classes.index("hole")]
@@ -59,14 +60,14 @@ def test_the_detector_it_writes_gives_the_scores_it_measured(
     flagged = (p_values <= 0.1)[test.labels == test.classes.index("hole")]
     assert value(evaluation, "detected") == pytest.approx(float(flagged.double().mean()))
     # The calibration scores are those of images that were held out, and of no others.
-    held = run.state.calibration.images  # type: ignore[attr-defined]
+    held = run.state.calibration.images
     assert torch.equal(detector.calibration, detector(held)[0].sort().values)
     assert detector.settings.step == 150
 
 
 @pytest.mark.slow
 def test_pictures_show_negatives_and_heat(
-    trained: tuple[Run[object, object], Evaluation],
+    trained: tuple[Run[Any, Any], Evaluation],
 ) -> None:
     run, _ = trained
     names = sorted(path.name for path in run.folder.samples.iterdir())

@@ -35,7 +35,7 @@ def test_warmth_is_logarithmic_between_the_rate_and_ten_times_it(
         assert found == pytest.approx(naive, abs=1e-9)
 
 
-@given(RATES, st.lists(st.floats(1e-6, 1, width=32), min_size=2, max_size=30))
+@given(RATES, st.lists(st.floats(2**-20, 1, width=32), min_size=2, max_size=30))
 def test_warmth_falls_with_the_p_value(rate: float, values: list[float]) -> None:
     heat = warmth(torch.tensor(sorted(values)), rate)
     assert (heat.diff() <= 0).all()

@@ -21,12 +21,12 @@ from nda.report import score_page
 from nda.report.score_page import MOST, ScoredImages, write_score_page
 from nda.report.scored import Scored, heated
 
-SETTINGS = DetectorSettings(16, "stretch", "plain", 4, "cutmix+blemish", 0.05, 1500, "abc")
+SETTINGS = DetectorSettings(16, "stretch", "plain", 8, "cutmix+blemish", 0.05, 1500, "abc")
 
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return Detector.of(build_network("plain", 4), torch.linspace(-5, 5, 99), SETTINGS)
+    return Detector.of(build_network("plain", 8), torch.linspace(-5, 5, 99), SETTINGS)
 
 
 def result(file: str, score: float, *, side: int = 16, rate: float = 0.05) -> Scored:
@@ -136,9 +136,10 @@ def test_the_page_says_how_it_was_calibrated(detector: Detector, tmp_path: Path)
     text = Read(page_of(seen_of(result("a", 5.0)), detector, tmp_path, source="/x/tiles.zip")).text
     assert "Anomaly scores of tiles.zip" in text
     assert "flagged where its p-value is at most 0.05, which is a score above 4.59" in text
-    assert "by the 99 normal images that were kept from training" in text
-    assert "at least 0.5 of them have a worse one" in text
-    assert "Trained for 1,500 steps against the negative CutMix or blemish" in text
+    assert "by the 99 that were kept from training" in text
+    assert "at most 5 % are flagged on average" in text
+    assert "transparent where 50 % of them have a worse one" in text
+    assert "Trained for 1,500 steps against the negatives cutmix+blemish" in text
     assert "scored at 16 × 16 pixels (stretch)" in text
 
 
@@ -154,7 +155,7 @@ def test_the_title_names_the_source(
 
 def test_a_high_rate_leaves_the_scale_within_the_shares(detector: Detector, tmp_path: Path) -> None:
     text = Read(page_of(seen_of(result("a", 5.0)), detector, tmp_path, rate=0.25)).text
-    assert "at least 1 of them have a worse one" in text
+    assert "transparent where 100 % of them have a worse one" in text
 
 
 def test_names_are_escaped(detector: Detector, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -98,7 +98,7 @@ def test_an_error_half_way_takes_the_unfinished_file_away(
 
 
 def test_a_closed_generator_takes_its_unfinished_file_away(tmp_path: Path) -> None:
-    def rows() -> Iterator[None]:
+    def rows() -> Generator[None, None, None]:
         with atomic_file(tmp_path / "rows.csv") as file:
             file.write(b"1")
             yield

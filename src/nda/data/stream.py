@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Stream:
     count: int | None
     open_image: Callable[[str], Image.Image]
 
-    def batches(self, size: int, resolution: int, fit: Fit) -> Iterator[StreamedBatch]:
+    def batches(self, size: int, resolution: int, fit: Fit) -> Generator[StreamedBatch, None, None]:
         """Batches of `size` files, decoded ahead on all cores and brought to `resolution`."""
         chunk_size = max(1, min(_CHUNK, _CHUNK_BYTES // (3 * resolution**2)))
         ahead = _AHEAD + size // chunk_size

@@ -61,6 +61,7 @@ def render(template: str, **variables: Any) -> str:
         "direction": wording.direction,
         "is_numeric": wording.is_numeric,
         "number": wording.number,
+        "percent": wording.percent,
         "protocol": wording.protocol_words,
         "setting": wording.setting,
     }

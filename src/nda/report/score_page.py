@@ -21,7 +21,6 @@ from nda.report.heat import HOT, MILD
 from nda.report.page import render
 from nda.report.scored import VERDICTS, Scored, heated, plain
 from nda.report.svg import inline
-from nda.report.wording import in_words
 from nda.training.run_folder import write_text_atomically
 
 MOST = 200  # images with pictures on a page, and unreadable files named
@@ -101,7 +100,7 @@ def write_score_page(
         threshold=conformal_threshold(detector.calibration, rate),
         calibrated=len(detector.calibration),
         settings=settings,
-        negative=in_words(settings.negative),
+        cold=min(1.0, 10 * rate),  # where the heat begins
         mild="#{:02x}{:02x}{:02x}".format(*MILD),
         hot="#{:02x}{:02x}{:02x}".format(*HOT),
         histogram=histogram(seen, detector),

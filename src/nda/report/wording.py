@@ -74,6 +74,11 @@ def setting(value: Any) -> str:
     return str(value)
 
 
+def percent(share: float) -> str:
+    """A share as a percentage, as short as it is exact: 0.01 as 1 %."""
+    return f"{100 * share:.6g} %"
+
+
 def direction(better: str) -> str:
     """Which way a metric improves, empty where neither is better."""
     return f"{better} is better" if better else ""
