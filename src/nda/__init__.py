@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nda.errors import UserError as UserError
+    from nda.evaluation.detector import load_detector as load_detector
     from nda.negatives import Blemish as Blemish
     from nda.negatives import CutMix as CutMix
     from nda.negatives import Cutout as Cutout
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "nda.errors": ("UserError",),
+    "nda.evaluation.detector": ("load_detector",),
     "nda.negatives": (
         "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup", "Negative",
         "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",

@@ -145,6 +145,6 @@ def test_a_recipe_without_a_detector(
     (copy / "config.yaml").write_text(yaml.safe_dump(settings | {"recipe": "counts"}))
     said = refusal(["evaluate", str(copy), "--ood", "a=x"])
     assert said == (
-        f"nda: {copy} is a run of counts, which has no detector for --ood and --corruptions to "
-        "measure. Give a run of gan.\n"
+        f"nda: {copy} is a run of counts; --ood and --corruptions measure the discriminator "
+        "of a run of gan. Give such a run.\n"
     )

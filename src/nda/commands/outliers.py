@@ -44,8 +44,8 @@ def detector_of(options: EvaluateOptions) -> Detector | None:
     if not entry.outliers:
         able = ", ".join(name for name, each in RECIPES.items() if each.outliers)
         raise ConfigError(
-            f"{options.run} is a run of {recipe}, which has no detector for --ood and "
-            f"--corruptions to measure. Give a run of {able}."
+            f"{options.run} is a run of {recipe}; --ood and --corruptions measure the "
+            f"discriminator of a run of {able}. Give such a run."
         )
     detector: Detector = importlib.import_module(entry.outliers).evaluate_outliers
     return detector

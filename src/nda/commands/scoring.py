@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nda.commands.score import ScoreOptions
 
 FLAGGED = 3  # the exit code of --fail_on_anomaly
+CACHED = 32  # images at once on a processor: almost twice as fast as 256
 
 
 def score_images(options: ScoreOptions) -> int:
@@ -93,13 +94,12 @@ def open_detector(path: str) -> Detector:
     return detector
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def score_batch(detector: Detector, batch: StreamedBatch, rate: float) -> Iterator[Scored]:
     """One result a file, in the order of the files."""
     results: Iterator[tuple[Tensor, float, float, Tensor]] = iter(())
     if len(batch.images):
-        images = batch.images.to(detector.calibration.device)
-        scores, _, maps = detector(images)
+        scores, maps = score_in_parts(detector, batch.images)
         if not bool(scores.isfinite().all()):
             raise CheckpointError(
                 "The detector gives scores that are not finite (NaN or infinite), which say "
@@ -115,6 +115,17 @@ def score_batch(detector: Detector, batch: StreamedBatch, rate: float) -> Iterat
         pixels, score, p_value, hot = next(results)
         verdict = "anomalous" if p_value <= rate else "normal"
         yield Scored(name, verdict, "", score, p_value, pixels, hot)
+
+
+def score_in_parts(detector: Detector, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores and maps of uint8 images; on a processor in parts that its caches hold."""
+    device = detector.calibration.device
+    part = CACHED if device.type == "cpu" else len(images)
+    found = [
+        detector(some.to(device).contiguous(memory_format=torch.channels_last))
+        for some in images.split(part)
+    ]
+    return torch.cat([scores for scores, _, _ in found]), torch.cat([maps for _, _, maps in found])
 
 
 @contextmanager

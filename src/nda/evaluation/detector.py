@@ -91,7 +91,7 @@ def image_scores(maps: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score_maps(network: nn.Module, images: Tensor, batch_size: int = 64) -> Tensor:
+def score_maps(network: nn.Module, images: Tensor, batch_size: int = 32) -> Tensor:
     """The network's logits for uint8 images `(N, 3, R, R)`, on the CPU `(N, R / 4, R / 4)`.
 
     Raises `TrainingError` where they are not finite and `ShapeError` for other images.

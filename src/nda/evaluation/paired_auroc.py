@@ -84,9 +84,7 @@ def _shares(images: Tensor, negatives: Tensor) -> Tensor:
     n = len(images)
     _, rank = both.unique(return_inverse=True)
     levels = int(rank.max()) + 1
-    at_image, at_negative = (
-        part.bincount(minlength=levels).double() for part in rank.split(n)
-    )
+    at_image, at_negative = (part.bincount(minlength=levels).double() for part in rank.split(n))
     below = at_image.cumsum(0) - at_image / 2
     above = n - at_negative.cumsum(0) + at_negative / 2
     return (above[rank[:n]] + below[rank[n:]]) / (2 * n)

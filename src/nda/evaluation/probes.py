@@ -153,7 +153,10 @@ def _negatives_of(images: Tensor, negative: Negative, draws: torch.Generator) ->
 def _run(jobs: Mapping[str, _Job], workers: int) -> dict[str, ProbeScores]:
     """Run the jobs in threads; an interruption or an error in one stops all."""
     stop = threading.Event()
-    with _single_threaded(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with (
+        _single_threaded(),
+        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
         futures = {pool.submit(job.run, stop): name for name, job in jobs.items()}
         try:
             found = {futures[future]: future.result() for future in as_completed(futures)}

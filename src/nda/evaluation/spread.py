@@ -53,7 +53,7 @@ def distances_to_data(
     mean, deviation = real.mean(dim=0), real.std(dim=0)
     deviation = torch.where(deviation > 0, deviation, 1)  # a feature that never varies
     real = (real - mean) / deviation
-    made = {name: (describe(x) - mean) / deviation for name, x in negatives.items()}
+    features = {name: (describe(x) - mean) / deviation for name, x in negatives.items()}
     spread = torch.pdist(real).mean()
     halves = [_halves(len(images), generator) for _ in range(HALVINGS)]
     floor = max(float(energy_distance(real[a], real[b]) / spread) for a, b in halves)
@@ -62,7 +62,7 @@ def distances_to_data(
             float(torch.stack([energy_distance(x[a], real[b]) for a, b in halves]).mean() / spread),
             floor,
         )
-        for name, x in made.items()
+        for name, x in features.items()
     }
 
 

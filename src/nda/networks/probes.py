@@ -54,7 +54,9 @@ class LocalProbe(nn.Module):
         if offset is not None:
             return self.votes(x[:, :, offset[0] :, offset[1] :]).mean(dim=(1, 2, 3))
         ends = (0, self.spacing - 1)
-        maps = [self.votes(x[:, :, down:, across:]).flatten(1) for down, across in product(ends, ends)]
+        maps = [
+            self.votes(x[:, :, down:, across:]).flatten(1) for down, across in product(ends, ends)
+        ]
         return torch.cat(maps, dim=1).mean(dim=1)
 
 
@@ -71,7 +73,9 @@ class GlobalProbe(nn.Module):
         self.side = math.ceil(resolution / 2)
         halvings = max(1, round(math.log2(self.side / _LAST)))
         widths = [max(16, _WIDTH >> left) for left in reversed(range(halvings + 1))]
-        stages = [layer for w, v in pairwise(widths) for layer in _layer(w, v, 4, stride=2, padding=1)]
+        stages = [
+            layer for w, v in pairwise(widths) for layer in _layer(w, v, 4, stride=2, padding=1)
+        ]
         self.features = nn.Sequential(*_layer(3, widths[0], 3, padding=1), *stages)
         last = self.side
         for _ in range(halvings):
@@ -84,6 +88,8 @@ class GlobalProbe(nn.Module):
         return self.head(self.features(halved).flatten(1)).squeeze(1)
 
 
-def _layer(inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+def _layer(
+    inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0
+) -> list[nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]

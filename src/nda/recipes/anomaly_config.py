@@ -28,7 +28,7 @@ class AnomalyConfig(RunConfig):
         width: channels of the network
         positives: transform that serves as ordinary augmentation of the normal images, or none
         positive_probability: share of the normal images that `positives` changes
-        lr: highest learning rate (AdamW); it rises for a tenth of the steps and falls to 0 at the last
+        lr: highest learning rate (AdamW); it rises over a tenth of the steps, then falls to 0
         weight_decay: weight decay of AdamW
         false_alarm_rate: share of new normal images that may be flagged
         sample_every: steps between pictures of heat maps

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from nda.data import ImageSet
 from nda.data.defects import Defects, load_defects
 from nda.evaluation.detector import (
     Detector,
@@ -46,9 +47,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
     metrics, histograms = against_negatives(state, network, calibration)
     defects = load_defects(
         state.config.data,
-        [state.train.classes[label] for label in state.train.labels.unique()]
-        if state.train.classes
-        else [],
+        normal_classes(state.train),
         resolution=detector.settings.resolution,
         fit=state.config.fit,
         skip_broken=state.config.skip_broken,
@@ -64,6 +63,12 @@ def evaluate(state: AnomalyState) -> Evaluation:
         histograms.append(histogram)
     state.network.module.train()
     return Evaluation(state.step, metrics, histograms, notes)
+
+
+def normal_classes(train: ImageSet) -> list[str]:
+    """The classes that were trained on; the others of the same source are anomalous."""
+    present = set(train.labels.tolist())
+    return [name for label, name in enumerate(train.classes) if label in present]
 
 
 def detector_of(state: AnomalyState, calibration: Tensor) -> Detector:
@@ -133,11 +138,11 @@ def against_faults(
     if test.masks is not None:
         metrics += pixel_metrics(maps, test, protocol)
     found = image_scores(maps)
-    series = {"normal, held out to calibrate": calibration, "normal, test": found[test.normal]}
-    for index, kind in enumerate(test.kinds):
-        rows = (test.labels == index) & ~test.normal
-        if bool(rows.any()):
-            series[kind] = found[rows]
+    series = {
+        "normal, held out to calibrate": calibration,
+        "normal, test": found[test.normal],
+        "anomalous, test": found[~test.normal],
+    }
     return metrics, score_histogram("test", "Scores of the test split", AXIS, series, protocol)
 
 

@@ -1,0 +1,232 @@
+"""What `nda check` does: load the images, probe each negative, judge, and tell.
+
+Kept apart from the options, so that `--help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from torch import Tensor
+
+from nda.commands.check import FEWEST, CheckOptions
+from nda.data.image_set import ImageSet
+from nda.data.images import load_images
+from nda.errors import DataError, ShapeError
+from nda.evaluation.paired_auroc import paired_aurocs
+from nda.evaluation.probes import ProbeScores, probe_negatives
+from nda.evaluation.record import Protocol
+from nda.evaluation.spread import distances_to_data
+from nda.evaluation.validity import judge
+from nda.negatives import Negative, negative_from_name
+from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
+from nda.report.wording import data_name, number
+from nda.training.launch import choose_device
+from nda.training.randomness import generator_for
+from nda.training.run_folder import write_text_atomically
+
+HELD_OUT = 5  # one image in so many
+COMPARED = 2000  # held-out images that the distance is taken on, at most
+EXAMPLES = 6  # images shown with their negatives
+_SLOW = 96  # pixels: from this side on, probes take minutes
+
+
+def measure(options: CheckOptions) -> Checked:
+    """Probe the negatives that the options name on the images that they name.
+
+    Raises `DataError` for too few images and `ShapeError` where not a single negative can be made
+    of them.
+    """
+    device = choose_device(options.device)
+    # A comma before `parameter=` belongs to the negative: cutout:low=0.2,high=0.4,stitch.
+    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.negatives)]
+    asked = {name: negative_from_name(name) for name in names}
+    data = load_images(
+        options.images,
+        resolution=options.resolution,
+        classes=[name.strip() for name in options.classes.split(",")] if options.classes else None,
+        skip_broken=options.skip_broken,
+    )
+    train, heldout = divide(data.images, options)
+    usable, refused = suited(asked, heldout)
+    if not usable:
+        raise ShapeError(next(iter(refused.values())))
+    if heldout.shape[-1] >= _SLOW:
+        print(
+            f"nda: images of {heldout.shape[-1]} pixels take long; --resolution 64 is faster.",
+            file=sys.stderr,
+        )
+    scores = probe_repeatedly(train, heldout, usable, options, device)
+    examples, made = heldout[:EXAMPLES], negatives_of(heldout[:COMPARED], usable, options.seed)
+    distances = distances_to_data(
+        heldout[:COMPARED], made, generator=generator_for(options.seed, purpose="check halves")
+    )
+    rows = []
+    for name in asked:
+        if name in refused:
+            rows.append(CheckedNegative(name, refused[name]))
+            continue
+        found = paired_aurocs([s.whole for s in scores[name]], [s.local for s in scores[name]])
+        shown = made[name][: len(examples)]
+        rows.append(CheckedNegative(name, "", found, distances[name], judge(found), shown))
+    return Checked(
+        title=f"Which negatives suit {data_name(options.images)}?",
+        summary=f"{number(len(train))} images of {data_name(options.images)} to learn from and "
+        f"{number(len(heldout))} held out, at {heldout.shape[-1]} x {heldout.shape[-1]} pixels; "
+        f"probes trained for {number(options.steps)} steps, "
+        + ("once." if options.seeds == 1 else f"{options.seeds} times."),
+        notes=_notes(data),
+        protocol=_protocol(options, len(train), heldout),
+        negatives=rows,
+        examples=examples,
+    )
+
+
+def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:
+    """Images to learn from and images held out, drawn at random from all; refuses too few."""
+    if len(images) < FEWEST:
+        raise DataError(
+            f"{options.images} gives {len(images)} images, and a check needs at least {FEWEST}, of "
+            "which a fifth is held out; give more images"
+            + (" or more --classes." if options.classes else ".")
+        )
+    draws = generator_for(options.seed, purpose="check images")
+    chosen = images[torch.randperm(len(images), generator=draws)[: options.count]]
+    cut = len(chosen) // HELD_OUT
+    return chosen[cut:], chosen[:cut]
+
+
+def suited(
+    asked: Mapping[str, Negative], images: Tensor
+) -> tuple[dict[str, Negative], dict[str, str]]:
+    """The negatives that can be made of such images, and why the others cannot."""
+    usable, refused = {}, {}
+    for name, negative in asked.items():
+        try:
+            negative.check(images[:2])
+            usable[name] = negative
+        except ShapeError as error:
+            refused[name] = str(error)
+    return usable, refused
+
+
+def probe_repeatedly(
+    train: Tensor,
+    heldout: Tensor,
+    negatives: Mapping[str, Negative],
+    options: CheckOptions,
+    device: torch.device,
+) -> dict[str, list[ProbeScores]]:
+    """Scores of every negative, one a training."""
+    scores: dict[str, list[ProbeScores]] = {name: [] for name in negatives}
+    with _progress(options.seeds * options.steps * len(negatives)) as advance:
+        for repetition in range(options.seeds):
+            found = probe_negatives(
+                train,
+                heldout,
+                negatives,
+                steps=options.steps,
+                seed=options.seed + repetition,
+                device=device,
+                advance=advance,
+            )
+            for name, one in found.items():
+                scores[name].append(one)
+    return scores
+
+
+def negatives_of(images: Tensor, negatives: Mapping[str, Negative], seed: int) -> dict[str, Tensor]:
+    """A negative of every image, of each kind; no kind's draws depend on the others."""
+    return {
+        name: negative(images, generator=generator_for(seed, purpose=f"check {name}"))
+        for name, negative in negatives.items()
+    }
+
+
+def show(checked: Checked) -> None:
+    """Print what was checked, the table, and the reasons."""
+    console = Console()
+    console.print(checked.summary, highlight=False, markup=False)
+    for note in checked.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column, heading in enumerate(HEADER):
+        table.add_column(heading, justify="right" if 0 < column < 5 else "left")
+    for row in checked.negatives:
+        table.add_row(row.title, *(["not measured"] if row.refused else cells(row)))
+    console.print(table)
+    for row in checked.negatives:
+        why = f"not measured: {row.refused}" if row.judgement is None else row.judgement.reason
+        console.print(f"{row.title}: {why}", highlight=False, markup=False)
+
+
+def write_figures(path: Path, checked: Checked, command: str) -> Path:
+    """Keep what was measured, with what to type to measure it again."""
+    content = {
+        "command": command,
+        "summary": checked.summary,
+        "notes": list(checked.notes),
+        "protocol": checked.protocol,
+        "negatives": {row.name: _figures(row) for row in checked.negatives},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def _figures(row: CheckedNegative) -> dict[str, object]:
+    if row.found is None or row.distance is None or row.judgement is None:
+        return {"not_measured": row.refused}
+    return {
+        "global": asdict(row.found.first),
+        "local": asdict(row.found.second),
+        "difference": asdict(row.found.difference),
+        "distance": asdict(row.distance),
+        **asdict(row.judgement),
+    }
+
+
+def _protocol(options: CheckOptions, train: int, heldout: Tensor) -> Protocol:
+    return {
+        "data": data_name(options.images),
+        "images_to_learn_from": train,
+        "images_held_out": len(heldout),
+        "resolution": heldout.shape[-1],
+        "steps": options.steps,
+        "seeds": options.seeds,
+        "seed": options.seed,
+    }
+
+
+def _notes(data: ImageSet) -> list[str]:
+    notes = []
+    if data.skipped:
+        many = len(data.skipped)
+        left = (
+            "image could not be read and was" if many == 1 else "images could not be read and were"
+        )
+        notes.append(f"{many} {left} left out.")
+    return notes
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("probing"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("probing", total=total)
+        yield lambda: bar.advance(task)
