@@ -46,6 +46,7 @@ NEGATIVES = [
     "stitch",
     "cutout",
     "cutmix",
+    "blemish",
     "mixup",
     "jigsaw+stitch",
     "horizontal_flip",

@@ -79,7 +79,9 @@ def measure(options: CheckOptions) -> Checked:
             continue
         found = paired_aurocs([s.whole for s in scores[name]], [s.local for s in scores[name]])
         shown = made[name][: len(examples)]
-        rows.append(CheckedNegative(name, "", found, distances[name], judge(found), shown))
+        rows.append(
+            CheckedNegative(name, "", found, distances[name], judge(found, distances[name]), shown)
+        )
     return Checked(
         title=f"Which negatives suit {data_name(options.images)}?",
         summary=f"{number(len(train))} images of {data_name(options.images)} to learn from and "
@@ -162,10 +164,13 @@ def show(checked: Checked) -> None:
         console.print(f"note: {note}", highlight=False, markup=False)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column, heading in enumerate(HEADER):
-        table.add_column(heading, justify="right" if 0 < column < 5 else "left")
+        short = heading.removesuffix(" AUROC")  # fits 80 columns
+        table.add_column(short, justify="right" if 0 < column < 5 else "left", no_wrap=column > 0)
     for row in checked.negatives:
-        table.add_row(row.title, *(["not measured"] if row.refused else cells(row)))
+        table.add_row(row.title, *(["not measured"] if row.refused else cells(row, brief=True)))
     console.print(table)
+    reading = "global, local: AUROCs of the probes that see all of an image, or 7 x 7 pixels of it."
+    console.print(reading + " ± is half a 95 % interval.", highlight=False)
     for row in checked.negatives:
         why = f"not measured: {row.refused}" if row.judgement is None else row.judgement.reason
         console.print(f"{row.title}: {why}", highlight=False, markup=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.evaluation.paired_auroc import Estimate, PairedAurocs
+from nda.evaluation.spread import Distance
 
 Verdict = Literal["informative", "too easy", "overlaps the data", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("informative", "too easy", "overlaps the data", "undecided")
@@ -17,6 +18,7 @@ VERDICTS: tuple[Verdict, ...] = ("informative", "too easy", "overlaps the data",
 SEPARATES = 0.6  # AUROC from which a probe tells negatives from images; 0.5 is guessing
 GIVEN_AWAY = 0.99  # AUROC of the local probe from which nothing is left for structure to add
 LEAD = 1 / 3  # share of the local probe's errors that the global one must do without
+FAR = 3  # times the floor of the distance: beyond, probes that see nothing have not learned yet
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,14 @@ class Judgement:
     reason: str
 
 
-def judge(found: PairedAurocs) -> Judgement:
+def judge(found: PairedAurocs, distance: Distance) -> Judgement:
     """The verdict on a negative from the AUROCs of its global (first) and local probe.
 
     An error is a pair of an image and a negative that a probe puts in the wrong order, so a
     probe's share of errors is 1 - AUROC. In this order:
 
-    - overlaps the data: both intervals end below `SEPARATES`.
+    - overlaps the data: both intervals end below `SEPARATES`; undecided where the distance to the
+      data is beyond `FAR` times its floor, since then there is something to be seen.
     - too easy: the local AUROC is at least `GIVEN_AWAY`.
     - informative: the global interval begins above `SEPARATES`, that of the difference above 0,
       and the global probe makes fewer errors than the local one by at least the share `LEAD`.
@@ -44,6 +47,8 @@ def judge(found: PairedAurocs) -> Judgement:
     whole, local, lead = found.first, found.second, found.difference
     needed = LEAD * (1 - local.value)
     if whole.high < SEPARATES and local.high < SEPARATES:
+        if distance.value > FAR * max(distance.floor, 0):
+            return Judgement("undecided", _unlearned(found, distance))
         return Judgement(
             "overlaps the data",
             f"Neither probe tells it from held-out images (global {_share(whole)}, local "
@@ -79,6 +84,15 @@ def _easy(whole: Estimate, local: Estimate) -> str:
     )
 
 
+def _unlearned(found: PairedAurocs, distance: Distance) -> str:
+    return (
+        f"Neither probe tells it from held-out images (global {_share(found.first)}, local "
+        f"{_share(found.second)}), but its colours and details lie off the data by "
+        f"{distance.value:.3f} of the data's spread: the probes have not learned it. Give more "
+        "--steps or images."
+    )
+
+
 def _undecided(found: PairedAurocs) -> str:
     """Which of the conditions the intervals leave open."""
     whole, local, lead = found.first, found.second, found.difference
@@ -89,7 +103,7 @@ def _undecided(found: PairedAurocs) -> str:
             f"{SEPARATES} (global {_interval(whole)}, local {_interval(local)}). {more}"
         )
     if whole.low <= SEPARATES <= whole.high:
-        return f"Whether the whole image gives it away is not clear (global {_interval(whole)}). {more}"
+        return f"Whether the global probe tells it is not clear ({_interval(whole)}). {more}"
     if lead.low <= 0 <= lead.high:
         return (
             f"Whether the global probe leads is not clear: the difference {_interval(lead)} may "

@@ -1,4 +1,4 @@
-"""The plane in which negatives lie: what the local probe tells, against what the global one does."""
+"""The plane in which negatives lie: what the local probe tells, and what the global one does."""
 
 from __future__ import annotations
 

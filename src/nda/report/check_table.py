@@ -43,34 +43,43 @@ class Checked:
     examples: Tensor  # uint8 (n, 3, H, W): held-out images
 
 
-def cells(negative: CheckedNegative) -> list[str]:
-    """Of a negative that was measured, in the order of `HEADER` without its name."""
+def cells(negative: CheckedNegative, *, brief: bool = False) -> list[str]:
+    """Of a negative that was measured, in the order of `HEADER` without its name.
+
+    `brief` gives half of each interval in place of its ends, so that a row fits a terminal.
+    """
     assert negative.found is not None
     assert negative.distance is not None
     assert negative.judgement is not None
     found = negative.found
+    shown = _halved if brief else _interval
     return [
-        _interval(found.first, ""),
-        _interval(found.second, ""),
-        _interval(found.difference, "+"),
+        shown(found.first, ""),
+        shown(found.second, ""),
+        shown(found.difference, "+"),
         _distance(negative.distance),
         negative.judgement.verdict,
     ]
 
 
 def _interval(estimate: Estimate, sign: str) -> str:
-    """`.953 [.949, .957]`; without the nought, so that a row fits a terminal."""
     value, low, high = (_short(x, sign) for x in (estimate.value, estimate.low, estimate.high))
     return f"{value} [{low}, {high}]"
 
 
+def _halved(estimate: Estimate, sign: str) -> str:
+    """`.953 ±.004`."""
+    half = (estimate.high - estimate.low) / 2
+    return f"{_short(estimate.value, sign)} ±{_short(half, '')}"
+
+
 def _short(value: float, sign: str) -> str:
-    text = f"{value:{sign}.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
+    """Without the nought, and with a proper minus."""
+    return f"{value:{sign}.3f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def _distance(distance: Distance) -> str:
     """To the third decimal; within the data's own differences it is told apart from nothing."""
     if distance.value <= distance.floor:
-        return f"≤ {max(distance.floor, 0.0005):.3f}"
-    return f"{distance.value:.3f}"
+        return f"≤{_short(max(distance.floor, 0.0005), '')}"
+    return _short(distance.value, "")
