@@ -42,8 +42,8 @@ _HOMES = {
     "nda.errors": ("UserError",),
     "nda.evaluation.detector": ("load_detector",),
     "nda.negatives": (
-        "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup", "Negative",
-        "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",
+        "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup",
+        "Negative", "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",
     ),
     "nda.objectives": (
         "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d", "least_squares_g",

@@ -220,9 +220,7 @@ class SetOptions:
 
 
 def sets(*words: str) -> SetOptions:
-    return parse(
-        list(words), SetOptions, command="sets", positional="run", alone={"source": "own"}
-    )
+    return parse(list(words), SetOptions, command="sets", positional="run", alone={"source": "own"})
 
 
 def test_an_option_may_be_given_several_times_or_take_several_words() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from conftest import write_split
 from tiny_run import train
 from torchvision import models
 
+from conftest import write_split
 from nda.cli import main
 from nda.commands.finish import open_run
 from nda.data.images import load_images
@@ -143,7 +143,7 @@ def test_an_encoder(image_folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "\n another view " in out
     assert "\n another image " in out
     values = figures(found)
-    assert 0 < values["distance_jigsaw"]
+    assert values["distance_jigsaw"] > 0
     assert values["cosine_gaussian_noise"] <= 1
     assert found["protocol"]["weights"] == "random, seed 0"
     assert found["protocol"]["input_size"] == 32
