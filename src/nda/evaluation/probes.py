@@ -126,7 +126,11 @@ class _Learner:
         self.network = network
         self.optimizer = AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
         self.schedule = OneCycleLR(
-            self.optimizer, _RATE, total_steps=steps + 1, pct_start=_WARM, cycle_momentum=False
+            self.optimizer,
+            _RATE,
+            total_steps=max(steps + 1, 10),  # torch divides by zero where the rise is one step
+            pct_start=_WARM,
+            cycle_momentum=False,
         )
 
     def learn(self, logits: Tensor) -> None:

@@ -1,0 +1,94 @@
+"""`nda check` from end to end, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nda.cli import main
+
+Refusal = Callable[[list[str]], str]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 images of 15 x 15, which jigsaw cannot cut, and one file that is no image."""
+    folder = tmp_path_factory.mktemp("many") / "odd"
+    folder.mkdir()
+    for index in range(240):
+        draws = np.random.default_rng(index)
+        pixels = np.linspace(40, 200, 15)[:, None, None] + draws.uniform(0, 40, (15, 15, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index:03d}.png")
+    (folder / "broken.png").write_bytes(b"no image")
+    return folder
+
+
+def test_page_figures_and_table(
+    many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, figures = tmp_path / "new" / "check.html", tmp_path / "new" / "check.json"
+    words = ["check", str(many), "--out", str(page), "--json", str(figures), "--steps", "4"]
+    words += ["--negatives", "jigsaw,cutout:low=0.3,high=0.4,horizontal_flip", "--skip_broken"]
+    assert main([*words, "--device", "cpu", "--seeds", "2"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "192 images of odd to learn from and 48 held out, at 15 x 15 pixels" in out
+    assert "probes trained for 4 steps, 2 times." in out
+    assert "1 image could not be read and was left out" in out
+    assert "jigsaw: not measured: jigsaw cannot cut images of 15 x 15" in out
+
+    found = json.loads(figures.read_text())
+    assert list(found["negatives"]) == ["jigsaw", "cutout:low=0.3,high=0.4", "horizontal_flip"]
+    assert "cannot cut" in found["negatives"]["jigsaw"]["not_measured"]
+    flip = found["negatives"]["horizontal_flip"]
+    assert flip["verdict"] in ("overlaps the data", "undecided", "informative", "too easy")
+    assert flip["difference"]["value"] == pytest.approx(
+        flip["global"]["value"] - flip["local"]["value"]
+    )
+    assert found["protocol"]["steps"] == 4
+    assert found["command"].startswith("nda check ")
+
+    text = page.read_text()
+    assert "Which negatives suit odd?" in text
+    assert flip["reason"] in text
+    assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_same_seed_gives_the_same_figures(many: Path, tmp_path: Path) -> None:
+    def figures(name: str, seed: str) -> object:
+        words = ["check", str(many), "--steps", "2", "--negatives", "cutout", "--skip_broken"]
+        words += ["--seed", seed, "--device", "cpu", "--json", str(tmp_path / name)]
+        assert main([*words, "--out", str(tmp_path / "page.html")]) == 0
+        return json.loads((tmp_path / name).read_text())["negatives"]
+
+    assert figures("a.json", "1") == figures("b.json", "1")
+    assert figures("a.json", "1") != figures("c.json", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--out", "page"], "--out page must end in .html"),
+        (["--json", "figures.txt"], "--json figures.txt must end in .json"),
+        (["--steps", "0"], "steps is 0; it must be at least 1"),
+        (["--count", "100"], "count is 100; it must be at least 200"),
+        (["--seeds", "0"], "seeds is 0; it must be at least 1"),
+        (["--negatives", "jigsw"], "there is no negative 'jigsw'; did you mean 'jigsaw'?"),
+        (["--device", "tpu"], "--device tpu is not known"),
+        ([], "broken.png cannot be read"),
+        (["--skip_broken", "--negatives", "jigsaw,stitch"], "jigsaw cannot cut images of 15 x 15"),
+    ],
+)
+def test_wrong_uses_are_refused(
+    many: Path, refusal: Refusal, words: list[str], expected: str
+) -> None:
+    assert expected in refusal(["check", str(many), *words])
+
+
+def test_too_few_images_are_refused(image_folder: Path, refusal: Refusal) -> None:
+    said = refusal(["check", str(image_folder)])
+    assert "gives 40 images, and a check needs at least 200" in said
