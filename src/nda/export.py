@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError
 from nda.evaluation.detector import Detector, load_detector, save_detector
-from nda.training.run_folder import write_atomically
+from nda.files import write_atomically
 
 IMAGES = 256  # of random pixels and of smooth ones, on which scores are compared
 TOLERANCE = 1e-4

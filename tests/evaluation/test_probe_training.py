@@ -25,13 +25,16 @@ TRAIN, HELD_OUT = images(400, 0), images(200, 1)
 
 
 def one_sided(count: int, seed: int) -> Tensor:
-    """Images with a bright square somewhere in the left half: no window knows which half it is."""
+    """Images with a bright square somewhere in the left half: no window knows which half it is.
+
+    It keeps a window's width from the border, where windows would see less of one of its sides.
+    """
     draws = torch.Generator().manual_seed(seed)
-    x = 40 + 60 * torch.rand(count, 3, 16, 16, generator=draws)
+    x = 40 + 60 * torch.rand(count, 3, 32, 32, generator=draws)
     for image, (down, across) in zip(
-        x, torch.randint(1, 4, (count, 2), generator=draws).tolist(), strict=True
+        x, torch.randint(8, 12, (count, 2), generator=draws).tolist(), strict=True
     ):
-        image[:, 3 * down : 3 * down + 4, across : across + 4] = 220
+        image[:, down : down + 4, across : across + 4] = 220
     return x.to(torch.uint8)
 
 

@@ -1,119 +1,13 @@
-"""The run folder: files that are whole or not there, and what is read back from them."""
+"""What is read back from a run folder."""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from nda.errors import CheckpointError
-from nda.training.run_folder import (
-    RunFolder,
-    atomic_file,
-    write_atomically,
-    write_text_atomically,
-)
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "note.txt"
-    write_text_atomically(path, "λ = 1/4\n")
-    write_text_atomically(path, "λ = 1/2\n")
-    assert path.read_text(encoding="utf-8") == "λ = 1/2\n"
-    assert files_in(tmp_path) == ["note.txt"]
-    assert path.stat().st_mode & 0o777 == 0o644  # as other files, not private as temporary ones
-
-
-def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "note.txt"
-    path.write_text("old")
-
-    def write(file: BinaryIO) -> None:
-        file.write(b"new")
-        file.flush()
-        assert path.read_text() == "old"
-
-    write_atomically(path, write)
-    assert path.read_text() == "new"
-
-
-@pytest.mark.parametrize(
-    "fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
-)
-def test_a_writer_that_fails_half_way_leaves_the_old_file(
-    tmp_path: Path, fault: BaseException
-) -> None:
-    path = tmp_path / "note.txt"
-    path.write_text("old")
-
-    def write(file: BinaryIO) -> None:
-        file.write(b"half of the ne")
-        raise fault
-
-    with pytest.raises(type(fault)):
-        write_atomically(path, write)
-    assert path.read_text() == "old"
-    assert files_in(tmp_path) == ["note.txt"]
-
-
-def test_a_file_written_bit_by_bit_appears_whole(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_text("old")
-    with atomic_file(path) as file:
-        for number in range(3):
-            file.write(b"%d\n" % number)
-            file.flush()
-            assert path.read_text() == "old"
-    assert path.read_text() == "0\n1\n2\n"
-    assert files_in(tmp_path) == ["rows.csv"]
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
-@pytest.mark.parametrize("fault", [ValueError("a mistake"), KeyboardInterrupt(), SystemExit(3)])
-@pytest.mark.parametrize("before", [None, "old"])
-def test_an_error_half_way_takes_the_unfinished_file_away(
-    tmp_path: Path, fault: BaseException, before: str | None
-) -> None:
-    path = tmp_path / "rows.csv"
-    if before is not None:
-        path.write_text(before)
-
-    def write() -> None:
-        with atomic_file(path) as file:
-            file.write(b"half a ro")
-            raise fault
-
-    with pytest.raises(type(fault)):
-        write()
-    assert files_in(tmp_path) == (["rows.csv"] if before else [])
-    assert before is None or path.read_text() == before
-
-
-def test_a_closed_generator_takes_its_unfinished_file_away(tmp_path: Path) -> None:
-    def rows() -> Generator[None, None, None]:
-        with atomic_file(tmp_path / "rows.csv") as file:
-            file.write(b"1")
-            yield
-            file.write(b"2")
-
-    writing = rows()
-    next(writing)
-    writing.close()
-    assert files_in(tmp_path) == []
-
-
-def test_a_file_name_of_bytes_that_are_no_text_can_be_written_down(tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9.png")
-    write_text_atomically(tmp_path / "note.txt", f"λ: {name}")
-    assert (tmp_path / "note.txt").read_text(encoding="utf-8") == "λ: caf\\udce9.png"
+from nda.training.run_folder import RunFolder
 
 
 def test_a_folder_without_settings_is_no_run(tmp_path: Path) -> None:

@@ -29,12 +29,12 @@ from nda.evaluation.probes import ProbeScores, probe_negatives
 from nda.evaluation.record import Protocol
 from nda.evaluation.spread import distances_to_data
 from nda.evaluation.validity import judge
+from nda.files import write_text_atomically
 from nda.negatives import Negative, negative_from_name
 from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
 from nda.report.wording import data_name, number
 from nda.training.launch import choose_device
 from nda.training.randomness import generator_for
-from nda.training.run_folder import write_text_atomically
 
 HELD_OUT = 5  # one image in so many
 COMPARED = 2000  # held-out images that the distance is taken on, at most

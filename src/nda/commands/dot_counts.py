@@ -16,10 +16,11 @@ from torch import Tensor
 from nda.data import load_images
 from nda.evaluation.counts import count_dots, dot_diversity
 from nda.evaluation.intervals import wilson_interval
+from nda.files import write_text_atomically
 from nda.recipes import recipe_of
 from nda.report.compare import Table
 from nda.training.begin import reopen
-from nda.training.run_folder import RunFolder, write_text_atomically
+from nda.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from nda.commands.quickstart import QuickstartOptions

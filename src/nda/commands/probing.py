@@ -23,6 +23,7 @@ from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.gap import discriminator_gap
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.evaluation.structure import structure_similarity
+from nda.files import write_text_atomically
 from nda.networks.torchvision_encoder import (
     PREFIX,
     USUAL_SIZE,
@@ -37,7 +38,7 @@ from nda.report.wording import number, run_title
 from nda.training.begin import newest_content
 from nda.training.launch import choose_device
 from nda.training.randomness import generator_for
-from nda.training.run_folder import RunFolder, write_text_atomically
+from nda.training.run_folder import RunFolder
 
 
 def measure(options: ProbeOptions) -> Probed:

@@ -22,12 +22,13 @@ from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
+from nda.files import atomic_file
 from nda.report.heat import warmth
 from nda.report.score_page import ScoredImages, write_score_page
 from nda.report.scored import HEADER, Scored, save_heat
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.launch import choose_device
-from nda.training.run_folder import RunFolder, atomic_file
+from nda.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from nda.commands.score import ScoreOptions

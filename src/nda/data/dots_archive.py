@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from nda.data.dots import draw_dots
-from nda.training.run_folder import write_atomically
+from nda.files import write_atomically
 
 
 def write_dots_archive(

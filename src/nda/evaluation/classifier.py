@@ -29,7 +29,7 @@ from nda.data.images import ImageSet, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
-from nda.training.run_folder import write_atomically
+from nda.files import write_atomically
 
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
 WIDTH = 128

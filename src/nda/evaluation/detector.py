@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from nda.data.decode import Fit
 from nda.errors import CheckpointError, ShapeError, TrainingError
+from nda.files import write_atomically
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
 from nda.networks.pyramid import TorchvisionTrunk
 from nda.networks.torchvision_encoder import parse_model
-from nda.training.run_folder import write_atomically
 
 FORMAT = "nda detector 1"
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from torch import Tensor
 
 from nda.evaluation.validity import GIVEN_AWAY, SEPARATES, VERDICTS
+from nda.files import write_text_atomically
 from nda.report.check_plane import COLOURS, PlacedNegative, plane_figure
 from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
 from nda.report.grid import image_grid
@@ -19,7 +20,6 @@ from nda.report.page import render
 from nda.report.pictures import Picture
 from nda.report.svg import inline
 from nda.report.wording import protocol_words
-from nda.training.run_folder import write_text_atomically
 
 _SCALES = (1, 2, 3)  # thumbnails are enlarged so far, for images of 96, 48 and 32 pixels
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nda.errors import ConfigError
+from nda.files import write_text_atomically
 from nda.report.drawings import compared_log_drawings, histogram_drawings, metric_drawings
 from nda.report.groups import differing_settings, group_by_seed
 from nda.report.metrics import Block, metric_blocks
@@ -14,7 +15,7 @@ from nda.report.page import render
 from nda.report.pictures import SMALL, Picture, embed
 from nda.report.reading import RunContents, read_run, run_labels
 from nda.report.wording import in_words
-from nda.training.run_folder import RunFolder, write_text_atomically
+from nda.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nda.errors import ConfigError, ShapeError
-from nda.training.run_folder import write_atomically
+from nda.files import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor

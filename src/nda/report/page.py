@@ -8,12 +8,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from nda.files import write_text_atomically
 from nda.report import wording
 from nda.report.drawings import histogram_drawings, log_drawings, metric_drawings
 from nda.report.pictures import LARGE, SMALL, Picture, embed, evenly_spaced
 from nda.report.reading import RunContents, read_run
 from nda.report.tables import alone, metric_tables
-from nda.training.run_folder import RunFolder, write_text_atomically
+from nda.training.run_folder import RunFolder
 
 MOST_SAMPLES = 5  # pictures of samples over time
 

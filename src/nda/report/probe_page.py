@@ -12,6 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.files import write_text_atomically
 from nda.report.drawings import Drawing
 from nda.report.figures import histogram_figure
 from nda.report.page import render
@@ -19,7 +20,6 @@ from nda.report.pictures import Picture
 from nda.report.probe_table import ProbeTable
 from nda.report.svg import inline
 from nda.report.wording import protocol_words
-from nda.training.run_folder import write_text_atomically
 
 
 @dataclass(frozen=True)

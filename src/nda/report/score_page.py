@@ -16,12 +16,12 @@ from PIL import Image
 from nda.evaluation.conformal import conformal_threshold
 from nda.evaluation.detector import Detector
 from nda.evaluation.outlier_figures import score_histogram
+from nda.files import write_text_atomically
 from nda.report.figures import histogram_figure
 from nda.report.heat import HOT, MILD
 from nda.report.page import render
 from nda.report.scored import VERDICTS, Scored, heated, plain
 from nda.report.svg import inline
-from nda.training.run_folder import write_text_atomically
 
 MOST = 200  # images with pictures on a page, and unreadable files named
 

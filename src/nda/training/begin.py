@@ -13,12 +13,13 @@ import torch
 import yaml
 
 from nda.errors import CheckpointError, ConfigError
+from nda.files import write_text_atomically
 from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.config import RunConfig
 from nda.training.engine import Recipe, Run, refuse_changes
 from nda.training.launch import launch
 from nda.training.log import Means
-from nda.training.run_folder import RunFolder, write_text_atomically
+from nda.training.run_folder import RunFolder
 
 PATHS = ("data", "negative_data", "inception_weights")  # settings that name a file or folder
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from nda.errors import CheckpointError
-from nda.training.run_folder import write_atomically
+from nda.files import write_atomically
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d+)\.pt")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from nda.errors import TrainingError
-from nda.training.run_folder import RunFolder, write_text_atomically
+from nda.files import write_text_atomically
+from nda.training.run_folder import RunFolder
 
 
 class Means:
