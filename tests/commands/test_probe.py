@@ -71,7 +71,7 @@ def test_a_run(finished: Path, image_folder: Path, capsys: pytest.CaptureFixture
     assert "does its discriminator see global structure?" in page
     assert page.count("<svg") == 8
     assert "data:image/png;base64," in page
-    assert "http" not in page
+    assert "http" not in page.replace("http-equiv", "")
 
 
 def test_the_gap_is_that_of_the_run_itself(finished: Path, image_folder: Path) -> None:
@@ -266,3 +266,34 @@ def test_the_input_size_of_a_run(finished: Path, image_folder: Path, refusal: Re
     said = refusal(["probe", str(finished), str(image_folder), "--input_size", "64"])
     assert "input_size is 64, but" in said
     assert "is a run, whose discriminator takes images of one size" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "expected"),
+    [
+        (
+            "torchvision:resnet81",
+            [],
+            "no classification network 'resnet81'; did you mean",
+        ),
+        ("torchvision:resnet18:gone.pth", [], "There is no weights file gone.pth"),
+        ("torchvision:resnet18", ["--out", "page"], "--out page must end in .html"),
+        ("torchvision:resnet18", ["--json", "page"], "--json page must end in .json"),
+        ("torchvision:resnet18", ["--count", "3"], "count is 3; it must be at least 4"),
+        ("torchvision:resnet18", ["--input_size", "16"], "input_size is 16; these networks need"),
+        ("torchvision:resnet18", ["--negatives", "jigsaw:grid=7"], "jigsaw cannot cut images"),
+        ("nowhere", [], "nowhere is not a run folder"),
+    ],
+)
+def test_wrong_uses_are_refused(
+    image_folder: Path, refusal: Refusal, model: str, words: list[str], expected: str
+) -> None:
+    assert expected in refusal(["probe", model, str(image_folder), *words])
+
+
+def test_a_run_without_a_discriminator_is_refused(
+    tmp_path: Path, image_folder: Path, refusal: Refusal
+) -> None:
+    (tmp_path / "config.yaml").write_text("recipe: anomaly\n")
+    said = refusal(["probe", str(tmp_path), str(image_folder)])
+    assert "is a run of anomaly, which cannot be probed; give a run of gan" in said

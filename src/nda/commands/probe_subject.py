@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as v2
 
 from nda.commands.probe import ProbeOptions
+from nda.data.decode import Fit
 from nda.data.images import load_images
 from nda.data.layout import choose_split, heldout_split, parse_layout
 from nda.data.sources import open_source
@@ -66,11 +67,15 @@ class Subject:
 
 
 def load_subject(
-    options: ProbeOptions, *, side: int | None = None, classes: str | None = None
+    options: ProbeOptions,
+    *,
+    side: int | None = None,
+    classes: str | None = None,
+    fit: Fit = "crop",
 ) -> Subject:
     """Images drawn at random from those that the options name, resized to `side` if it is given.
 
-    `classes` are those to use where the options choose none. Raises `ShapeError` where not a
+    `fit` says how pictures are brought to the options' resolution; `classes` are those to use where the options choose none. Raises `ShapeError` where not a
     single one of the negatives can be made of the images.
     """
     split = _split(options)
@@ -79,6 +84,7 @@ def load_subject(
         options.images,
         split=split or None,
         resolution=options.resolution,
+        fit=fit,
         classes=[name.strip() for name in chosen.split(",")] if chosen else None,
         skip_broken=options.skip_broken,
     )

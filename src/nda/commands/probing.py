@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -18,9 +20,11 @@ from rich.table import Table
 
 from nda.commands.probe import ProbeOptions
 from nda.commands.probe_subject import Subject, load_subject
+from nda.commands.scoring import open_detector
 from nda.data.layout import HELDOUT_SPLITS
 from nda.errors import CheckpointError, ConfigError
-from nda.evaluation.gap import discriminator_gap
+from nda.evaluation.detector import image_scores
+from nda.evaluation.gap import Score, discriminator_gap
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.evaluation.structure import structure_similarity
 from nda.files import write_text_atomically
@@ -49,24 +53,23 @@ def measure(options: ProbeOptions) -> Probed:
         raise ConfigError(f"There is no run {options.model}; did you mean {PREFIX}{options.model}?")
     folder = RunFolder.open(options.model)
     recipe = folder.config()["recipe"]
-    if recipe != "gan":
+    if recipe not in ("gan", "anomaly"):
         raise CheckpointError(
             f"{options.model} is a run of {recipe}, which cannot be probed; give a run of gan, for "
-            f"its discriminator, or an encoder as {PREFIX}NAME[:weights.pth]."
+            f"its discriminator, a run of anomaly, or an encoder as {PREFIX}NAME[:weights.pth]."
         )
-    return probe_discriminator(options, folder)
-
-
-def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
-    """The gap D(x) - D(negative(x)) of a GAN run (paper, Figure 4)."""
     if options.input_size is not None:
         raise ConfigError(
             f"input_size is {options.input_size}, but {options.model} is a run, whose "
             "discriminator takes images of one size; leave the setting out."
         )
-    device = choose_device(options.device)
+    return (probe_discriminator if recipe == "gan" else probe_detector)(options, folder)
+
+
+def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
+    """The gap D(x) - D(negative(x)) of a GAN run (paper, Figure 4)."""
     checkpoint = newest_content(folder)
-    discriminator = discriminator_of(checkpoint, folder).to(device)
+    discriminator = discriminator_of(checkpoint, folder).to(choose_device(options.device))
     settings, classes = checkpoint["config"], discriminator.classes
     subject = load_subject(
         options,
@@ -78,7 +81,41 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
             f"{options.model} is conditional on {classes} classes, and {options.images} has "
             f"{len(subject.classes) or 'none'}; give images in the class folders of its data."
         )
-    protocol: Protocol = {"step": checkpoint["step"], **subject.protocol, "seed": options.seed}
+    subject = replace(subject, labels=subject.labels * (classes > 1))
+    return _probed_run(options, folder, subject, discriminator, settings, checkpoint["step"])
+
+
+def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
+    """The same gap of an anomaly run, whose outlier score is taken for -D."""
+    detector = open_detector(options.model).to(choose_device(options.device))
+    side, fit = detector.settings.resolution, detector.settings.fit
+    if options.resolution not in (None, side):
+        raise ConfigError(
+            f"resolution is {options.resolution}, but {options.model} takes images of {side} "
+            "pixels; leave the setting out."
+        )
+    subject = load_subject(replace(options, resolution=side), fit=fit)
+    note = "D(x) is minus the outlier score: a gap is how much higher the negative scores."
+    return _probed_run(
+        options,
+        folder,
+        replace(subject, notes=[*subject.notes, note]),
+        lambda x, _: -image_scores(detector.network(x)),
+        folder.config(),
+        detector.settings.step,
+    )
+
+
+def _probed_run(
+    options: ProbeOptions,
+    folder: RunFolder,
+    subject: Subject,
+    score: Score,
+    settings: Mapping[str, Any],
+    step: int,
+) -> Probed:
+    """The gap of `score`, high for real images, on every negative."""
+    protocol: Protocol = {"step": step, **subject.protocol, "seed": options.seed}
     metrics: list[Metric] = []
     histograms: list[Histogram] = []
     for name, negative in track(
@@ -89,14 +126,14 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
         disable=not sys.stderr.isatty(),
     ):
         measured, histogram = discriminator_gap(
-            discriminator,
+            score,
             subject.images,
-            subject.labels * (classes > 1),
+            subject.labels,
             negative,
             negative_name=name,
             generator=generator_for(options.seed, purpose="probe"),
             protocol=protocol,
-            device=device,
+            device=choose_device(options.device),
         )
         metrics += measured
         what = name.replace("_", " ")
@@ -105,8 +142,7 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
     run = folder.path.resolve().name
     return Probed(
         title=f"{run}: does its discriminator see global structure?",
-        summary=f"{run} ({run_title(settings)}) at step {number(checkpoint['step'])}, on "
-        f"{subject.words}.",
+        summary=f"{run} ({run_title(settings)}) at step {number(step)}, on {subject.words}.",
         notes=[*subject.notes, *_trained_on(options, settings["data"], subject)],
         protocol={"model": run, **protocol, "images": len(subject.images)},
         table=discriminator_table(metrics, subject.names, subject.refused),
