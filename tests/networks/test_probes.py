@@ -1,6 +1,8 @@
-"""What each probe can see of an image."""
+"""The local probe sees windows of 7 x 7 pixels, and the global one the whole image."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import pytest
 import torch
@@ -8,49 +10,88 @@ import torch
 from nda.errors import ShapeError
 from nda.networks.probes import RECEPTIVE_FIELD, GlobalProbe, LocalProbe
 
-
-@pytest.mark.parametrize("resolution", [32, 64])
-def test_a_vote_of_the_local_probe_sees_seven_pixels_and_no_more(resolution: int) -> None:
-    probe = LocalProbe(resolution).eval()
-    x = torch.randn(1, 3, resolution, resolution, requires_grad=True)
-    votes = probe.votes(x)
-    down, across = (size // 2 for size in votes.shape[-2:])
-    (gradient,) = torch.autograd.grad(votes[0, 0, down, across], x)
-    seen = gradient[0].abs().sum(dim=0).nonzero()
-    extent = seen.max(dim=0).values - seen.min(dim=0).values + 1
-    assert extent.tolist() == [RECEPTIVE_FIELD, RECEPTIVE_FIELD]
+SIZES = (32, 33, 64)
 
 
-def test_the_local_probe_does_not_know_where_a_window_lies() -> None:
-    probe = LocalProbe(32).eval()
-    x = torch.zeros(2, 3, 32, 32)
-    spot = torch.randn(3, 3, 3)
-    x[0, :, 10:13, 10:13] = spot  # far from every edge, and two windows' spacings further
-    x[1, :, 14:17, 18:21] = spot
-    torch.testing.assert_close(*probe(x))
+def images(side: int, *, count: int = 4) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(side)
+    return torch.rand(count, 3, side, side, generator=generator) * 2 - 1
 
 
-def test_without_an_offset_all_offsets_are_averaged() -> None:
-    probe = LocalProbe(32).eval()
-    x = torch.randn(3, 3, 32, 32)
-    maps = [probe.votes(x[:, :, d:, a:]).flatten(1) for d in (0, 1) for a in (0, 1)]
-    torch.testing.assert_close(probe(x), torch.cat(maps, dim=1).mean(dim=1))
+def seen(probe: LocalProbe, side: int, row: int, column: int) -> torch.Tensor:
+    """Which pixels one vote depends on, by its gradient."""
+    x = images(side).requires_grad_()
+    probe.votes(x)[0, 0, row, column].backward()
+    assert x.grad is not None
+    return x.grad[0].abs().sum(0) > 0
 
 
-def test_the_global_probe_sees_every_pixel() -> None:
-    probe = GlobalProbe(32).eval()
-    x = torch.randn(1, 3, 32, 32, requires_grad=True)
-    (gradient,) = torch.autograd.grad(probe(x).sum(), x)
-    assert (gradient != 0).float().mean() > 0.99
+@pytest.mark.parametrize("side", SIZES)
+def test_a_vote_sees_seven_pixels_either_way(side: int) -> None:
+    torch.manual_seed(0)
+    probe = LocalProbe(side, width=64).eval()  # so wide that no pixel is lost behind a ReLU
+    last = probe.votes(images(side)).shape[-1] - 1
+    for row, column in ((0, 0), (last // 2, 1), (last, last)):
+        places = seen(probe, side, row, column).nonzero()
+        low, high = places.amin(0), places.amax(0)
+        assert (high - low + 1).tolist() == [RECEPTIVE_FIELD, RECEPTIVE_FIELD]
+        assert low.tolist() == [row * probe.spacing, column * probe.spacing]
 
 
-@pytest.mark.parametrize("resolution", [8, 15, 24, 32, 48, 64])
-def test_probes_take_images_of_many_sizes(resolution: int) -> None:
-    x = torch.randn(2, 3, resolution, resolution)
-    assert GlobalProbe(resolution)(x).shape == (2,)
-    assert LocalProbe(resolution)(x).shape == (2,)
+@pytest.mark.parametrize("side", SIZES)
+def test_no_padding_tells_a_vote_where_it_is(side: int) -> None:
+    """On an image that is the same everywhere all votes are equal, those at the edge too."""
+    torch.manual_seed(0)
+    probe = LocalProbe(side).eval()
+    votes = probe.votes(torch.full((1, 3, side, side), 0.3))
+    assert float(votes.std()) == pytest.approx(0, abs=1e-6)
+    assert float(GlobalProbe(side).features(torch.full((2, 3, 16, 16), 0.3)).std()) > 1e-3
 
 
-def test_images_without_room_for_a_window_are_refused() -> None:
-    with pytest.raises(ShapeError, match="needs images of at least 8, not 6"):
-        LocalProbe(6)
+@pytest.mark.parametrize("side", SIZES)
+def test_the_logit_is_the_mean_vote_of_the_windows(side: int) -> None:
+    torch.manual_seed(0)
+    probe, x = LocalProbe(side).eval(), images(side)
+    ends = (0, probe.spacing - 1)
+    votes: list[list[float]] = [[] for _ in x]
+    with torch.no_grad():
+        for down, across in product(ends, ends):
+            rows = range(down, side - RECEPTIVE_FIELD + 1, probe.spacing)
+            columns = range(across, side - RECEPTIVE_FIELD + 1, probe.spacing)
+            for row, column in product(rows, columns):
+                window = x[:, :, row : row + RECEPTIVE_FIELD, column : column + RECEPTIVE_FIELD]
+                for image, vote in zip(votes, probe.votes(window).flatten(), strict=True):
+                    image.append(float(vote))
+        expected = torch.tensor([sum(each) / len(each) for each in votes])
+        assert torch.allclose(probe(x), expected, atol=1e-5)
+
+
+def test_an_offset_moves_the_windows() -> None:
+    torch.manual_seed(0)
+    probe, x = LocalProbe(32).eval(), images(32)
+    with torch.no_grad():
+        assert torch.equal(probe(x, (1, 0)), probe.votes(x[:, :, 1:]).mean(dim=(1, 2, 3)))
+        assert not torch.equal(probe(x, (1, 0)), probe(x, (0, 0)))
+
+
+@pytest.mark.parametrize("side", [8, 16, 20, 32, 33, 64, 100])
+def test_both_give_a_logit_an_image(side: int) -> None:
+    for probe in (LocalProbe(side), GlobalProbe(side)):
+        logits = probe(images(side, count=3))
+        assert logits.shape == (3,)
+        logits.sum().backward()
+        assert all(p.grad is not None for p in probe.parameters())
+
+
+@pytest.mark.parametrize("side", SIZES)
+def test_the_global_probe_sees_every_pixel(side: int) -> None:
+    torch.manual_seed(0)
+    x = images(side).requires_grad_()
+    GlobalProbe(side).eval()(x)[0].backward()
+    assert x.grad is not None
+    assert bool((x.grad[0].abs().sum(0) > 0).all())
+
+
+def test_too_small_images_are_refused() -> None:
+    with pytest.raises(ShapeError, match="windows of 7 pixels and needs images of at least 8, not"):
+        LocalProbe(7)

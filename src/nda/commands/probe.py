@@ -23,8 +23,7 @@ class ProbeOptions:
         count: images to measure on, drawn at random, at least 4
         negatives: what to probe with, separated by commas, such as jigsaw:grid=4,stitch
         split: split of the images; the test or validation split where there is one
-        resolution: side in pixels to bring the images to; needed where they differ in size, but
-            not for a run of anomaly, which has its own
+        resolution: side in pixels to bring the images to; needed where they differ in size
         input_size: side in pixels at which an encoder sees the images; 112 if not given
         classes: classes to use, separated by commas; all of them where none is given
         seed: seed of the choice of images, of the draws and of random weights

@@ -75,8 +75,9 @@ def load_subject(
 ) -> Subject:
     """Images drawn at random from those that the options name, resized to `side` if it is given.
 
-    `fit` says how pictures are brought to the options' resolution; `classes` are those to use where the options choose none. Raises `ShapeError` where not a
-    single one of the negatives can be made of the images.
+    `fit` says how pictures are brought to the options' resolution; `classes` are those to use
+    where the options choose none. Raises `ShapeError` where not a single one of the negatives can
+    be made of the images.
     """
     split = _split(options)
     chosen = options.classes or classes

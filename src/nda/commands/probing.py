@@ -82,7 +82,14 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
             f"{len(subject.classes) or 'none'}; give images in the class folders of its data."
         )
     subject = replace(subject, labels=subject.labels * (classes > 1))
-    return _probed_run(options, folder, subject, discriminator, settings, checkpoint["step"])
+    return _probed_run(
+        options,
+        folder,
+        subject,
+        score=discriminator,
+        settings=settings,
+        step=checkpoint["step"],
+    )
 
 
 def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
@@ -100,9 +107,9 @@ def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
         options,
         folder,
         replace(subject, notes=[*subject.notes, note]),
-        lambda x, _: -image_scores(detector.network(x)),
-        folder.config(),
-        detector.settings.step,
+        score=lambda x, _: -image_scores(detector.network(x)),
+        settings=folder.config(),
+        step=detector.settings.step,
     )
 
 
@@ -110,6 +117,7 @@ def _probed_run(
     options: ProbeOptions,
     folder: RunFolder,
     subject: Subject,
+    *,
     score: Score,
     settings: Mapping[str, Any],
     step: int,
