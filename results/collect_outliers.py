@@ -3,8 +3,8 @@
     python results/collect_outliers.py RUN RUN ... --out results/outliers/cpu-cifar10.json
 
 Each run has been measured by `nda evaluate RUN --ood NAME=PATH ...` and `nda evaluate RUN
---corruptions`. Runs that differ by seed share an arm, named by their negative. The classifier of the
-baselines is the same for all runs, so its figures are given once. A run whose discriminator has
+--corruptions`. Runs that differ by seed share an arm, named by their negative. The classifier of
+the baselines is the same for all runs, so its figures are given once. A run whose discriminator has
 collapsed counts like any other and is named.
 """
 

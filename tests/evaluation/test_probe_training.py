@@ -73,6 +73,28 @@ def test_scores_follow_from_the_seed_and_not_from_the_company() -> None:
         assert not torch.equal(mine, different)
 
 
+def test_scores_do_not_depend_on_the_number_of_threads() -> None:
+    negatives = {name: negative_from_name(name) for name in ("jigsaw", "mixup")}
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(probe_negatives(TRAIN, HELD_OUT, negatives, steps=3, seed=0))
+    finally:
+        torch.set_num_threads(before)
+    for name in negatives:
+        assert all(map(torch.equal, found[0][name].whole, found[1][name].whole))
+        assert all(map(torch.equal, found[0][name].local, found[1][name].local))
+
+
+def test_the_callers_random_state_is_left_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    probe_negatives(TRAIN, HELD_OUT, {"mixup": negative_from_name("mixup")}, steps=1, seed=0)
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_progress_is_told_and_threads_are_given_back() -> None:
     before, steps = torch.get_num_threads(), []
     negatives = {name: negative_from_name(name) for name in ("jigsaw", "cutout")}

@@ -89,7 +89,7 @@ def test_it_is_unbiased() -> None:
 
 def test_what_does_not_match_is_refused() -> None:
     data = images(0, count=8)
-    with pytest.raises(ShapeError, match="a negative of each; got .* and, of jigsaw, "):
+    with pytest.raises(ShapeError, match=r"a negative of each; got .* and, of jigsaw, "):
         distances(data, jigsaw=data[:5])
     with pytest.raises(ShapeError, match="at least 4 images"):
         distances(data[:3], jigsaw=data[:3])

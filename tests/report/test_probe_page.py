@@ -20,7 +20,7 @@ from nda.report.probe_table import (
 
 
 def gap_metrics(name: str, gap: float, deviation: float, share: float) -> list[Metric]:
-    protocol = {"real_images": 101}
+    protocol: dict[str, str | int | float | bool] = {"real_images": 101}
     return [
         Metric(f"gap_{name}", "", gap, "higher", protocol),
         Metric(f"gap_std_{name}", "", deviation, "", protocol),
