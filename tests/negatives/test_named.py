@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from nda.errors import ConfigError
+from nda.errors import ConfigError, ShapeError
 from nda.negatives import (
     NEGATIVE_NAMES,
     Blemish,
@@ -18,6 +19,7 @@ from nda.negatives import (
     Stitch,
     negative_from_name,
 )
+from nda.negatives.named import negatives_from_list, suited
 
 KINDS = [
     Jigsaw, Stitch, Cutout, CutMix, Blemish, Mixup, HorizontalFlip, RandomCrop, GaussianNoise,
@@ -76,3 +78,18 @@ def test_a_plus_makes_a_mixture() -> None:
 def test_mistakes_are_explained(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         negative_from_name(text)
+
+
+def test_a_list_keeps_each_comma_where_it_belongs() -> None:
+    found = negatives_from_list("cutout:low=0.2,high=0.4, stitch,jigsaw+mixup")
+    assert list(found) == ["cutout:low=0.2,high=0.4", "stitch", "jigsaw+mixup"]
+    assert str(found["cutout:low=0.2,high=0.4"]) == "Cutout(low=0.2, high=0.4)"
+
+
+def test_suited_keeps_what_fits_and_says_why_the_rest_does_not() -> None:
+    asked = negatives_from_list("jigsaw:grid=3,stitch")
+    usable, refused = suited(asked, torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+    assert list(usable) == ["stitch"]
+    assert "16 x 16" in refused["jigsaw:grid=3"]
+    with pytest.raises(ShapeError, match="16 x 16"):
+        suited({"jigsaw": negative_from_name("jigsaw:grid=3")}, torch.zeros(2, 3, 16, 16))

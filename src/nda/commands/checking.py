@@ -6,7 +6,6 @@ Kept apart from the options, so that `--help` does not wait for torch.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,18 +20,18 @@ from rich.table import Table
 from torch import Tensor
 
 from nda.commands.check import FEWEST, CheckOptions
-from nda.data.image_set import ImageSet
 from nda.data.images import load_images
-from nda.errors import DataError, ShapeError
+from nda.errors import DataError
 from nda.evaluation.paired_auroc import paired_aurocs
 from nda.evaluation.probes import ProbeScores, probe_negatives
 from nda.evaluation.record import Protocol
 from nda.evaluation.spread import distances_to_data
 from nda.evaluation.validity import judge
 from nda.files import write_text_atomically
-from nda.negatives import Negative, negative_from_name
+from nda.negatives import Negative
+from nda.negatives.named import negatives_from_list, suited
 from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
-from nda.report.wording import data_name, number
+from nda.report.wording import data_name, number, skipped_note
 from nda.training.launch import choose_device
 from nda.training.randomness import generator_for
 
@@ -49,9 +48,7 @@ def measure(options: CheckOptions) -> Checked:
     of them.
     """
     device = choose_device(options.device)
-    # A comma before `parameter=` belongs to the negative: cutout:low=0.2,high=0.4,stitch.
-    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.negatives)]
-    asked = {name: negative_from_name(name) for name in names}
+    asked = negatives_from_list(options.negatives)
     data = load_images(
         options.images,
         resolution=options.resolution,
@@ -59,9 +56,7 @@ def measure(options: CheckOptions) -> Checked:
         skip_broken=options.skip_broken,
     )
     train, heldout = divide(data.images, options)
-    usable, refused = suited(asked, heldout)
-    if not usable:
-        raise ShapeError(next(iter(refused.values())))
+    usable, refused = suited(asked, heldout[:2])
     if heldout.shape[-1] >= _SLOW:
         print(
             f"nda: images of {heldout.shape[-1]} pixels take long; --resolution 64 is faster.",
@@ -72,25 +67,21 @@ def measure(options: CheckOptions) -> Checked:
     distances = distances_to_data(
         heldout[:COMPARED], made, generator=generator_for(options.seed, purpose="check halves")
     )
-    rows = []
-    for name in asked:
-        if name in refused:
-            rows.append(CheckedNegative(name, refused[name]))
-            continue
+    rows = {name: CheckedNegative(name, reason) for name, reason in refused.items()}
+    for name in usable:
         found = paired_aurocs([s.whole for s in scores[name]], [s.local for s in scores[name]])
+        judgement = judge(found, distances[name])
         shown = made[name][: len(examples)]
-        rows.append(
-            CheckedNegative(name, "", found, distances[name], judge(found, distances[name]), shown)
-        )
+        rows[name] = CheckedNegative(name, "", found, distances[name], judgement, shown)
     return Checked(
         title=f"Which negatives suit {data_name(options.images)}?",
         summary=f"{number(len(train))} images of {data_name(options.images)} to learn from and "
         f"{number(len(heldout))} held out, at {heldout.shape[-1]} x {heldout.shape[-1]} pixels; "
         f"probes trained for {number(options.steps)} steps, "
         + ("once." if options.seeds == 1 else f"{options.seeds} times."),
-        notes=_notes(data),
+        notes=[skipped_note(len(data.skipped))] if data.skipped else [],
         protocol=_protocol(options, len(train), heldout),
-        negatives=rows,
+        negatives=[rows[name] for name in asked],
         examples=examples,
     )
 
@@ -107,20 +98,6 @@ def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:
     chosen = images[torch.randperm(len(images), generator=draws)[: options.count]]
     cut = len(chosen) // HELD_OUT
     return chosen[cut:], chosen[:cut]
-
-
-def suited(
-    asked: Mapping[str, Negative], images: Tensor
-) -> tuple[dict[str, Negative], dict[str, str]]:
-    """The negatives that can be made of such images, and why the others cannot."""
-    usable, refused = {}, {}
-    for name, negative in asked.items():
-        try:
-            negative.check(images[:2])
-            usable[name] = negative
-        except ShapeError as error:
-            refused[name] = str(error)
-    return usable, refused
 
 
 def probe_repeatedly(
@@ -212,17 +189,6 @@ def _protocol(options: CheckOptions, train: int, heldout: Tensor) -> Protocol:
         "seeds": options.seeds,
         "seed": options.seed,
     }
-
-
-def _notes(data: ImageSet) -> list[str]:
-    notes = []
-    if data.skipped:
-        many = len(data.skipped)
-        left = (
-            "image could not be read and was" if many == 1 else "images could not be read and were"
-        )
-        notes.append(f"{many} {left} left out.")
-    return notes
 
 
 @contextmanager

@@ -46,19 +46,16 @@ def preview(words: list[str]) -> int:
     if not options.out.endswith(".png"):
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
 
-    import re
     from pathlib import Path
 
     import torch
 
     from nda.data.images import load_images
-    from nda.negatives import negative_from_name
+    from nda.negatives.named import negatives_from_list
     from nda.report.grid import image_grid, save_png
     from nda.training.randomness import generator_for
 
-    # A comma before `parameter=` belongs to the negative: cutout:low=0.2,high=0.4,stitch.
-    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.negatives)]
-    negatives = [negative_from_name(name) for name in names]
+    negatives = negatives_from_list(options.negatives)
     data = load_images(
         options.images,
         resolution=options.resolution,
@@ -67,8 +64,8 @@ def preview(words: list[str]) -> int:
     )
     draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
-    rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives)]
-    labels = ["real", *(name.replace("_", " ") for name in names)]
+    rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
+    labels = ["real", *(name.replace("_", " ") for name in negatives)]
     grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
     save_png(grid, Path(options.out))
     print(f"{len(chosen)} images, {len(negatives)} negatives: {options.out}")

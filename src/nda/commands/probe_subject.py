@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from nda.data.images import load_images
 from nda.data.layout import choose_split, heldout_split, parse_layout
 from nda.data.sources import open_source
 from nda.data.torchvision_sets import torchvision_splits
-from nda.errors import ShapeError
 from nda.evaluation.record import Protocol
-from nda.negatives import Negative, negative_from_name
+from nda.negatives import Negative
+from nda.negatives.named import negatives_from_list, suited
 from nda.report.grid import LARGEST_CELL, image_grid
-from nda.report.wording import data_name, number
+from nda.report.wording import data_name, number, skipped_note
 from nda.training.randomness import generator_for
 
 EXAMPLES = 8  # images shown with their negatives
@@ -93,20 +92,15 @@ def load_subject(
     rows = torch.randperm(len(data), generator=draws)[: options.count]
     images, notes = data.images[rows], []
     if data.skipped:
-        many = len(data.skipped)
-        left = (
-            "image could not be read and was" if many == 1 else "images could not be read and were"
-        )
-        notes.append(f"{many} {left} left out.")
+        notes.append(skipped_note(len(data.skipped)))
     if side is not None and images.shape[-1] != side:
         notes.append(
             f"The images are {images.shape[-1]} pixels wide and were resized to {side}, the size "
             "that the run was trained on."
         )
         images = v2.resize(images, [side, side], antialias=True)
-    # A comma before `parameter=` belongs to the negative: cutout:low=0.2,high=0.4,stitch.
-    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", options.negatives)]
-    negatives, refused = _usable(names, images)
+    asked = negatives_from_list(options.negatives)
+    negatives, refused = suited(asked, images[:2])
     return Subject(
         images=images,
         labels=data.labels[rows],
@@ -115,7 +109,7 @@ def load_subject(
         data=data_name(options.images),
         negatives=negatives,
         refused=refused,
-        names=list(dict.fromkeys(names)),
+        names=list(asked),
         notes=notes,
         seed=options.seed,
     )
@@ -129,17 +123,3 @@ def _split(options: ProbeOptions) -> str:
         with open_source(Path(options.images).expanduser()) as source:
             present = {entry.split for entry in parse_layout(source.stamps)}
     return choose_split(present, options.split or heldout_split(present, ""), options.images)
-
-
-def _usable(names: list[str], images: Tensor) -> tuple[dict[str, Negative], dict[str, str]]:
-    """The negatives that take images of this size, and why the others do not."""
-    negatives, refused = {name: negative_from_name(name) for name in names}, {}
-    for name, negative in list(negatives.items()):
-        try:
-            negative.check(images[:2])
-        except ShapeError as error:
-            refused[name] = str(error)
-            del negatives[name]
-    if not negatives:
-        raise ShapeError(next(iter(refused.values())))
-    return negatives, refused

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
-from nda.errors import ConfigError
+from torch import Tensor
+
+from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative
 from nda.negatives.blemish import Blemish
 from nda.negatives.controls import GaussianNoise, HorizontalFlip, RandomCrop
@@ -48,6 +51,37 @@ def negative_from_name(text: str) -> Negative:
     """
     members = [_one(part.strip()) for part in text.split("+")]
     return members[0] if len(members) == 1 else OneOf(members)
+
+
+def negatives_from_list(text: str) -> dict[str, Negative]:
+    """Negatives by their names, written as `jigsaw,cutout:low=0.2,high=0.4,stitch`.
+
+    Raises:
+        ConfigError: as `negative_from_name`.
+    """
+    # A comma before `parameter=` belongs to the negative that stands before it.
+    names = [name.strip() for name in re.split(r",(?!\s*\w+=)", text)]
+    return {name: negative_from_name(name) for name in names}
+
+
+def suited(
+    negatives: Mapping[str, Negative], images: Tensor
+) -> tuple[dict[str, Negative], dict[str, str]]:
+    """The negatives that can be made of images (N, C, H, W), and why the others cannot.
+
+    Raises:
+        ShapeError: where not a single one can.
+    """
+    usable, refused = {}, {}
+    for name, negative in negatives.items():
+        try:
+            negative.check(images)
+            usable[name] = negative
+        except ShapeError as error:
+            refused[name] = str(error)
+    if not usable:
+        raise ShapeError(next(iter(refused.values())))
+    return usable, refused
 
 
 def _one(text: str) -> Negative:

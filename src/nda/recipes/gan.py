@@ -63,9 +63,7 @@ def update_discriminator(
     loss = loss_of_discriminator(*logits, fake_weight=config.fake_weight)
     logs = {"loss_d": loss}
     if config.gradient_penalty:
-        penalty = gradient_penalty(
-            lambda images: discriminator(images, labels), real, parts[1], generator=draws
-        )
+        penalty = penalty_between(state, parts, labels, draws)
         loss = loss + config.gradient_penalty * penalty
         logs["gradient_penalty"] = penalty
     state.optimizer_d.zero_grad()
@@ -74,6 +72,25 @@ def update_discriminator(
     second = "d_mixture" if negative is not None and len(parts) == 2 else "d_fake"
     names = ("d_real", second, "d_negative")
     return logs | {name: part.mean() for name, part in zip(names, logits, strict=False)}
+
+
+def penalty_between(
+    state: GanState, parts: list[Tensor], labels: Tensor, draws: torch.Generator
+) -> Tensor:
+    """The gradient penalty between real images and the mixture, the first and the other parts.
+
+    The mixture is what the critic compares with the data, so its slope matters on the way from one
+    to the other. Where its two parts are weighted, each image's partner is drawn: a generated image
+    with probability λ, else a negative. That costs no more than the penalty of an ordinary GAN.
+    """
+    real, other = parts[:2]
+    if len(parts) == 3:
+        other = adversarial.sample_mixture(
+            *parts[1:], fake_weight=state.config.fake_weight, generator=draws
+        )
+    return gradient_penalty(
+        lambda images: state.discriminator(images, labels), real, other, generator=draws
+    )
 
 
 def update_generator(state: GanState, draws: torch.Generator) -> dict[str, Tensor]:

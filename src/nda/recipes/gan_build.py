@@ -13,12 +13,13 @@ from nda.data import EpochBatches, ImageSet
 from nda.data.images import Splits, load_images, load_splits
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
-from nda.networks import biggan, dcgan
+from nda.networks import biggan, dcgan, wgan_gp
 from nda.recipes.gan_config import GanConfig
 from nda.training.ema import Ema
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
-Discriminator = biggan.Discriminator | dcgan.Discriminator
+Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
+UNCONDITIONAL: dict[str, Any] = {"dcgan": dcgan, "wgan_gp": wgan_gp}
 
 
 @dataclass
@@ -173,8 +174,9 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
     classes = len(train.classes) if config.conditional else 1
     generator: nn.Module
     torch.manual_seed(config.seed)
-    if config.network == "dcgan":
-        generator = dcgan.Generator(resolution, width=width, latent_dim=config.latent_dim)
+    if config.network in UNCONDITIONAL:
+        module = UNCONDITIONAL[config.network]
+        generator = module.Generator(resolution, width=width, latent_dim=config.latent_dim)
     else:
         generator = biggan.Generator(
             resolution, width=width, classes=classes, latent_dim=config.latent_dim
@@ -187,8 +189,9 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
 
 def build_discriminator(network: str, resolution: int, width: int, classes: int) -> Discriminator:
     """The discriminator; it keeps `resolution` and `classes` as attributes."""
-    if network == "dcgan":
-        return dcgan.Discriminator(resolution, width=width)
+    if network in UNCONDITIONAL:
+        discriminator: Discriminator = UNCONDITIONAL[network].Discriminator(resolution, width=width)
+        return discriminator
     return biggan.Discriminator(resolution, width=width, classes=classes)
 
 

@@ -19,7 +19,7 @@ class GanConfig(RunConfig):
     Args:
         recipe: name of the recipe
         steps: updates of the generator; the paper's 500 epochs are 97,500
-        network: biggan at 32, 64 or 128 pixels, or dcgan, a small one for any multiple of 8
+        network: biggan at 32, 64 or 128 pixels, dcgan (a small one, any multiple of 8) or wgan_gp
         width: channels of the networks; 64 is full size (256 channels for BigGAN at 32 pixels)
         latent_dim: size of the latent vector z
         conditional: condition both networks on the class folders
@@ -47,7 +47,7 @@ class GanConfig(RunConfig):
 
     recipe: Literal["gan"] = "gan"
     steps: int = 97_500
-    network: Literal["biggan", "dcgan"] = "biggan"
+    network: Literal["biggan", "dcgan", "wgan_gp"] = "biggan"
     width: int = 64
     latent_dim: int = 128
     conditional: bool = False
@@ -102,8 +102,10 @@ class GanConfig(RunConfig):
                 f"inception_weights is {self.inception_weights}, and there is no such file; give "
                 "the path of torch-fidelity's weights, or leave the setting out."
             )
-        if self.conditional and self.network == "dcgan":
-            raise ConfigError("--network dcgan is unconditional; use biggan with --conditional.")
+        if self.conditional and self.network != "biggan":
+            raise ConfigError(
+                f"--network {self.network} is unconditional; use biggan with --conditional."
+            )
         if self.gradient_penalty and self.devices > 1:
             raise ConfigError(
                 f"gradient_penalty differentiates twice, which does not work across processes; "

@@ -68,6 +68,8 @@ def _resolution(network: str, weights: Weights) -> int:
     if network == "dcgan":  # its linear map sees the last convolution at an eighth of the side
         inputs = weights["linear.parametrizations.weight.original"].shape[1]
         return 8 * math.isqrt(inputs // len(weights["convs.2.bias"]))
+    if network == "wgan_gp":  # a block a halving, down to 4 pixels
+        return 4 << len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
     for resolution in biggan.RESOLUTIONS:  # each has layers of its own, whatever their width
         if biggan.Discriminator(resolution, width=8).state_dict().keys() == weights.keys():
             return resolution

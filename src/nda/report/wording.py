@@ -31,6 +31,15 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[str, list[str]]:
     return f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}", single
 
 
+def skipped_note(count: int) -> str:
+    """That `count` images could not be read."""
+    return (
+        "1 image could not be read and was left out."
+        if count == 1
+        else f"{number(count)} images could not be read and were left out."
+    )
+
+
 def is_numeric(value: object) -> bool:
     """Whether a cell holds a number, or text that begins like one."""
     return isinstance(value, int | float) or re.match(r"[-−+±]?\.?\d", str(value)) is not None

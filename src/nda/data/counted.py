@@ -1,0 +1,50 @@
+"""Data sets whose class folders are named by the number of objects in their images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nda.data.image_set import ImageSet
+from nda.data.layout import parse_layout
+from nda.data.sources import open_source
+from nda.errors import DataError
+
+
+def counts_in(source: str | Path) -> list[int]:
+    """The counts that name the class folders of `source`, in order, without decoding an image.
+
+    Raises `DataError` where `source` cannot be read, has no class folders, or has one whose name is
+    no count.
+    """
+    if str(source).startswith("torchvision:"):
+        raise DataError(
+            f"{source} is not sorted by numbers of objects; give a folder or a .zip with one "
+            "folder a count, such as 'nda data dots' writes."
+        )
+    with open_source(Path(source).expanduser()) as opened:
+        names = {entry.label for entry in parse_layout(opened.stamps)} - {""}
+    if not names:
+        raise DataError(
+            f"{source} has no class folders; sort its images into one folder a count, named 0, 1, "
+            "2, ..., as 'nda data dots' does."
+        )
+    return sorted(as_count(name, str(source)) for name in names)
+
+
+def counts_of(images: ImageSet) -> Tensor:
+    """The number of objects of each image, int64 `(N,)`, by the names of its classes."""
+    counts = torch.tensor([as_count(name, "The data") for name in images.classes])
+    return counts[images.labels]
+
+
+def as_count(name: str, where: str) -> int:
+    """The count that a folder's name is; raises `DataError`, naming `where` it lies."""
+    if not name.isascii() or not name.isdigit() or name != str(int(name)):
+        raise DataError(
+            f"{where} has a folder {name!r}, which is no count; name the folders by the number of "
+            "objects in their images: 0, 1, 2, ..."
+        )
+    return int(name)
