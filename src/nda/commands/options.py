@@ -30,8 +30,9 @@ def parse(
     """The dataclass `options` filled from `words`, as `nda <command>` takes them.
 
     `positional` names the field or fields that are given without their names, in this order; the
-    last of them `several` times or once. `config_file` adds `--config` and `--print_config`, and
-    `alone` gives the value of options that may stand without one. Fields of type `list[str]` take
+    last of them `several` times or once, or not at all where it has a default. `config_file` adds
+    `--config` and `--print_config`, and `alone` gives the value of options that may stand without
+    one. Fields of type `list[str]` take
     one or several NAME=VALUE words, and may be given again. Raises `ConfigError`; `--help` prints
     and exits.
     """
@@ -39,13 +40,18 @@ def parse(
     if config_file:
         parser.add_argument("--config", action="config", help="YAML file of these options")
     names = (positional,) if isinstance(positional, str) else tuple(positional)
-    parser.add_class_arguments(options, skip=set(names))
+    optional = {
+        field.name
+        for field in dataclasses.fields(options)  # type: ignore[arg-type]
+        if field.default is not dataclasses.MISSING
+    }
+    parser.add_class_arguments(options, as_group=False, skip=set(names))
     for name in names:
         help_text = re.search(rf"^ *{name}: (.*)", options.__doc__ or "", re.MULTILINE)
         parser.add_argument(
             name,
             type=str,
-            nargs="+" if several and name == names[-1] else None,
+            nargs="+" if several and name == names[-1] else "?" if name in optional else None,
             metavar=name.upper(),
             help=help_text.group(1) if help_text else None,
         )
