@@ -54,3 +54,14 @@ def test_arms_baselines_and_the_collapsed_are_told_apart(tmp_path: Path, collect
     difference = digits["differences"]["jigsaw - none"]
     assert difference["mean"] == pytest.approx(0.2)
     assert found["auroc"]["corrupted_mean_5"]["arms"]["jigsaw"]["mean"] == pytest.approx(0.35)
+
+
+def test_the_figure_names_sets_arms_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(RESULTS))
+    draw = runpy.run_path(str(RESULTS / "outliers_figure.py"))["draw"]
+    arms = {"none": {"by_seed": {"0": 0.4}}, "jigsaw": {"by_seed": {"0": 0.9, "1": 0.8}}}
+    digits = {"arms": arms, "baselines": {"knn": 0.7}}
+    svg = draw({"digits": digits, "corrupted_mean_5": {"arms": arms, "baselines": {}}})
+    for text in ("digits", "severity 5", "discriminator with jigsaw", "kNN"):
+        assert text in svg
+    assert "textures" not in svg
