@@ -34,6 +34,7 @@ COMMANDS = {
         "nda.commands.quickstart",
         "quickstart",
     ),
+    "data": Command("make images with known numbers of objects", "nda.commands.data", "data"),
     "preview": Command("show every negative on your own images", "nda.commands.preview", "preview"),
     "check": Command(
         "find which negatives are valid and informative for your data",

@@ -34,6 +34,14 @@ def test_real_dots_are_counted_exactly(size: int, most: int) -> None:
     assert (counted == counts).double().mean() >= 0.999
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [4, 5, 6, 7])
+def test_ten_thousand_real_images_are_counted_exactly(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    images = draw_dots(torch.full((10_000,), count), 64, generator=generator)
+    assert (count_dots(images) == count).double().mean() >= 0.999
+
+
 def test_dots_of_neighbouring_images_are_not_joined() -> None:
     image = painted((8, 8, RED), (20, 20, GREEN))
     assert count_dots(image.repeat(5, 1, 1, 1)).tolist() == [2] * 5

@@ -36,6 +36,10 @@ OTHER_SETTINGS: list[tuple[dict[str, Any], set[str]]] = [
         {"mixture": "sampled", "conditional": True, "gradient_penalty": 1.0},
         SAMPLED | {"gradient_penalty"},
     ),
+    (
+        {"network": "wgan_gp", "width": 1, "objective": "wasserstein", "gradient_penalty": 10.0},
+        WEIGHTED | {"gradient_penalty"},
+    ),
     ({"negative": "none", "positives": "cutmix", "positive_probability": 0.7}, PLAIN),
     ({"network": "dcgan", "width": 2, "positives": "horizontal_flip+random_crop"}, WEIGHTED),
     ({"precision": "bf16-mixed"}, WEIGHTED),
@@ -184,6 +188,29 @@ def test_a_sampled_mixture_is_one_batch_of_either_kind(image_folder: Path, weigh
     is_fake = torch.rand(8, generator=same) < weight
     for row, mixed in enumerate(images[8:]):
         torch.testing.assert_close(mixed, fake[row] if is_fake[row] else negative[row])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
+def test_the_penalty_lies_between_real_images_and_the_weighted_mixture(
+    image_folder: Path, weight: float
+) -> None:
+    state = build(tiny(image_folder, gradient_penalty=10.0, fake_weight=weight))
+    twins = copy.deepcopy((state.generator.module, state.discriminator.module))
+    real, labels = real_batch(state)
+    logs = update_discriminator(state, real, labels, draws())
+
+    generator, discriminator = twins
+    same = draws()  # the order of the draws: latents, negatives, partners, places between
+    fake = generator(torch.randn(8, 8, generator=same), labels).detach()
+    negative = negative_from_name("jigsaw")(real, generator=same)
+    discriminator(torch.cat([real, fake, negative]))  # spectral norm moves with every forward
+    is_fake = torch.rand(8, generator=same) < weight
+    other = torch.stack([fake[i] if is_fake[i] else negative[i] for i in range(8)])
+    share = torch.rand(8, generator=same)[:, None, None, None]
+    point = (real + share * (other - real)).requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(point).sum(), point)
+    expected = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    torch.testing.assert_close(logs["gradient_penalty"], expected)
 
 
 def test_negatives_from_data_are_images_of_the_other_classes(image_folder: Path) -> None:

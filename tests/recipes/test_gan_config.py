@@ -48,6 +48,7 @@ def test_the_defaults_pass() -> None:
         ({"negative": "data"}, "--negative data needs --negative_data, --negative_classes or both"),
         ({"negative_classes": "a"}, "need --negative data, not jigsaw."),
         ({"conditional": True, "network": "dcgan"}, "--network dcgan is unconditional"),
+        ({"conditional": True, "network": "wgan_gp"}, "--network wgan_gp is unconditional"),
         ({"gradient_penalty": 10.0, "devices": 2}, "use --devices 1, not 2."),
         ({"inception_weights": "no-such.pth"}, "inception_weights is no-such.pth, and there is no"),
     ],

@@ -36,6 +36,8 @@ def written(path: Path, discriminator: Discriminator, **settings: Any) -> RunFol
         ("biggan", 128, 8, 3),
         ("dcgan", 32, 2, 1),
         ("dcgan", 40, 3, 1),
+        ("wgan_gp", 16, 2, 1),
+        ("wgan_gp", 64, 1, 1),
     ],
 )
 def test_it_is_the_runs_discriminator(
@@ -52,6 +54,14 @@ def test_it_is_the_runs_discriminator(
     torch.testing.assert_close(loaded(images, labels), own.eval()(images, labels))
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_a_numerosity_run_has_one_too(tmp_path: Path) -> None:
+    own = build_discriminator("wgan_gp", 32, 1, 1)
+    settings = {"recipe": "numerosity", "network": "wgan_gp", "width": 1}
+    loaded = load_discriminator(written(tmp_path / "run", own, **settings))
+    images = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(loaded(images), own.eval()(images))
 
 
 @pytest.fixture

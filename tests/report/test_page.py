@@ -61,6 +61,16 @@ def test_samples_are_spread_over_time_and_the_latest_comes_last(whole: Read) -> 
     ]
 
 
+def test_nearest_training_images_are_shown_where_a_run_has_them(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run", recipe="numerosity", negative="other_counts")
+    assert "Nearest training images" not in Read(write_report(run).read_text()).text
+    save_png(image_grid(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), 4), run.samples / "nearest.png")
+    read = Read(write_report(run).read_text())
+    assert "Numerosity on cifar10, negative other counts" in read.text
+    assert "The same latent vectors throughout" in read.text
+    assert read.pictures[-1].startswith("Generated samples, each with the training images nearest")
+
+
 def test_curves_and_histograms_are_drawn(whole: Read) -> None:
     captions = ("Losses", "Mean output of the discriminator", "Images per second", "Gap of scores")
     for caption in (*captions, "Distance of features (lower is better)"):

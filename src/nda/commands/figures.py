@@ -10,6 +10,8 @@ from rich.table import Table
 from nda.evaluation.record import Evaluation, Protocol
 from nda.report.tables import MetricTables, alone, metric_tables
 
+WIDEST = 8  # columns of a table that a terminal has room for
+
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print the metrics of an evaluation, a table a protocol, then what was not measured."""
@@ -28,6 +30,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def print_tables(console: Console, found: MetricTables) -> None:
     """Print tables of figures, under each what was done for it, and at last what for all."""
     for each in found.tables:
+        if len(each.columns) > WIDEST:
+            console.print(f"{each.title} ...: {len(each.columns)} columns, in the report\n")
+            continue
         table = Table(title=each.title, title_justify="left")
         table.add_column("", no_wrap=True)
         for column in each.columns:

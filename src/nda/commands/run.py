@@ -56,19 +56,21 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """Draw images from a run's averaged generator.
+    """Draw images from a run's averaged generator, or translate images with a run of pix2pix.
 
     Args:
         run: folder of the run
-        out: a .png file for one grid, or a folder for one file an image
-        count: number of images
-        seed: seed of the latents
+        images: for a run of pix2pix, what to translate: an image, a folder or a .zip
+        out: a .png file for one grid, or a folder for one file an image; of translations a folder
+        count: number of images; all that are given are translated
+        seed: seed of the latents, or of the noise of a translation
         device: auto, cpu, cuda, mps; as before if not given
     """
 
     run: str
-    out: str = "samples.png"
-    count: int = 64
+    images: str | None = None
+    out: str | None = None
+    count: int | None = None
     seed: int = 0
     device: str | None = None
 
@@ -110,10 +112,15 @@ def evaluate(words: list[str]) -> int:
 
 
 def sample(words: list[str]) -> int:
-    """Draw images from a run."""
-    options = parse(words, SampleOptions, command="sample", positional="run")
-    if options.count < 1:
+    """Draw images from a run, or translate images with one."""
+    options = parse(words, SampleOptions, command="sample", positional=("run", "images"))
+    count = 64 if options.count is None else options.count
+    if count < 1:
         raise ConfigError(f"count is {options.count}; it must be at least 1.")
+    if options.images is not None:
+        from nda.commands.translating import translate_images
+
+        return translate_images(options)
 
     from pathlib import Path
 
@@ -123,7 +130,7 @@ def sample(words: list[str]) -> int:
     run = open_run(options.run, device=options.device)
     if not run.fabric.is_global_zero:
         return 0
-    images = run.recipe.sample(run.state, options.count, options.seed)
-    written = save_images(images, Path(options.out))
+    images = run.recipe.sample(run.state, count, options.seed)
+    written = save_images(images, Path(options.out or "samples.png"))
     print(f"{len(images)} images of step {run.state.step}: {written}")
     return 0

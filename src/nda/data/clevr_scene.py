@@ -30,7 +30,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One object; `x` and `y` are its place on the ground, `rotation` turns it about z (degrees)."""
+    """One object at (x, y) on the ground, turned about the vertical by `rotation` degrees."""
 
     shape: str
     colour: str

@@ -11,6 +11,7 @@ from nda.data.image_set import ImageSet
 from nda.data.layout import parse_layout
 from nda.data.sources import open_source
 from nda.errors import DataError
+from nda.numerals import count_of
 
 
 def counts_in(source: str | Path) -> list[int]:
@@ -31,20 +32,20 @@ def counts_in(source: str | Path) -> list[int]:
             f"{source} has no class folders; sort its images into one folder a count, named 0, 1, "
             "2, ..., as 'nda data dots' does."
         )
-    return sorted(as_count(name, str(source)) for name in names)
+    return sorted(_count(name, str(source)) for name in sorted(names))
 
 
 def counts_of(images: ImageSet) -> Tensor:
     """The number of objects of each image, int64 `(N,)`, by the names of its classes."""
-    counts = torch.tensor([as_count(name, "The data") for name in images.classes])
+    counts = torch.tensor([_count(name, "The data") for name in images.classes])
     return counts[images.labels]
 
 
-def as_count(name: str, where: str) -> int:
-    """The count that a folder's name is; raises `DataError`, naming `where` it lies."""
-    if not name.isascii() or not name.isdigit() or name != str(int(name)):
+def _count(name: str, where: str) -> int:
+    count = count_of(name)
+    if count is None:
         raise DataError(
             f"{where} has a folder {name!r}, which is no count; name the folders by the number of "
             "objects in their images: 0, 1, 2, ..."
         )
-    return int(name)
+    return count

@@ -69,7 +69,7 @@ def decode_all(
                     pixels[index] = image.transpose(2, 0, 1)  # (side, side, 3) to (3, side, side)
             return broken
 
-        broken = _in_threads(decode, range(0, count, _CHUNK), threads)
+        broken = in_threads(decode, range(0, count, _CHUNK), threads)
     if broken and (not skip_broken or len(broken) == count):
         raise _unreadable(where, names, broken)
     return _without(pixels, broken), broken
@@ -167,9 +167,10 @@ def _allocate(count: int, side: int, where: str) -> Pixels:
         ) from error
 
 
-def _in_threads(
-    decode: Callable[[int], dict[int, str]], starts: range, threads: int | None
+def in_threads(
+    decode: Callable[[int], dict[int, str]], starts: range, threads: int | None = None
 ) -> dict[int, str]:
+    """What `decode` finds broken from each start on, over all cores and under a progress bar."""
     broken: dict[int, str] = {}
     with ThreadPoolExecutor(threads) as pool, _progress(len(starts)) as advance:
         try:

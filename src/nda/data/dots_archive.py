@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
 
 from nda.data.dots import draw_dots
-from nda.files import write_atomically
+from nda.files import atomic_file
+
+_CHUNK = 1024  # images drawn at once
 
 
 def write_dots_archive(
@@ -20,17 +26,35 @@ def write_dots_archive(
     """Write `images[count]` PNG images of `count` dots each as `<count>/<number>.png`.
 
     `size` is the side in pixels; the content follows from the generator alone. The file is there
-    as a whole or not at all.
+    as a whole or not at all. Raises `DataError` where so many dots cannot be placed, before
+    anything is drawn.
     """
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for count, number in sorted(images.items()):
-            drawn = draw_dots(torch.full((number,), count), size, generator=generator)
-            for index, pixels in enumerate(drawn.permute(0, 2, 3, 1).numpy()):
-                png = io.BytesIO()
-                Image.fromarray(pixels).save(png, "PNG", compress_level=1)
-                # A fixed date, so that equal images make an equal file.
-                name = zipfile.ZipInfo(f"{count}/{index:05d}.png")
-                archive.writestr(name, png.getvalue())
+    trial = torch.tensor([max(images, default=0)])
+    draw_dots(trial, size, generator=torch.Generator(generator.device).manual_seed(0))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(content.getvalue()))
+    bar = Console(stderr=True)
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, pixels in track(
+            _drawn(images, size, generator),
+            "drawing",
+            sum(images.values()),
+            console=bar,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ):
+            png = io.BytesIO()
+            Image.fromarray(pixels.numpy()).save(png, "PNG", compress_level=1)
+            # A fixed date, so that equal images make an equal file.
+            archive.writestr(zipfile.ZipInfo(name), png.getvalue())
+
+
+def _drawn(
+    images: Mapping[int, int], size: int, generator: torch.Generator
+) -> Iterator[tuple[str, Tensor]]:
+    """Name and pixels (size, size, 3) of each image, count by count."""
+    for count, number in sorted(images.items()):
+        for first in range(0, number, _CHUNK):
+            counts = torch.full((min(_CHUNK, number - first),), count)
+            drawn = draw_dots(counts, size, generator=generator).permute(0, 2, 3, 1)
+            for index, pixels in enumerate(drawn, first):
+                yield f"{count}/{index:05d}.png", pixels

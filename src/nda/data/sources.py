@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nda.data.layout import SPLITS
 from nda.errors import DataError
+from nda.numerals import count_of
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -131,10 +132,16 @@ def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
 
 
 def _without_wrapper(images: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """Names without the one folder that holds everything, unless that folder is a split."""
+    """Names without the one folder that holds everything, unless that folder means something.
+
+    It does where it is a split, or a number with images right inside: the only class of a data set
+    of counted objects.
+    """
     tops = {name.split("/")[0] for name in images}
     wrapped = len(tops) == 1 and all("/" in name for name in images)
-    if not wrapped or next(iter(tops)).lower() in SPLITS:
+    if not wrapped or (top := next(iter(tops))).lower() in SPLITS:
+        return images
+    if count_of(top) is not None and all(name.count("/") == 1 for name in images):
         return images
     return {name.split("/", 1)[1]: member for name, member in images.items()}
 

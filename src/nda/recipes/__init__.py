@@ -37,11 +37,23 @@ RECIPES = {
         "nda.recipes.gan",
         "nda.recipes.gan_outliers",
     ),
+    "numerosity": Entry(
+        "a GAN that shall draw a given number of objects, and how well it counts",
+        "nda.recipes.numerosity_config",
+        "NumerosityConfig",
+        "nda.recipes.numerosity",
+    ),
     "anomaly": Entry(
         "a detector of anomalous images that learns from normal ones alone",
         "nda.recipes.anomaly_config",
         "AnomalyConfig",
         "nda.recipes.anomaly",
+    ),
+    "pix2pix": Entry(
+        "a translation of images whose discriminator also learns what targets are not",
+        "nda.recipes.pix2pix_config",
+        "Pix2PixConfig",
+        "nda.recipes.pix2pix",
     ),
 }
 

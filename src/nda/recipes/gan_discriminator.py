@@ -19,10 +19,11 @@ from nda.training.begin import newest_content
 from nda.training.run_folder import RunFolder
 
 Weights = dict[str, Tensor]
+GANS = ("gan", "numerosity")  # the recipes whose checkpoints hold such a discriminator
 
 
 def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") -> Discriminator:
-    """The discriminator of a GAN run, in eval mode and without gradients.
+    """The discriminator of a run of gan or numerosity, in eval mode and without gradients.
 
     It takes images float32 (B, 3, R, R) in [-1, 1] and, where its `classes` are more than one,
     labels int64 (B,); it gives logits (B,), high for real images. Its attribute `resolution` is R.
@@ -31,7 +32,7 @@ def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") ->
     damaged or does not hold such a discriminator.
     """
     recipe = folder.config()["recipe"]
-    if recipe != "gan":
+    if recipe not in GANS:
         raise CheckpointError(
             f"{folder.path} is a run of {recipe}, which has no GAN's discriminator; give a run of "
             "'nda train gan'."

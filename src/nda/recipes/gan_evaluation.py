@@ -110,10 +110,15 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
 def draw_samples(state: GanState, folder: RunFolder) -> None:
     """samples/step-<n>.png from latents that stay the same, and once the run's negatives."""
     draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
-    images = generate(state, COLUMNS * COLUMNS, draws)
-    save_png(image_grid(images, COLUMNS), folder.samples / f"step-{state.step:08d}.png")
+    draw_grid(state, folder, draws)
     if state.step == 0:
         draw_negatives(state, folder, draws)
+
+
+def draw_grid(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
+    """samples/step-<n>.png."""
+    images = generate(state, COLUMNS * COLUMNS, draws)
+    save_png(image_grid(images, COLUMNS), folder.samples / f"step-{state.step:08d}.png")
 
 
 def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.numerals import counts_of
 from nda.recipes.gan_config import GanConfig
 from nda.training.config import RunConfig, at_least
 
@@ -100,13 +101,7 @@ class NumerosityConfig(RunConfig):
         """The counts that `negative_counts` names; None where it names none (`ConfigError`)."""
         if self.negative_counts is None:
             return None
-        try:
-            return sorted({as_count(word) for word in self.negative_counts.split(",")})
-        except ValueError:
-            raise ConfigError(
-                f"negative_counts is {self.negative_counts!r}; give whole numbers separated by "
-                "commas, such as 4,5,7."
-            ) from None
+        return counts_of(self.negative_counts, "negative_counts")
 
     def as_gan(self, negative_counts: Sequence[int]) -> GanConfig:
         """The same training as the GAN recipe has it: one class against others, or alone."""
@@ -117,11 +112,3 @@ class NumerosityConfig(RunConfig):
             settings["negative"] = "data"
             settings["negative_classes"] = ",".join(map(str, negative_counts))
         return GanConfig(**settings)
-
-
-def as_count(word: str) -> int:
-    """A number of objects as a folder is named by it: 0, 1, 2, ... (`ValueError` for others)."""
-    word = word.strip()
-    if not word.isascii() or not word.isdigit() or word != str(int(word)):
-        raise ValueError(f"{word!r} is no count")
-    return int(word)

@@ -9,11 +9,12 @@ from pathlib import Path
 from nda.errors import ConfigError
 from nda.files import write_text_atomically
 from nda.report.drawings import compared_log_drawings, histogram_drawings, metric_drawings
-from nda.report.groups import differing_settings, group_by_seed
+from nda.report.groups import Group, differing_settings, group_by_seed
 from nda.report.metrics import Block, metric_blocks
 from nda.report.page import render
-from nda.report.pictures import SMALL, Picture, embed
+from nda.report.pictures import LARGE, SMALL, Picture, embed, shown
 from nda.report.reading import RunContents, read_run, run_labels
+from nda.report.translations import compared_translations
 from nda.report.wording import in_words
 from nda.training.run_folder import RunFolder
 
@@ -59,6 +60,7 @@ def write_comparison(
         blocks=[block for block in blocks if not block.table],
         block_tables=_by_table(blocks),
         notes=_notes(contents),
+        translations=_translations(groups),
         samples=_samples_side_by_side(contents),
         curves=compared_log_drawings(curves),
         metric_curves=metric_drawings(curves),
@@ -108,6 +110,21 @@ def _notes(runs: Sequence[RunContents]) -> list[str]:
         note if len(labels) == len(runs) else f"{note} ({', '.join(labels)})"
         for note, labels in where.items()
     ]
+
+
+def _translations(groups: Sequence[Group]) -> Picture | None:
+    """Rows of input, a run's output for each group, truth, at the latest step in common."""
+    runs = [group.runs[0] for group in groups]
+    common = set.intersection(*(set(run.samples) for run in runs))
+    if not common:
+        return None
+    step = max(common)
+    grid = compared_translations(
+        [run.path / "samples" for run in runs], [run.label for run in runs], step
+    )
+    if grid is None:
+        return None
+    return shown(grid, f"The same held-out images at step {step:,}", widest=LARGE)
 
 
 def _samples_side_by_side(runs: Sequence[RunContents]) -> list[Picture]:

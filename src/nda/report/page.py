@@ -39,6 +39,7 @@ def write_report(run: RunFolder) -> Path:
         earlier=earlier,
         latest=latest,
         negatives=_negatives(run),
+        nearest=_nearest(run),
         curves=log_drawings(contents),
         metric_curves=metric_drawings([("", contents)]),
         histograms=histogram_drawings([("", contents)]),
@@ -103,6 +104,12 @@ def _samples_over_time(run: RunContents) -> tuple[list[Picture], Picture | None]
         [embed(run.samples[step], f"step {step:,}", widest=SMALL) for step in earlier],
         embed(run.samples[last], f"step {last:,}", widest=LARGE),
     )
+
+
+def _nearest(run: RunFolder) -> Picture | None:
+    path = run.samples / "nearest.png"
+    caption = "Generated samples, each with the training images nearest to it in pixels"
+    return embed(path, caption, widest=SMALL) if path.is_file() else None
 
 
 def _negatives(run: RunFolder) -> Picture | None:

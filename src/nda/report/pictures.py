@@ -38,6 +38,16 @@ def embed(path: Path, caption: str, *, widest: int) -> Picture:
     return Picture(caption, uri, width, height)
 
 
+def shown(image: Image.Image, caption: str, *, widest: int) -> Picture:
+    """A picture that is no file, made part of the page, shrunk where it is larger."""
+    width, height = image.size
+    if width > widest:
+        width, height = widest, max(1, round(height * widest / width))
+        image = image.convert("RGB").resize((width, height), Image.Resampling.BOX)
+    uri = "data:image/png;base64," + base64.b64encode(_png(image)).decode()
+    return Picture(caption, uri, width, height)
+
+
 def evenly_spaced(steps: list[int], most: int) -> list[int]:
     """At most `most` of the steps, first and last among them."""
     if len(steps) <= most:

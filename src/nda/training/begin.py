@@ -21,7 +21,14 @@ from nda.training.launch import launch
 from nda.training.log import Means
 from nda.training.run_folder import RunFolder
 
-PATHS = ("data", "negative_data", "inception_weights")  # settings that name a file or folder
+PATHS = (
+    "data",
+    "negative_data",
+    "counter_data",
+    "target_data",
+    "inception_weights",
+)  # settings that name a file or folder
+NAME_OR_PATH = ("palette",)  # settings that may name a file, or something that nda knows
 
 
 def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
@@ -54,7 +61,13 @@ def reopen(
             f"{folder.config_path} has a setting {unknown[0]!r} that this version of nda does "
             "not know. Restore the file, or install the version that wrote it."
         )
-    settings |= {name: value for name, value in changes.items() if value is not None}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if foreign := sorted(set(given) - names):
+        raise ConfigError(
+            f"{folder.path} is a run of {settings['recipe']}, which has no setting "
+            f"{foreign[0]!r}; leave it out."
+        )
+    settings |= given
     settings["out"] = str(folder.path)
     try:
         config = config_class(**settings)
@@ -95,6 +108,10 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
         name: str(Path(value).absolute())
         for name, value in given.items()
         if value and not value.startswith("torchvision:")
+    } | {
+        name: str(Path(value).absolute())
+        for name in NAME_OR_PATH
+        if (value := getattr(config, name, None)) and Path(value).is_file()
     }
     return dataclasses.replace(config, **absolute)  # type: ignore[arg-type]
 

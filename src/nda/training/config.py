@@ -16,6 +16,9 @@ FREE_ON_RESUME = frozenset(
     {
         "data",
         "negative_data",
+        "target_data",
+        "counter",
+        "counter_data",
         "out",
         "steps",
         "device",

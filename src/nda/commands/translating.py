@@ -1,0 +1,136 @@
+"""What `nda sample RUN IMAGES` does: translate every image with a run of pix2pix.
+
+Kept apart from the options, so that `--help` does not wait for torch. Neither is the data of the
+run needed: the checkpoint holds the generator.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from nda.data.sources import EXTENSIONS
+from nda.data.stream import Stream, open_stream, stream_of_paths
+from nda.errors import ConfigError, DataError
+from nda.networks.pix2pix import Generator
+from nda.recipes.pix2pix_translation import generator_of, translate
+from nda.report.grid import save_png
+from nda.training.begin import newest_content
+from nda.training.launch import choose_device
+from nda.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from nda.commands.run import SampleOptions
+
+_BATCH = 64  # images read at once
+
+
+def translate_images(options: SampleOptions) -> int:
+    """Write a translation of every image under its name; gives the exit code."""
+    generator, step = _opened(options)
+    out = _output_folder(options)
+    done, broken = 0, []
+    with _images(str(options.images)) as stream:
+        targets = _targets(list(stream.names), str(options.images))
+        batches = stream.batches(_BATCH, generator.resolution, "stretch")
+        for batch in track(
+            batches,
+            "translating",
+            total=-(-len(targets) // _BATCH),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ):
+            read = [name for name, why in zip(batch.names, batch.reasons, strict=True) if not why]
+            outputs = translate(
+                generator, batch.images, [targets[name] for name in read], seed=options.seed
+            )
+            for name, image in zip(read, outputs, strict=True):
+                save_png(_picture(image), out / targets[name])
+            done += len(read)
+            broken += [(n, why) for n, why in zip(batch.names, batch.reasons, strict=True) if why]
+    for name, why in broken:
+        print(f"nda: {name} cannot be read ({why}) and was left out.", file=sys.stderr)
+    if not done:
+        raise DataError(f"None of the {len(broken)} images of {options.images} can be read.")
+    side = generator.resolution
+    print(f"{done} images translated at step {step}, {side} x {side} pixels each: {out}")
+    return 0
+
+
+def _opened(options: SampleOptions) -> tuple[Generator, int]:
+    """The generator of the run and the step it has come to."""
+    folder = RunFolder.open(options.run)
+    recipe = folder.config()["recipe"]
+    if recipe != "pix2pix":
+        raise ConfigError(
+            f"{options.run} is a run of {recipe}, which translates no images; leave "
+            f"{options.images} out, or give a run of pix2pix."
+        )
+    if options.count is not None:
+        raise ConfigError(
+            f"count is {options.count}, but every image of {options.images} is translated; leave "
+            "--count out."
+        )
+    checkpoint = newest_content(folder)
+    device = choose_device(options.device or checkpoint["config"]["device"])
+    return generator_of(checkpoint, options.run).to(device), int(checkpoint["step"])
+
+
+def _output_folder(options: SampleOptions) -> Path:
+    """The folder to write to, which must be new or empty."""
+    if options.out is None:
+        raise ConfigError(
+            f"Where to? Give a folder for the translations of {options.images}: --out."
+        )
+    out = Path(options.out)
+    if out.is_file() or out.suffix.lower() == ".png":
+        raise ConfigError(f"--out {out} must be a folder: a file is written for every image.")
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(
+            f"{out} already holds files, among which the translations would be lost; give a new "
+            "folder."
+        )
+    return out
+
+
+@contextmanager
+def _images(source: str) -> Iterator[Stream]:
+    """The images of a folder or zip, or a single one."""
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix.lower() in EXTENSIONS:
+        single = stream_of_paths([str(path)])
+        yield Stream([str(path.absolute())], 1, single.open_image)
+        return
+    with open_stream(path) as stream:
+        yield stream
+
+
+def _targets(names: list[str], source: str) -> dict[str, str]:
+    """The file of each translation: the image's own name, as PNG."""
+    single = len(names) == 1 and Path(names[0]).is_absolute()
+    targets = {
+        name: str(PurePosixPath(Path(name).name if single else name).with_suffix(".png"))
+        for name in names
+    }
+    taken: dict[str, str] = {}
+    for name, target in targets.items():
+        if target in taken:
+            raise DataError(
+                f"{source}: {taken[target]} and {name} differ only in their endings, so their "
+                f"translations would both be {target}. Rename one."
+            )
+        taken[target] = name
+    return targets
+
+
+def _picture(image: Tensor) -> Image.Image:
+    return Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,25 @@
+"""Numbers of objects as they are written: names of folders, and lists in settings."""
+
+from __future__ import annotations
+
+from nda.errors import ConfigError
+
+
+def count_of(word: str) -> int | None:
+    """The count that a word is, written the only way (0, 1, 2, ...); None where it is none."""
+    if not word.isascii() or not word.isdigit() or word != str(int(word)):
+        return None
+    return int(word)
+
+
+def counts_of(text: str, setting: str) -> list[int]:
+    """The counts in a list separated by commas, each once and in order.
+
+    Raises `ConfigError`, naming the `setting`, where one of them is none.
+    """
+    counts = [count_of(word.strip()) for word in text.split(",")]
+    if None in counts:
+        raise ConfigError(
+            f"{setting} is {text!r}; give whole numbers separated by commas, such as 4,5,7."
+        )
+    return sorted({count for count in counts if count is not None})

@@ -1,0 +1,83 @@
+"""Work spread over processes, which ends cleanly by Ctrl-C and by the death of a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class WorkerDiedError(RuntimeError):
+    """A process was killed from outside, most often for want of memory."""
+
+
+def in_processes(
+    work: Callable[..., object],
+    tasks: Sequence[tuple[Any, ...]],
+    workers: int,
+    title: str,
+    *,
+    done: int = 0,
+) -> None:
+    """Call `work(*task)` for every task, in this process where there is one worker.
+
+    Shows a bar on a terminal, which counts from `done`. By Ctrl-C or an error the tasks under way
+    are finished and the others left. Raises `WorkerDiedError` where a process was killed.
+    """
+    with progress(title, done, done + len(tasks)) as advance:
+        if workers == 1 or len(tasks) < 2:
+            for task in tasks:
+                work(*task)
+                advance()
+            return
+        # Spawned, not forked: a fork copies locks that threads of this process may hold.
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin)
+        try:
+            for finished in as_completed([pool.submit(work, *task) for task in tasks]):
+                finished.result()
+                advance()
+        except BrokenProcessPool as error:
+            raise WorkerDiedError(
+                "A worker process was killed, perhaps for want of memory."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the parent, and end where the parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def progress(title: str, done: int, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, if that is a terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    console, quiet = Console(stderr=True), not sys.stderr.isatty()
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task(title, total=total, completed=done)
+        yield lambda: bar.advance(task)
