@@ -30,12 +30,12 @@ from nda.data.clevr_scene import Scene
 from nda.report.grid import image_grid, save_png
 
 
-def seconds_each(work: Callable[[int], object], number: int) -> float:
-    work(0)
+def seconds_each(work: Callable[..., object], tasks: list[tuple[Any, ...]]) -> float:
+    work(*tasks[0])
     started = time.process_time()
-    for index in range(number):
-        work(index)
-    return (time.process_time() - started) / number
+    for task in tasks:
+        work(*task)
+    return (time.process_time() - started) / len(tasks)
 
 
 def noise(scenes: list[Scene], size: int) -> float:
@@ -50,12 +50,8 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for count in options.counts:
         scenes = [scene_of(count, index, seed=0) for index in range(options.scenes)]
-        drawing = seconds_each(
-            lambda index, count=count: scene_of(count, index, seed=1), len(scenes)
-        )
-        rendering = seconds_each(
-            lambda index, scenes=scenes: render(scenes[index], options.size), len(scenes)
-        )
+        drawing = seconds_each(scene_of, [(count, index, 1) for index in range(options.scenes)])
+        rendering = seconds_each(render, [(scene, options.size) for scene in scenes])
         rows.append(
             {
                 "objects": count,

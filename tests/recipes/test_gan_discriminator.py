@@ -36,6 +36,7 @@ def written(path: Path, discriminator: Discriminator, **settings: Any) -> RunFol
         ("biggan", 128, 8, 3),
         ("dcgan", 32, 2, 1),
         ("dcgan", 40, 3, 1),
+        ("dcgan_dense", 40, 3, 1),
         ("wgan_gp", 16, 2, 1),
         ("wgan_gp", 64, 1, 1),
     ],

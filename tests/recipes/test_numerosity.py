@@ -80,6 +80,7 @@ def test_negatives_may_be_chosen_and_may_come_from_elsewhere(dots: Path, tmp_pat
         {"objective": "logistic", "gradient_penalty": 0.0},
         {"objective": "hinge", "d_steps": 1},
         {"network": "wgan_gp", "resolution": 16, "width": 1},
+        {"network": "dcgan_dense"},
     ],
     ids=str,
 )

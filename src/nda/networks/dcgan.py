@@ -56,11 +56,15 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         del labels
+        logits: Tensor = self.linear(self.features(images)).squeeze(1)
+        return logits
+
+    def features(self, images: Tensor) -> Tensor:
+        """What was found at each place, `(B, 4 width (R / 8)²)`."""
         maps = images
         for conv in self.convs:
             maps = F.leaky_relu(conv(maps), 0.1)  # half the size
-        logits = self.linear(maps.flatten(1)).squeeze(1)
-        return logits
+        return maps.flatten(1)
 
 
 def _check(resolution: int, width: int) -> None:

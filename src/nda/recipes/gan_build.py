@@ -13,13 +13,13 @@ from nda.data import EpochBatches, ImageSet
 from nda.data.images import Splits, load_images, load_splits
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
-from nda.networks import biggan, dcgan, wgan_gp
+from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
 from nda.recipes.gan_config import GanConfig
 from nda.training.ema import Ema
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
 Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
-UNCONDITIONAL: dict[str, Any] = {"dcgan": dcgan, "wgan_gp": wgan_gp}
+UNCONDITIONAL: dict[str, Any] = {"dcgan": dcgan, "dcgan_dense": dcgan_dense, "wgan_gp": wgan_gp}
 
 
 @dataclass

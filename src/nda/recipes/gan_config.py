@@ -19,7 +19,7 @@ class GanConfig(RunConfig):
     Args:
         recipe: name of the recipe
         steps: updates of the generator; the paper's 500 epochs are 97,500
-        network: biggan at 32, 64 or 128 pixels, dcgan (a small one, any multiple of 8) or wgan_gp
+        network: biggan at 32, 64 or 128 pixels; small ones: dcgan, dcgan_dense; or wgan_gp
         width: channels of the networks; 64 is full size (256 channels for BigGAN at 32 pixels)
         latent_dim: size of the latent vector z
         conditional: condition both networks on the class folders
@@ -47,7 +47,7 @@ class GanConfig(RunConfig):
 
     recipe: Literal["gan"] = "gan"
     steps: int = 97_500
-    network: Literal["biggan", "dcgan", "wgan_gp"] = "biggan"
+    network: Literal["biggan", "dcgan", "dcgan_dense", "wgan_gp"] = "biggan"
     width: int = 64
     latent_dim: int = 128
     conditional: bool = False

@@ -66,8 +66,12 @@ def _classes(weights: Weights) -> int:
 
 def _resolution(network: str, weights: Weights) -> int:
     """The side of the images that weights of these shapes are for."""
-    if network == "dcgan":  # its linear map sees the last convolution at an eighth of the side
-        inputs = weights["linear.parametrizations.weight.original"].shape[1]
+    if network in (
+        "dcgan",
+        "dcgan_dense",
+    ):  # a linear map sees all places, at an eighth of the side
+        layer = "linear" if network == "dcgan" else "dense"
+        inputs = weights[f"{layer}.parametrizations.weight.original"].shape[1]
         return 8 * math.isqrt(inputs // len(weights["convs.2.bias"]))
     if network == "wgan_gp":  # a block a halving, down to 4 pixels
         return 4 << len({name.split(".")[1] for name in weights if name.startswith("blocks.")})

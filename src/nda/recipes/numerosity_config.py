@@ -30,7 +30,7 @@ class NumerosityConfig(RunConfig):
         fake_weight: λ, the share of generated samples in the mixture; by default one half
         mixture: weighted (losses of both parts) or sampled (same expectation, one batch)
         joint_forward: one forward of the critic for real, generated and negative samples
-        network: wgan_gp, biggan, or dcgan, a small one for processors
+        network: wgan_gp, biggan, or dcgan_dense or dcgan, small ones for processors
         width: channels of the networks; 64 is full size
         latent_dim: size of the latent vector z
         objective: family of the adversarial loss
@@ -58,7 +58,7 @@ class NumerosityConfig(RunConfig):
     fake_weight: float = 0.5
     mixture: Literal["weighted", "sampled"] = "weighted"
     joint_forward: bool = True
-    network: Literal["wgan_gp", "biggan", "dcgan"] = "wgan_gp"
+    network: Literal["wgan_gp", "biggan", "dcgan_dense", "dcgan"] = "wgan_gp"
     width: int = 64
     latent_dim: int = 128
     objective: Literal["wasserstein", "hinge", "logistic", "least_squares"] = "wasserstein"
