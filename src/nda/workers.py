@@ -44,7 +44,9 @@ def in_processes(
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin)
         try:
-            for finished in as_completed([pool.submit(work, *task) for task in tasks]):
+            with _interrupts_held():  # processes, which start now, inherit it
+                futures = [pool.submit(work, *task) for task in tasks]
+            for finished in as_completed(futures):
                 finished.result()
                 advance()
         except BrokenProcessPool as error:
@@ -55,9 +57,24 @@ def in_processes(
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the end; a process begun within never hears of it.
+
+    A terminal sends it to all processes alike, and libraries catch it where Python would not.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
-    """Leave Ctrl-C to the parent, and end where the parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End where the parent does."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

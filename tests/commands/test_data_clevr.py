@@ -17,6 +17,8 @@ from PIL import Image
 from nda import workers
 from nda.cli import main
 from nda.data import clevr_archive
+from nda.data.clevr_draw import scene_of
+from nda.data.clevr_render import render
 from nda.data.images import load_images
 from nda.workers import WorkerDiedError
 
@@ -132,8 +134,9 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_goes_on(tmp_path: Path) -
     kept = finished(tmp_path / "clevr.zip.partial")
     assert kept
     for path in kept:
-        with Image.open(path) as picture:
-            picture.load()  # whole
+        with Image.open(path) as picture:  # whole, and not cut short in rendering
+            scene = scene_of(int(path.parent.name), int(path.stem), seed=0)
+            assert np.array_equal(np.asarray(picture), render(scene, 16))
     assert main(words(out)) == 0
     assert main(words(tmp_path / "straight.zip")) == 0
     assert out.read_bytes() == (tmp_path / "straight.zip").read_bytes()

@@ -97,6 +97,32 @@ def test_zip_and_single_file_give_the_same_as_the_folder(run: Path, tmp_path: Pa
     assert (tmp_path / "a" / "0.png").read_bytes() != (tmp_path / "d" / "0.png").read_bytes()
 
 
+def test_labels_are_translated_in_the_colours_of_the_training(
+    street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = f"train pix2pix --data {street} --palette {street}/palette.txt --out {out} --steps 1"
+    more = "--direction labels_to_photo --resolution 64 --width 2 --device cpu --log_every 1"
+    assert main([*words.split(), *more.split()]) == 0
+    labels = street / "test" / "labels"
+    coloured = tmp_path / "coloured"
+    coloured.mkdir()
+    colours = np.array([[0, 0, 255], [99, 99, 99]], np.uint8)
+    for file in labels.iterdir():
+        Image.fromarray(colours[np.asarray(Image.open(file))]).save(coloured / file.name)
+    Image.new("RGB", (8, 8), "red").save(coloured / "red.png")
+    capsys.readouterr()
+    for source, to in ((labels, "a"), (coloured, "b")):
+        assert main(["sample", str(out), str(source), "--out", str(tmp_path / to)]) == 0
+    written = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert written == [f"{index}.png" for index in range(5)]
+    for name in written:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert "red.png cannot be read (100% of its pixels are not in the run's palette)" in (
+        capsys.readouterr().err
+    )
+
+
 def test_mistakes_are_one_sentence_each(
     run: Path, finished: Path, tmp_path: Path, refusal: Refusal
 ) -> None:

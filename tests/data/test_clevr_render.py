@@ -3,6 +3,9 @@ from __future__ import annotations
 import colorsys
 import importlib
 import math
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +90,19 @@ def test_things_cast_shadows() -> None:
     darker = (bare - with_ball).mean(axis=2) * around
     assert darker.max() > 15
     assert (darker > 5).sum() >= 8
+
+
+def test_ctrl_c_in_the_middle_of_a_picture_gives_no_part_of_it() -> None:
+    """Also where the signal is ignored by Python: Mitsuba hears it all the same."""
+    scene = scene_of(3, 0, seed=0)
+    rendered(scene)  # all is loaded
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            rendered(scene, 512, samples=400)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from nda.errors import DataError, ShapeError
-from nda.evaluation import classifier as classifier_module
+from nda.errors import ConfigError, DataError, ShapeError
+from nda.evaluation import count_network as module
 from nda.evaluation.count_network import CountNetwork, train_count_network
 
 SIZE = 16
@@ -27,7 +28,7 @@ def blocks(per_count: int, seed: int, counts: tuple[int, ...] = COUNTS) -> tuple
     return images, numbers
 
 
-def train(seed: int = 0, cache_path: Path | None = None, budget: int = 4000) -> CountNetwork:
+def train(seed: int = 0, cache_path: Path | None = None, budget: int = 8000) -> CountNetwork:
     images, counts = blocks(60, seed=1)
     heldout_images, heldout_counts = blocks(20, seed=2)
     return train_count_network(
@@ -76,7 +77,7 @@ def test_answers_do_not_depend_on_company(network: CountNetwork) -> None:
 def test_a_kept_network_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "counter.safetensors"
     first = train(cache_path=path, budget=400)
-    monkeypatch.setattr(classifier_module, "_fit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(module, "_fit", lambda *_: pytest.fail("trained again"))
     second = train(cache_path=path, budget=400)
     images, _ = blocks(5, seed=6)
     assert torch.equal(first.count(images), second.count(images))
@@ -100,7 +101,7 @@ def test_a_network_kept_for_other_data_is_not_used(tmp_path: Path) -> None:
 
 def test_one_count_alone_is_refused() -> None:
     images, counts = blocks(20, seed=1, counts=(3,))
-    with pytest.raises(DataError, match="learns to tell classes apart"):
+    with pytest.raises(DataError, match="tell numbers of objects apart, and all its images show 3"):
         train_count_network(images, counts, heldout_images=images, heldout_counts=counts)
 
 
@@ -109,6 +110,47 @@ def test_heldout_counts_that_are_never_learned_are_refused() -> None:
     others, strange = blocks(20, seed=1, counts=(2, 4, 7))
     with pytest.raises(DataError, match=r"Held-out images show 4, 7 objects"):
         train_count_network(images, counts, heldout_images=others, heldout_counts=strange)
+
+
+def test_nothing_held_out_is_refused() -> None:
+    images, counts = blocks(20, seed=1)
+    with pytest.raises(DataError, match="measured on held-out images; hold some out"):
+        train_count_network(images, counts, heldout_images=images[:0], heldout_counts=counts[:0])
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    images, counts = blocks(20, seed=1)
+    with pytest.raises(ConfigError, match="is 0 images; give 1 or more"):
+        train_count_network(images, counts, heldout_images=images, heldout_counts=counts, budget=0)
+
+
+def test_follows_from_the_seed_alone(network: CountNetwork) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, again, other = (train(seed, budget=300) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [one.network.head.weight for one in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def other_weights(content: bytes) -> bytes:
+    return content[:-4000] + b"\x7f\x7f\x10\x41" * 1000
+
+
+@pytest.mark.parametrize("damage", [cut_short, other_weights, lambda _: b"no safetensors"])
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "counter.safetensors"
+    train(cache_path=path, budget=300)
+    content = path.read_bytes()
+    path.write_bytes(damage(content))
+    with pytest.warns(UserWarning, match=r"counter.safetensors is damaged .* trained anew"):
+        train(cache_path=path, budget=300)
+    assert path.read_bytes() == content
 
 
 def test_images_and_counts_must_match() -> None:

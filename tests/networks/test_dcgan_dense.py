@@ -1,4 +1,4 @@
-"""The small discriminator that can count: its shapes, and counts that the plain one cannot learn."""
+"""The small discriminator that can count: its shapes, and what the plain one cannot learn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def squares(counts: Tensor, draws: torch.Generator) -> Tensor:
     """Images (N, 3, 48, 48) of so many white squares at places of a 3 x 3 grid."""
     places = torch.rand(len(counts), 9, generator=draws).argsort(1).argsort(1) < counts[:, None]
     grid = places.view(-1, 1, 3, 3).float()
-    return F.pad(F.interpolate(grid, scale_factor=16), (0, 0, 0, 0)).expand(-1, 3, -1, -1) * 2 - 1
+    return F.interpolate(grid, scale_factor=16).expand(-1, 3, -1, -1) * 2 - 1
 
 
 def accuracy(discriminator: nn.Module) -> float:

@@ -7,16 +7,18 @@ run needed: the checkpoint holds the generator.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from nda.data.pairs_decode import MOST_OUTSIDE, label_pixels
+from nda.data.palette import Palette, load_palette
 from nda.data.sources import EXTENSIONS
 from nda.data.stream import Stream, open_stream, stream_of_paths
 from nda.errors import ConfigError, DataError
@@ -35,10 +37,13 @@ _BATCH = 64  # images read at once
 
 def translate_images(options: SampleOptions) -> int:
     """Write a translation of every image under its name; gives the exit code."""
-    generator, step = _opened(options)
+    generator, config, step = _opened(options)
+    palette = _palette_of_inputs(config)
     out = _output_folder(options)
     done, broken = 0, []
     with _images(str(options.images)) as stream:
+        if palette is not None:
+            stream = _labels(stream, palette, config["palette_tolerance"], generator.resolution)
         targets = _targets(list(stream.names), str(options.images))
         batches = stream.batches(_BATCH, generator.resolution, "stretch")
         for batch in track(
@@ -66,8 +71,8 @@ def translate_images(options: SampleOptions) -> int:
     return 0
 
 
-def _opened(options: SampleOptions) -> tuple[Generator, int]:
-    """The generator of the run and the step it has come to."""
+def _opened(options: SampleOptions) -> tuple[Generator, dict[str, Any], int]:
+    """The generator of the run, its settings and the step it has come to."""
     folder = RunFolder.open(options.run)
     recipe = folder.config()["recipe"]
     if recipe != "pix2pix":
@@ -81,8 +86,33 @@ def _opened(options: SampleOptions) -> tuple[Generator, int]:
             "--count out."
         )
     checkpoint = newest_content(folder)
-    device = choose_device(options.device or checkpoint["config"]["device"])
-    return generator_of(checkpoint, options.run).to(device), int(checkpoint["step"])
+    config = checkpoint["config"]
+    generator = generator_of(checkpoint, options.run)
+    return (
+        generator.to(choose_device(options.device or config["device"])),
+        config,
+        checkpoint["step"],
+    )
+
+
+def _palette_of_inputs(config: Mapping[str, Any]) -> Palette | None:
+    """The palette in which the run has seen its inputs, if they are labels."""
+    if config["direction"] == "photo_to_labels" or config["palette"] == "none":
+        return None
+    return load_palette(config["palette"])
+
+
+def _labels(stream: Stream, palette: Palette, tolerance: int, side: int) -> Stream:
+    """The stream's label images in the palette's colours, as they were in training."""
+
+    def open_label(name: str) -> Image.Image:
+        with stream.open_image(name) as image:
+            pixels, outside, count = label_pixels(image, name, palette, tolerance, side)
+        if outside > MOST_OUTSIDE * count:
+            raise ValueError(f"{outside / count:.0%} of its pixels are not in the run's palette")
+        return Image.fromarray(pixels)
+
+    return Stream(stream.names, stream.count, open_label)
 
 
 def _output_folder(options: SampleOptions) -> Path:

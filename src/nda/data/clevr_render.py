@@ -43,7 +43,10 @@ def render(
     noise. Raises `DataError` where Mitsuba is not installed.
     """
     mi = renderer()
-    image = mi.Bitmap(mi.render(load(scene, size, samples), seed=seed))
+    loaded = load(scene, size, samples)
+    image = mi.Bitmap(mi.render(loaded, seed=seed))
+    if loaded.integrator().should_stop():  # by Ctrl-C, which Mitsuba catches: a part of a picture
+        raise KeyboardInterrupt
     return np.array(image.convert(mi.Bitmap.PixelFormat.RGB, mi.Struct.Type.UInt8, True))
 
 
@@ -69,6 +72,7 @@ def renderer() -> Any:
         ) from error
     mi.set_variant("scalar_rgb")
     dr.set_thread_count(0)
+    mi.set_log_level(mi.LogLevel.Error)
     return mi
 
 

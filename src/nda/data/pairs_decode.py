@@ -52,8 +52,8 @@ class DecodedPairs:
     outside: int
 
 
-class _MismatchError(Exception):
-    """A pair whose files do not belong together, which --skip_broken does not cover."""
+class _MismatchError(DataError):
+    """A pair that is not what it must be, which --skip_broken does not cover."""
 
 
 def decode_pairs(pairs: list[PairNames], reading: Reading, *, skip_broken: bool) -> DecodedPairs:
@@ -120,6 +120,23 @@ def classes_of_colours(pixels: Pixels, palette: Palette, tolerance: int) -> tupl
     return label[where.reshape(code.shape)], int(outside)
 
 
+def label_pixels(
+    image: Image.Image, name: str, palette: Palette, tolerance: int, side: int
+) -> tuple[Pixels, int, int]:
+    """A label image in the palette's colours `(side, side, 3)`, its pixels outside, all of them.
+
+    Raises `DataError` for numbers that have no class and no class 'unlabelled' to fall to, and
+    Pillow's errors for what cannot be decoded.
+    """
+    _checked(image).load()
+    if "exif" in image.info:
+        image = ImageOps.exif_transpose(image)
+    classes, outside = _classes(image, name, palette, tolerance)
+    small = Image.fromarray(classes).resize((side, side), Image.Resampling.NEAREST)
+    colours = np.array(palette.colours, np.uint8)
+    return colours[np.asarray(small)], outside, classes.size
+
+
 def _read(pair: PairNames, reading: Reading) -> tuple[Pixels, Pixels, int, int] | str:
     """Photograph, label, its pixels outside the palette and all its pixels; or what is broken."""
     with ExitStack() as opened:
@@ -135,7 +152,10 @@ def _read(pair: PairNames, reading: Reading) -> tuple[Pixels, Pixels, int, int] 
             name = pair.photo
             pixels = rgb_pixels(photo, reading.resolution, "stretch")
             name = pair.label
-            return (pixels, *_label_pixels(label, pair, reading))
+            if reading.palette is None:
+                return pixels, rgb_pixels(label, reading.resolution, "stretch"), 0, 1
+            how = (reading.palette, reading.tolerance, reading.resolution)
+            return (pixels, *label_pixels(label, pair.label, *how))
         except _MismatchError as error:
             raise DataError(f"{reading.where}: {error}") from error
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -181,23 +201,7 @@ def _halves(image: Image.Image, pair: PairNames) -> tuple[Image.Image, Image.Ima
     )
 
 
-def _label_pixels(image: Image.Image, pair: PairNames, reading: Reading) -> tuple[Pixels, int, int]:
-    """The label image in the palette's colours `(R, R, 3)`, its pixels outside, all its pixels."""
-    palette, side = reading.palette, reading.resolution
-    if palette is None:
-        return rgb_pixels(image, side, "stretch"), 0, image.width * image.height
-    image.load()
-    if "exif" in image.info:
-        image = ImageOps.exif_transpose(image)
-    classes, outside = _classes(image, pair, palette, reading.tolerance)
-    small = Image.fromarray(classes).resize((side, side), Image.Resampling.NEAREST)
-    colours = np.array(palette.colours, np.uint8)
-    return colours[np.asarray(small)], outside, classes.size
-
-
-def _classes(
-    image: Image.Image, pair: PairNames, palette: Palette, tolerance: int
-) -> tuple[Pixels, int]:
+def _classes(image: Image.Image, name: str, palette: Palette, tolerance: int) -> tuple[Pixels, int]:
     """Class of every pixel, from colours or from numbers, whichever the file holds."""
     colours = partial(classes_of_colours, palette=palette, tolerance=tolerance)
     if image.mode == "P":
@@ -210,7 +214,7 @@ def _classes(
     classes, outside = classes_of_numbers(np.asarray(image).astype(np.uint8), palette)
     if outside and palette.unlabelled is None:
         raise _MismatchError(
-            f"{outside:,} pixels of {pair.label} have a number that is none of the palette's, "
+            f"{outside:,} pixels of {name} have a number that is none of the palette's, "
             "which has no class 'unlabelled' to take them. Add their rows to the palette."
         )
     return classes, outside
