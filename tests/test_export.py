@@ -84,9 +84,10 @@ def test_nothing_is_left_of_an_export_that_differs(
 ) -> None:
     def load(path: Path) -> Detector:
         del path
-        other = copy.deepcopy(detector)
-        torch.nn.init.ones_(other.network.out.weight)
-        return other
+        others = copy.deepcopy(detector)
+        for parameter in others.network.parameters():
+            torch.nn.init.ones_(parameter)
+        return others
 
     monkeypatch.setattr("nda.export.load_detector", load)
     with pytest.raises(ExportError):

@@ -142,7 +142,10 @@ def test_images_of_different_sizes(data: Path, tmp_path: Path, refusal: Refusal)
         ({"fake_weight": "much"}, "fake_weight is 'much', but a number was expected."),
         ({"steps": "-1"}, "steps is -1; it must be at least 1."),
         ({"steps": "many"}, "steps is 'many', but a whole number was expected."),
-        ({"network": "bigan"}, "network is 'bigan', but one of biggan, dcgan, wgan_gp was expected."),
+        (
+            {"network": "bigan"},
+            "network is 'bigan', but one of biggan, dcgan, dcgan_dense, wgan_gp was expected.",
+        ),
         ({"fake_wieght": "0.5"}, "There is no setting 'fake_wieght'; did you mean"),
         ({"device": "gpu"}, "--device gpu is not known; give auto, cpu, cuda"),
         ({"device": "cuda:99"}, "--device cuda:99 was asked for, but torch sees"),

@@ -155,7 +155,7 @@ def test_print_config_gives_a_file_that_is_read_again(
         ),
         (
             [*NEEDED, "--network", "bigan"],
-            "network is 'bigan', but one of biggan, dcgan, wgan_gp was expected.",
+            "network is 'bigan', but one of biggan, dcgan, dcgan_dense, wgan_gp was expected.",
         ),
         (
             [*NEEDED, "--resolution", "big"],
@@ -180,7 +180,10 @@ def test_a_missing_positional_is_named_as_help_names_it() -> None:
     [
         (b"fake_wieght: 0.5\n", "no setting 'fake_wieght'; did you mean 'fake_weight'?"),
         (b"steps: many\n", "steps is 'many', but a whole number was expected."),
-        (b"network: bigan\n", "network is 'bigan', but one of biggan, dcgan, wgan_gp was expected."),
+        (
+            b"network: bigan\n",
+            "network is 'bigan', but one of biggan, dcgan, dcgan_dense, wgan_gp was expected.",
+        ),
         (b"steps: [1,\n", "The file of --config is not YAML of 'name: value' lines (while"),
         (b"- 1\n", "The file of --config is not YAML of 'name: value' lines (- 1)."),
         (b"classes: 4\n", "classes is '4', but text was expected."),

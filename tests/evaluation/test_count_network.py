@@ -28,7 +28,7 @@ def blocks(per_count: int, seed: int, counts: tuple[int, ...] = COUNTS) -> tuple
     return images, numbers
 
 
-def train(seed: int = 0, cache_path: Path | None = None, budget: int = 8000) -> CountNetwork:
+def train(seed: int = 0, cache_path: Path | None = None, budget: int = 5000) -> CountNetwork:
     images, counts = blocks(60, seed=1)
     heldout_images, heldout_counts = blocks(20, seed=2)
     return train_count_network(

@@ -41,9 +41,12 @@ def translate_images(options: SampleOptions) -> int:
     palette = _palette_of_inputs(config)
     out = _output_folder(options)
     done, broken = 0, []
-    with _images(str(options.images)) as stream:
-        if palette is not None:
-            stream = _labels(stream, palette, config["palette_tolerance"], generator.resolution)
+    with _images(str(options.images)) as pictures:
+        stream = (
+            pictures
+            if palette is None
+            else _labels(pictures, palette, config["palette_tolerance"], generator.resolution)
+        )
         targets = _targets(list(stream.names), str(options.images))
         batches = stream.batches(_BATCH, generator.resolution, "stretch")
         for batch in track(
