@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from PIL import Image
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -130,7 +131,7 @@ def write_noise(folder: Path, resolution: int) -> None:
 
 
 def show(rows: list[Row]) -> None:
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)  # fits 80 columns
     for heading in ("negative", "ms a step", "images/s", *PARTS):
         table.add_column(heading, justify="left" if heading == "negative" else "right")
     for row in rows:

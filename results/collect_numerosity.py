@@ -37,7 +37,10 @@ def collect(folders: list[Path]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for folder in sorted(folders, key=lambda each: arm_of(RunFolder.open(each).config())):
         run = RunFolder.open(folder)
-        config, evaluation = run.config(), run.evaluations()[-1]
+        config, evaluations = run.config(), run.evaluations()
+        if not evaluations:
+            raise ConfigError(f"{folder} has not been evaluated; finish it, or leave it out.")
+        evaluation = evaluations[-1]
         own = {name: value for name, value in config.items() if name not in VARYING}
         refuse_others(folder, own, settings)
         settings = own
@@ -106,6 +109,7 @@ def draw(found: dict[str, Any], shown: str) -> str:
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.grid(axis="y", color="#e4e4e4", linewidth=0.5)
             axes.set_axisbelow(True)
+            axes.set_ylim(bottom=0)
         return to_svg(figure)
 
 
@@ -128,7 +132,7 @@ def draw_shares(axes: Axes, shares: dict[str, Any], shown: str) -> None:
     axes.set_xlabel("objects in an image")
     axes.set_ylabel("share of images")
     axes.set_xticks(range(max(len(shares[arm]["mean"]) for arm in present)))
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1))  # above: bars reach to the top
 
 
 def draw_sweep(axes: Axes, sweep: dict[float, Any], baseline: dict[str, Any] | None) -> None:
@@ -143,7 +147,7 @@ def draw_sweep(axes: Axes, sweep: dict[float, Any], baseline: dict[str, Any] | N
         axes.legend(loc="lower left")
     axes.set_xlabel("λ, share of generated images in the mixture")
     axes.set_ylabel("share exact")
-    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, 1.05)
 
 
 def main() -> None:

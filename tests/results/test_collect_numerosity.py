@@ -92,6 +92,10 @@ def test_runs_that_do_not_belong_together_are_refused(
     longer = invented_run(tmp_path / "longer", 0, [0, 0, 1], 0.75, steps=10)
     with pytest.raises(ConfigError, match=r"steps of .* is .* and was .* before; give runs that"):
         script["collect"]([*runs, longer])
+    unfinished = invented_run(tmp_path / "unfinished", 0, [0, 0, 1], 0.75)
+    (unfinished / "metrics.json").unlink()
+    with pytest.raises(ConfigError, match="unfinished has not been evaluated; finish it, or leave"):
+        script["collect"]([*runs, unfinished])
     other = invented_run(tmp_path / "gan", 0, [0, 0, 1], 0.75, recipe="gan")
     with pytest.raises(ConfigError, match="is a run of gan; give runs of numerosity"):
         script["collect"]([other])
