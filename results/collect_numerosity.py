@@ -141,7 +141,7 @@ def draw_sweep(axes: Axes, sweep: dict[float, Any], baseline: dict[str, Any] | N
     axes.plot(weights, [sweep[weight]["mean"] for weight in weights], color=PALETTE[1])
     for weight in weights:
         seeds = list(sweep[weight]["by_seed"].values())
-        axes.plot([weight] * len(seeds), seeds, "o", color=PALETTE[1], markersize=4)
+        axes.plot([weight] * len(seeds), seeds, "o", color=PALETTE[1], ms=4, clip_on=False)
     if baseline:
         axes.axhline(baseline["mean"], color=PALETTE[2], ls="--", label="without NDA, mean")
         axes.legend(loc="lower left")
