@@ -238,6 +238,15 @@ def test_numbers_outside_the_palette_need_a_class_for_what_has_none(source: Pair
         load(dataclasses.replace(source, palette=bare))
 
 
+def test_a_palette_in_which_most_pixels_have_no_class_is_doubted(source: PairSource) -> None:
+    other = make_palette([(0, "car", 9, 9, 9), (1, "void", 0, 0, 0), (2, "void", 1, 1, 1),
+                          (3, "void", 2, 2, 2)], "other")  # fmt: skip
+    (note,) = load(dataclasses.replace(source, palette=other)).train.notes
+    assert note.endswith("% of the label pixels are void in this palette, which may not be the one "
+                         "that the labels were made with.")  # fmt: skip
+    assert load(source).train.notes == ()
+
+
 def test_halves_need_an_even_width(tmp_path: Path, own_cache: Path) -> None:
     for index in range(4):
         Image.new("RGB", (31, 20)).save(tmp_path / f"{index}.png")

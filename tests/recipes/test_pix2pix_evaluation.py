@@ -65,6 +65,19 @@ def test_the_figures_of_a_run_are_all_there(street: Path) -> None:
     assert evaluation.notes == []
 
 
+def test_what_was_left_out_is_said_at_once_and_beside_the_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_street(tmp_path / "street")
+    (data / "test" / "labels" / "002.png").write_bytes(b"no image")
+    state = build(tiny_pix2pix(data, skip_broken=True))
+    note = "test split: 1 pair was left out, as a file could not be read: 002: "
+    assert capsys.readouterr().err.startswith(f"nda: {note}")
+    protocol = pix2pix.evaluate(state).metrics[0].protocol
+    assert protocol["images"] == 3
+    assert str(protocol["warning"]).startswith(note)
+
+
 def test_the_error_and_the_gap_are_those_of_a_loop(street: Path) -> None:
     state = build(tiny_pix2pix(street, direction="labels_to_photo", norm="batch"))
     evaluation = pix2pix.evaluate(state)

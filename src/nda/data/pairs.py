@@ -30,6 +30,7 @@ from nda.data.sources import Source, open_source
 from nda.errors import DataError
 
 CITYSCAPES = "torchvision:Cityscapes"
+MOSTLY = 0.5  # share of label pixels without a class from which on the palette is doubted
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _load(
     ]
     builds: dict[str, Callable[[], ImageSet]] = {
         "photos": lambda: _photos(decode(), pairs),
-        "labels": lambda: _labels(decode()),
+        "labels": lambda: _labels(decode(), source.palette),
     }
     sets = [
         cached(options.folder, [*settings, what], content, build) if options.cache else build()
@@ -210,7 +211,7 @@ def _photos(decoded: DecodedPairs, pairs: Sequence[PairNames]) -> ImageSet:
     return ImageSet.of(torch.from_numpy(decoded.photos), skipped=left_out)
 
 
-def _labels(decoded: DecodedPairs) -> ImageSet:
+def _labels(decoded: DecodedPairs, palette: Palette | None) -> ImageSet:
     remarks = []
     if decoded.outside:
         pixels = "pixel was" if decoded.outside == 1 else "pixels were"
@@ -218,7 +219,16 @@ def _labels(decoded: DecodedPairs) -> ImageSet:
             f"{decoded.outside:,} label {pixels} in no colour of the palette and taken as the "
             "nearest one."
         )
-    return ImageSet.of(torch.from_numpy(decoded.labels), skipped=remarks)
+    images = torch.from_numpy(decoded.labels)
+    if palette is not None and palette.unlabelled is not None:
+        nothing = palette.table()[palette.unlabelled].view(3, 1, 1)
+        share = float((images == nothing).all(dim=1).float().mean())
+        if share > MOSTLY:
+            remarks.append(
+                f"{share:.0%} of the label pixels are {palette.names[palette.unlabelled]} in this "
+                "palette, which may not be the one that the labels were made with."
+            )
+    return ImageSet.of(images, skipped=remarks)
 
 
 def _as_pairs(photos: ImageSet, labels: ImageSet, pairs: Sequence[PairNames], where: str) -> Pairs:

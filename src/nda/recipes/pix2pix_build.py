@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,9 @@ def build(config: Pix2PixConfig, fabric: Fabric) -> Pix2PixState:
     """Load the pairs, make the networks from the seed and hand them to Fabric."""
     palette = load_palette(str(config.palette)) if config.palette != "none" else None
     splits = load_training_pairs(config, palette)
+    if fabric.is_global_zero:
+        for note in remarks(splits):
+            print(f"nda: {note}", file=sys.stderr)
     inputs, targets = directed(splits.train, config)
     negative, lends_partner = negative_of(config, targets)
     torch.manual_seed(config.seed)
@@ -110,6 +114,18 @@ def load_training_pairs(config: Pix2PixConfig, palette: Palette | None) -> PairS
         holdout=config.holdout,
         skip_broken=config.skip_broken,
     )
+
+
+def remarks(splits: PairSplits) -> list[str]:
+    """What a reader of the run's figures must know of its pairs, a sentence each."""
+    return [
+        f"{where}: {note}"
+        for where, pairs in (
+            ("training pairs", splits.train),
+            (splits.heldout_name, splits.heldout),
+        )
+        for note in pairs.notes
+    ]
 
 
 def directed(pairs: Pairs, config: Pix2PixConfig) -> tuple[Tensor, Tensor]:

@@ -67,18 +67,20 @@ def to_svg(figure: Figure) -> str:
     figure.savefig(buffer, format="svg", metadata=unknown)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]  # no XML declaration, no document type
-    prefix = "f" + hashlib.sha256(text.encode()).hexdigest()[:10]
     used = set(_REFERENCE.findall(text))
 
+    def without_idle_ids(tag: re.Match[str]) -> str:
+        return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", tag[0])
+
+    # Matplotlib numbers parts through the process: what is not referred to must not tell apart.
+    text = _TAG.sub(without_idle_ids, text).strip()
+    prefix = "f" + hashlib.sha256(text.encode()).hexdigest()[:10]
+
     def with_own_ids(tag: re.Match[str]) -> str:
-        own = re.sub(
-            r' id="([^"]*)"',
-            lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "",
-            tag[0],
-        )
+        own = re.sub(r' id="', rf"\g<0>{prefix}-", tag[0])
         return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}-", own)
 
-    return _TAG.sub(with_own_ids, text).strip()
+    return _TAG.sub(with_own_ids, text)
 
 
 def inline(svg: str) -> str:
