@@ -101,11 +101,14 @@ def draw(found: dict[str, Any], shown: str) -> str:
     exact = found["metrics"]["generated_exact"]["arms"]
     sweep = {float(arm.split()[-1]): arm for arm in exact if arm != NONE}
     with paper_style():
-        figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
-        upper, lower = figure.subplots(2, 1)
+        swept = len(sweep) > 1  # one λ makes no curve
+        figure = Figure(figsize=(WIDTH, 5.6 if swept else 2.9), layout="constrained")
+        upper, *lower = figure.subplots(1 + swept, squeeze=False)[:, 0]
         draw_shares(upper, found["shares"], shown)
-        draw_sweep(lower, {weight: exact[arm] for weight, arm in sweep.items()}, exact.get(NONE))
-        for axes in (upper, lower):
+        for axes in lower:
+            weights = {weight: exact[arm] for weight, arm in sweep.items()}
+            draw_sweep(axes, weights, exact.get(NONE))
+        for axes in (upper, *lower):
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.grid(axis="y", color="#e4e4e4", linewidth=0.5)
             axes.set_axisbelow(True)
@@ -126,7 +129,7 @@ def draw_shares(axes: Axes, shares: dict[str, Any], shown: str) -> None:
             width,
             yerr=[value or 0 for value in deviation],
             error_kw={"elinewidth": 0.8},
-            color=PALETTE[(2, 1, 0)[place]],
+            color=PALETTE[place],
             label=f"{arms[arm]} (n = {shares[arm]['runs']})" if arm != "real" else arms[arm],
         )
     axes.set_xlabel("objects in an image")
@@ -143,7 +146,7 @@ def draw_sweep(axes: Axes, sweep: dict[float, Any], baseline: dict[str, Any] | N
         seeds = list(sweep[weight]["by_seed"].values())
         axes.plot([weight] * len(seeds), seeds, "o", color=PALETTE[1], ms=4, clip_on=False)
     if baseline:
-        axes.axhline(baseline["mean"], color=PALETTE[2], ls="--", label="without NDA, mean")
+        axes.axhline(baseline["mean"], color=PALETTE[0], ls="--", label="without NDA, mean")
         axes.legend(loc="lower left")
     axes.set_xlabel("λ, share of generated images in the mixture")
     axes.set_ylabel("share exact")

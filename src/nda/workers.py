@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,8 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from nda.progress import progress
 
 
 class WorkerDiedError(RuntimeError):
@@ -34,7 +32,7 @@ def in_processes(
     Shows a bar on a terminal, which counts from `done`. By Ctrl-C or an error the tasks under way
     are finished and the others left. Raises `WorkerDiedError` where a process was killed.
     """
-    with progress(title, done, done + len(tasks)) as advance:
+    with progress(title, done + len(tasks), done) as advance:
         if workers == 1 or len(tasks) < 2:
             for task in tasks:
                 work(*task)
@@ -83,18 +81,3 @@ def _begin() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def progress(title: str, done: int, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, if that is a terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    console, quiet = Console(stderr=True), not sys.stderr.isatty()
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task(title, total=total, completed=done)
-        yield lambda: bar.advance(task)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nda.data.counted import counts_in, counts_of
+from nda.data.counted import counts_by_class, counts_in
 from nda.data.image_set import ImageSet
 from nda.errors import DataError
 
@@ -35,7 +35,7 @@ def test_counts_are_found_in_folders_and_zips_with_and_without_splits(tmp_path: 
 def test_labels_become_counts_by_the_names_of_their_classes() -> None:
     images = torch.zeros(4, 3, 2, 2, dtype=torch.uint8)
     data = ImageSet.of(images, torch.tensor([0, 2, 1, 2]), ["0", "10", "9"])
-    assert counts_of(data).tolist() == [0, 9, 10, 9]
+    assert counts_by_class(data).tolist() == [0, 9, 10, 9]
 
 
 @pytest.mark.parametrize("name", ["dark", "06", "-1", "1.5", "six"])

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from torch import Tensor
 
@@ -30,6 +28,7 @@ from nda.evaluation.validity import judge
 from nda.files import write_text_atomically
 from nda.negatives import Negative
 from nda.negatives.named import negatives_from_list, suited
+from nda.progress import progress
 from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
 from nda.report.wording import data_name, number, skipped_note
 from nda.training.launch import choose_device
@@ -109,7 +108,7 @@ def probe_repeatedly(
 ) -> dict[str, list[ProbeScores]]:
     """Scores of every negative, one a training."""
     scores: dict[str, list[ProbeScores]] = {name: [] for name in negatives}
-    with _progress(options.seeds * options.steps * len(negatives)) as advance:
+    with progress("probing", options.seeds * options.steps * len(negatives)) as advance:
         for repetition in range(options.seeds):
             found = probe_negatives(
                 train,
@@ -189,15 +188,3 @@ def _protocol(options: CheckOptions, train: int, heldout: Tensor) -> Protocol:
         "seeds": options.seeds,
         "seed": options.seed,
     }
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, if that is a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("probing"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("probing", total=total)
-        yield lambda: bar.advance(task)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from nda.commands.probe import ProbeOptions
@@ -35,6 +33,7 @@ from nda.networks.torchvision_encoder import (
     encoder_names,
     parse_model,
 )
+from nda.progress import tracked
 from nda.recipes.gan_discriminator import discriminator_of
 from nda.report.probe_page import Probed
 from nda.report.probe_table import discriminator_table, encoder_table
@@ -126,13 +125,7 @@ def _probed_run(
     protocol: Protocol = {"step": step, **subject.protocol, "seed": options.seed}
     metrics: list[Metric] = []
     histograms: list[Histogram] = []
-    for name, negative in track(
-        list(subject.negatives.items()),
-        "scoring negatives",
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ):
+    for name, negative in tracked(list(subject.negatives.items()), "scoring negatives"):
         measured, histogram = discriminator_gap(
             score,
             subject.images,

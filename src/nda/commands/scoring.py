@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from torch import Tensor
 
 from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
@@ -23,6 +21,7 @@ from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
 from nda.files import atomic_file
+from nda.progress import progress
 from nda.report.heat import warmth
 from nda.report.score_page import ScoredImages, write_score_page
 from nda.report.scored import HEADER, Scored, save_heat
@@ -49,7 +48,7 @@ def score_images(options: ScoreOptions) -> int:
     with ExitStack() as opened:
         stream = opened.enter_context(images_of(options.images))
         write_row = opened.enter_context(csv_rows(Path(options.out)))
-        advance = opened.enter_context(progress(stream.count))
+        advance = opened.enter_context(progress("scoring", stream.count))
         for batch in stream.batches(options.batch_size, settings.resolution, settings.fit):
             for scored in score_batch(detector, batch, rate):
                 write_row(scored.row())
@@ -152,16 +151,6 @@ def csv_rows(path: Path) -> Iterator[Callable[[tuple[str, ...]], object]]:
         table.writerow(HEADER)
         yield table.writerow
         text.detach()
-
-
-@contextmanager
-def progress(total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, if that is a terminal."""
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("scoring", total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def summarise(options: ScoreOptions, seen: ScoredImages, detector: Detector, rate: float) -> None:

@@ -13,8 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from nda.data.pairs_decode import MOST_OUTSIDE, label_pixels
@@ -23,6 +21,7 @@ from nda.data.sources import EXTENSIONS
 from nda.data.stream import Stream, open_stream, stream_of_paths
 from nda.errors import ConfigError, DataError
 from nda.networks.pix2pix import Generator
+from nda.progress import tracked
 from nda.recipes.pix2pix_translation import generator_of, translate
 from nda.report.grid import save_png
 from nda.training.begin import newest_content
@@ -49,14 +48,7 @@ def translate_images(options: SampleOptions) -> int:
         )
         targets = _targets(list(stream.names), str(options.images))
         batches = stream.batches(_BATCH, generator.resolution, "stretch")
-        for batch in track(
-            batches,
-            "translating",
-            total=-(-len(targets) // _BATCH),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        ):
+        for batch in tracked(batches, "translating", -(-len(targets) // _BATCH)):
             read = [name for name, why in zip(batch.names, batch.reasons, strict=True) if not why]
             outputs = translate(
                 generator, batch.images, [targets[name] for name in read], seed=options.seed

@@ -25,7 +25,7 @@ from nda.data.decode import quiet_pillow, read_pixels
 from nda.data.images import open_bytes
 from nda.errors import DataError
 from nda.files import atomic_file
-from nda.workers import progress
+from nda.progress import progress
 
 _FOCAL = 35 / 32  # focal length over the picture's width: a lens of 35 mm before 32 mm of film
 _CORNER = math.sqrt(2)  # a cube's reach over its radius
@@ -63,7 +63,7 @@ def write_original_archive(
         with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
             taking = _Taking(read, f"images/{split}", size, packed)
             most = sum(min(number, len(some)) for some in scenes.values())
-            with progress("reading", 0, most) as advance:
+            with progress("reading", most) as advance:
                 for count, some in scenes.items():
                     taking.take(count, some, number, advance)
             about = {"source": "CLEVR v1.0", "split": split, "size": size}

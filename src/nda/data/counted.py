@@ -35,7 +35,7 @@ def counts_in(source: str | Path) -> list[int]:
     return sorted(_count(name, str(source)) for name in sorted(names))
 
 
-def counts_of(images: ImageSet) -> Tensor:
+def counts_by_class(images: ImageSet) -> Tensor:
     """The number of objects of each image, int64 `(N,)`, by the names of its classes."""
     counts = torch.tensor([_count(name, "The data") for name in images.classes])
     return counts[images.labels]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from nda.data.dots import draw_dots
 from nda.files import atomic_file
+from nda.progress import tracked
 
 _CHUNK = 1024  # images drawn at once
 
@@ -32,16 +30,9 @@ def write_dots_archive(
     trial = torch.tensor([max(images, default=0)])
     draw_dots(trial, size, generator=torch.Generator(generator.device).manual_seed(0))
     path.parent.mkdir(parents=True, exist_ok=True)
-    bar = Console(stderr=True)
     with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, pixels in track(
-            _drawn(images, size, generator),
-            "drawing",
-            sum(images.values()),
-            console=bar,
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        ):
+        drawn = _drawn(images, size, generator)
+        for name, pixels in tracked(drawn, "drawing", sum(images.values())):
             png = io.BytesIO()
             Image.fromarray(pixels.numpy()).save(png, "PNG", compress_level=1)
             # A fixed date, so that equal images make an equal file.

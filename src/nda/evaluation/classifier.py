@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from rich.console import Console
-from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -30,6 +27,7 @@ from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
 from nda.files import write_atomically
+from nda.progress import tracked
 
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
 WIDTH = 128
@@ -192,16 +190,9 @@ def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> No
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=0.2, total_steps=len(order) + 1, cycle_momentum=False
     )
-    steps = track(
-        range(len(order)),
-        "training the feature classifier",
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
     network.train()
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        for step in steps:
+        for step in tracked(range(len(order)), "training the feature classifier"):
             rows = order[step].to(device)
             x = to_float(images[rows])
             x = torch.where(mirrored[step].to(device).view(-1, 1, 1, 1), x.flip(-1), x)

@@ -8,15 +8,12 @@ that comes of it.
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from rich.console import Console
-from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -24,6 +21,7 @@ from torch import Tensor, nn
 from nda.data.image_set import ImageSet, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.files import write_atomically
+from nda.progress import tracked
 from nda.training.randomness import generator_for
 
 FORMAT = "nda count network 1"  # anything that changes the training changes this number
@@ -163,14 +161,7 @@ def _fit(network: CountingNet, train: ImageSet, seed: int, budget: int) -> None:
     draws = generator_for(seed, purpose="count network")
     order = torch.empty(0, dtype=torch.int64)
     network.train()
-    bar = track(
-        range(steps),
-        "training the counting network",
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    for _ in bar:
+    for _ in tracked(range(steps), "training the counting network"):
         if len(order) < size:  # a new epoch; what is left of the old one comes first
             order = torch.cat([order, torch.randperm(len(train), generator=draws)])
         rows, order = order[:size], order[size:]

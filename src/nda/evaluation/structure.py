@@ -8,14 +8,11 @@ different images, which should not.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
@@ -23,6 +20,7 @@ from nda.data.image_set import to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.progress import tracked
 
 Encode = Callable[[Tensor], Tensor]
 VIEWS, DIFFERENT = "two_views", "different_images"  # beside the negatives, in names of metrics
@@ -88,7 +86,7 @@ def structure_similarity(
             pairs=pairs,
             negatives={
                 name: _cosine(real, features_of(negatives_of(negative)))
-                for name, negative in _watched(negatives)
+                for name, negative in tracked(list(negatives.items()), "encoding negatives")
             },
         )
     protocol = {**protocol, **_how(len(images))}
@@ -230,16 +228,6 @@ def _how(count: int) -> Protocol:
         "views": f"random resized crop of {SMALLEST_SCALE:g} to 1 of the area, flip half the time",
         "pairs_of_different_images": count // 2,
     }
-
-
-def _watched(negatives: Mapping[str, nn.Module]) -> Iterable[tuple[str, nn.Module]]:
-    return track(
-        list(negatives.items()),
-        "encoding negatives",
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def _check(images: Tensor, batch_size: int) -> None:

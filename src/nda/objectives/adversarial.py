@@ -163,3 +163,12 @@ def _check_weight(fake_weight: float) -> None:
             f"fake_weight (λ) is {fake_weight}; it is the share of generated samples in the "
             "mixture and must lie between 0 and 1."
         )
+
+
+# Each family's losses of the discriminator and of the generator, by its name in settings.
+LOSSES = {
+    "hinge": (hinge_d, hinge_g),
+    "logistic": (logistic_d, logistic_g),
+    "least_squares": (least_squares_d, least_squares_g),
+    "wasserstein": (wasserstein_d, wasserstein_g),
+}

@@ -16,13 +16,6 @@ from nda.recipes.gan_evaluation import draw_samples, evaluate, sample
 
 __all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
 
-LOSSES = {
-    "hinge": (adversarial.hinge_d, adversarial.hinge_g),
-    "logistic": (adversarial.logistic_d, adversarial.logistic_g),
-    "least_squares": (adversarial.least_squares_d, adversarial.least_squares_g),
-    "wasserstein": (adversarial.wasserstein_d, adversarial.wasserstein_g),
-}
-
 
 def step(state: GanState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     """`d_steps` updates of the discriminator, each on its own images, then one of the generator."""
@@ -59,7 +52,7 @@ def update_discriminator(
     else:
         logits = tuple(discriminator(part, labels) for part in parts)
 
-    loss_of_discriminator, _ = LOSSES[config.objective]
+    loss_of_discriminator, _ = adversarial.LOSSES[config.objective]
     loss = loss_of_discriminator(*logits, fake_weight=config.fake_weight)
     logs = {"loss_d": loss}
     if config.gradient_penalty:
@@ -102,7 +95,7 @@ def update_generator(state: GanState, draws: torch.Generator) -> dict[str, Tenso
     fake = state.generator(state.draw_latents(count, draws), labels)
     with state.fabric.autocast():
         logits = discriminator(fake, labels).float()
-    _, loss_of_generator = LOSSES[state.config.objective]
+    _, loss_of_generator = adversarial.LOSSES[state.config.objective]
     loss = loss_of_generator(logits)
     state.optimizer_g.zero_grad()
     state.fabric.backward(loss)

@@ -8,13 +8,10 @@ their compression.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from nda.data import to_float
@@ -28,6 +25,7 @@ from nda.evaluation.classifier import train_feature_classifier
 from nda.evaluation.corruption_figures import CorruptionFigures
 from nda.evaluation.outlier_figures import INSIDE, SETS, Kind, score_histogram, set_figures
 from nda.evaluation.record import WARNING, Evaluation, Protocol
+from nda.progress import tracked
 from nda.recipes.gan_build import GanState
 from nda.training.randomness import generator_for
 
@@ -243,10 +241,7 @@ def of_corruptions(
         generator=generator_for(0, purpose="bootstrap corruptions"),
     )
     work = [(name, severity) for severity in SEVERITIES for name in CORRUPTIONS]
-    bar = Console(stderr=True)
-    for name, severity in track(
-        work, "corruptions", console=bar, transient=True, disable=not sys.stderr.isatty()
-    ):
+    for name, severity in tracked(work, "corruptions"):
         draws = generator_for(0, step=severity, purpose=name)  # the same for every run
         images = (
             corrupt(heldout, name, severity, generator=draws)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nda.data.cache import cache_folder
-from nda.data.counted import counts_in, counts_of
+from nda.data.counted import counts_by_class, counts_in
 from nda.data.images import load_splits
 from nda.errors import ConfigError
 from nda.evaluation.counts import count_dots, dot_diversity
@@ -49,9 +49,9 @@ def network_counter(config: NumerosityConfig, resolution: int, device: torch.dev
     splits = load_splits(source, holdout=0.1, resolution=resolution, skip_broken=config.skip_broken)
     network = train_count_network(
         splits.train.images,
-        counts_of(splits.train),
+        counts_by_class(splits.train),
         heldout_images=splits.heldout.images,
-        heldout_counts=counts_of(splits.heldout),
+        heldout_counts=counts_by_class(splits.heldout),
         device=str(device),
         cache_path=cache_folder() / f"counter-{splits.train.fingerprint}.safetensors",
     )

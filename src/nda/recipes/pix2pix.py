@@ -23,13 +23,6 @@ from nda.recipes.pix2pix_translation import sample
 
 __all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
 
-LOSSES = {
-    "hinge": (adversarial.hinge_d, adversarial.hinge_g),
-    "logistic": (adversarial.logistic_d, adversarial.logistic_g),
-    "least_squares": (adversarial.least_squares_d, adversarial.least_squares_g),
-    "wasserstein": (adversarial.wasserstein_d, adversarial.wasserstein_g),
-}
-
 
 def step(state: Pix2PixState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     """One update of the discriminator, then one of the generator on the same translations."""
@@ -53,7 +46,7 @@ def update_discriminator(
     config, discriminator = state.config, state.discriminator
     # One after the other, as published: in one forward, batch norm would mix them.
     logits = [discriminator(*pair) for pair in pairs]
-    loss_of_discriminator, _ = LOSSES[config.objective]
+    loss_of_discriminator, _ = adversarial.LOSSES[config.objective]
     loss = 0.5 * loss_of_discriminator(*logits, fake_weight=config.fake_weight)
     logs = {"loss_d": loss}
     if config.gradient_penalty:
@@ -78,7 +71,7 @@ def update_generator(
     discriminator = state.discriminator.module.requires_grad_(False)
     with state.fabric.autocast():
         logits = discriminator(condition, fake).float()
-    _, loss_of_generator = LOSSES[state.config.objective]
+    _, loss_of_generator = adversarial.LOSSES[state.config.objective]
     loss, l1 = loss_of_generator(logits), F.l1_loss(fake, real)
     state.optimizer_g.zero_grad()
     state.fabric.backward(loss + state.config.l1_weight * l1)
