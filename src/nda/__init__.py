@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nda.errors import UserError as UserError
     from nda.evaluation.detector import load_detector as load_detector
+    from nda.export_encoder import load_encoder as load_encoder
     from nda.negatives import Blemish as Blemish
     from nda.negatives import CutMix as CutMix
     from nda.negatives import Cutout as Cutout
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nda.negatives import RandomCrop as RandomCrop
     from nda.negatives import Stitch as Stitch
     from nda.negatives import negative_from_name as negative_from_name
+    from nda.objectives import dense_predictive as dense_predictive
     from nda.objectives import gradient_penalty as gradient_penalty
     from nda.objectives import hinge_d as hinge_d
     from nda.objectives import hinge_g as hinge_g
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from nda.objectives import least_squares_g as least_squares_g
     from nda.objectives import logistic_d as logistic_d
     from nda.objectives import logistic_g as logistic_g
+    from nda.objectives import nda_info_nce as nda_info_nce
     from nda.objectives import sample_mixture as sample_mixture
     from nda.objectives import wasserstein_d as wasserstein_d
     from nda.objectives import wasserstein_g as wasserstein_g
@@ -41,13 +44,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "nda.errors": ("UserError",),
     "nda.evaluation.detector": ("load_detector",),
+    "nda.export_encoder": ("load_encoder",),
     "nda.negatives": (
         "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup",
         "Negative", "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",
     ),
     "nda.objectives": (
-        "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d", "least_squares_g",
-        "logistic_d", "logistic_g", "sample_mixture", "wasserstein_d", "wasserstein_g",
+        "dense_predictive", "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d",
+        "least_squares_g", "logistic_d", "logistic_g", "nda_info_nce", "sample_mixture",
+        "wasserstein_d", "wasserstein_g",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from made_encoder import write_encoder_run
 from nda.cli import main
 from nda.evaluation.detector import (
     Detector,
@@ -17,6 +18,8 @@ from nda.evaluation.detector import (
     load_detector,
     save_detector,
 )
+from nda.export_encoder import opened_by
+from nda.recipes.pretrained import open_encoder
 from nda.training.run_folder import RunFolder
 
 
@@ -56,12 +59,49 @@ def test_safetensors_loads_again(run: Path, tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(mine(images), theirs(images), strict=True))
 
 
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    return write_encoder_run(tmp_path / "moco")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (None, "encoder.safetensors"),
+        ("timm", "encoder-timm.safetensors"),
+        ("torchvision", "encoder-torchvision.pth"),
+    ],
+)
+def test_an_encoder_is_written_with_the_lines_that_open_it(
+    encoder: Path, kind: str | None, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(encoder), *(["--format", kind] if kind else [])]) == 0
+    said = capsys.readouterr().out
+    assert f"{encoder / name}: features of 256 images differ from the run's by at most" in said
+    lines = said.partition("opens with\n\n")[2]
+    assert str(encoder / name) in lines
+    with torch.no_grad():
+        features = opened_by(lines)(torch.zeros(2, 3, 16, 16))
+        expected = open_encoder(str(encoder)).network(torch.zeros(2, 3, 16, 16))
+    torch.testing.assert_close(features, expected)
+
+
 def test_wrong_uses_are_refused(
-    run: Path, finished: Path, refusal: Callable[[list[str]], str]
+    run: Path, encoder: Path, finished: Path, refusal: Callable[[list[str]], str]
 ) -> None:
     assert "must end in .onnx for --format onnx" in refusal(["export", str(run), "--out", "x.pt"])
-    assert "format is 'pickle', but one of onnx, safetensors was expected" in refusal(
+    assert "must end in .pth for --format torchvision" in refusal(
+        ["export", str(encoder), "--format", "torchvision", "--out", "x.safetensors"]
+    )
+    assert "format is 'pickle', but one of onnx, safetensors, timm, torchvision" in refusal(
         ["export", str(run), "--format", "pickle"]
     )
-    assert "is a run of gan" in refusal(["export", str(finished)])
+    assert "a run of anomaly: its detector can be written as onnx, safetensors." in refusal(
+        ["export", str(run), "--format", "timm"]
+    )
+    assert "a run of moco: its encoder can be written as safetensors, timm, torch" in refusal(
+        ["export", str(encoder), "--format", "onnx"]
+    )
+    said = refusal(["export", str(finished)])
+    assert "is a run of gan, of which there is nothing to export; give a run of anomaly" in said
     assert "is not a run folder" in refusal(["export", str(run.parent)])

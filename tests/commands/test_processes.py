@@ -122,3 +122,22 @@ def test_two_processes_stop_together_and_go_on(image_folder: Path, tmp_path: Pat
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert checkpointed_step(folder) == step + 2
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_queue(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ["train", "moco", "--data", str(image_folder), "--out", str(folder), "--steps", "3"]
+    words += ["--resolution", "16", "--width", "8", "--dim", "12", "--batch_size", "8"]
+    words += ["--bn_splits", "2", "--queue_size", "32", "--log_every", "1", "--device", "cpu"]
+    with started([*words, "--devices", "2"]) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert [row["images"] for row in RunFolder.open(folder).log()] == [16, 32, 48]
+    queue = load_checkpoint(folder / "checkpoints" / "latest")["state"]["queue"]
+    # The third step took the place of the first: keys of both processes, 16 a step.
+    assert sorted(queue["born"].tolist()) == [1] * 16 + [2] * 16
+    lengths = queue["vectors"].norm(dim=1)
+    assert float((lengths - 1).abs().max()) < 1e-5
+    assert len(queue["vectors"].unique(dim=0)) == 32

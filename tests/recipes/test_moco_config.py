@@ -31,7 +31,8 @@ from nda.recipes.moco_config import MocoConfig
             {"negatives_from": "queue", "negative_queue_size": 12},
             r"negative_queue_size is 12; .* the 8 negatives of a step, such as 16",
         ),
-        ({"resolution": None}, r"resolution is not set"),
+        ({"resolution": None}, r"resolution is None; give an even number"),
+        ({"resolution": 33}, r"resolution is 33; give an even number"),
         ({"batch_size": 1}, r"batch_size is 1; it must be at least 2"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`nda export RUN`: a trained detector for other programs."""
+"""`nda export RUN`: a trained detector or encoder for other programs."""
 
 from __future__ import annotations
 
@@ -6,45 +6,79 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.commands.options import parse
-from nda.errors import ConfigError
+from nda.errors import CheckpointError, ConfigError
+
+# Of each recipe that has something to export: what it is, and the formats, first the usual one.
+FORMATS = {
+    "anomaly": ("detector", ("onnx", "safetensors")),
+    "moco": ("encoder", ("safetensors", "timm", "torchvision")),
+}
+NAMES = {
+    ("anomaly", "onnx"): "detector.onnx",
+    ("anomaly", "safetensors"): "exported.safetensors",
+    ("moco", "safetensors"): "encoder.safetensors",
+    ("moco", "timm"): "encoder-timm.safetensors",
+    ("moco", "torchvision"): "encoder-torchvision.pth",
+}
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Write the detector of an anomaly run as one file, and check that it gives the same scores.
+    """Write a run's model as one file, and check that it gives the same results.
+
+    A run of anomaly has a detector, a run of moco an encoder.
 
     Args:
         run: folder of the run
-        format: onnx (images uint8 to scores, p-values and maps) or safetensors (for nda itself)
-        out: file to write; RUN/detector.onnx or RUN/exported.safetensors if not given
-    """
+        format: of a detector onnx (usual) or safetensors; of an encoder safetensors (usual), timm or torchvision
+        out: file to write; one in the run's folder if not given
+    """  # noqa: E501
 
     run: str
-    format: Literal["onnx", "safetensors"] = "onnx"
+    format: Literal["onnx", "safetensors", "timm", "torchvision"] | None = None
     out: str | None = None
 
 
 def export(words: list[str]) -> int:
-    """Write the file and say how far its scores are from PyTorch's."""
+    """Write the file and say how far its results are from PyTorch's."""
     options = parse(words, ExportOptions, command="export", positional="run")
-    ending = f".{options.format}"
-    if options.out is not None and not options.out.endswith(ending):
-        raise ConfigError(
-            f"--out {options.out} must end in {ending} for --format {options.format}."
-        )
 
     from pathlib import Path
 
-    from nda.commands.scoring import open_detector
-    from nda.export import export_onnx, export_safetensors
+    from nda.training.run_folder import RunFolder
 
-    name = "detector.onnx" if options.format == "onnx" else "exported.safetensors"
+    if Path(options.run).is_file():  # a detector that was exported before
+        recipe = "anomaly"
+    else:
+        recipe = RunFolder.open(options.run).config()["recipe"]
+    kind = chosen_format(options, recipe)
+    name = NAMES[recipe, kind]
+    ending = Path(name).suffix
+    if options.out is not None and not options.out.endswith(ending):
+        raise ConfigError(f"--out {options.out} must end in {ending} for --format {kind}.")
     path = Path(options.out) if options.out else Path(options.run) / name
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
-    write = export_onnx if options.format == "onnx" else export_safetensors
-    checked = write(open_detector(options.run), path)
-    print(
-        f"{path}: scores of {checked.images} images differ from PyTorch's by at most "
-        f"{checked.largest_difference:.1e}"
-    )
+
+    from nda.commands.exporting import write_detector, write_encoder
+
+    if recipe == "anomaly":
+        write_detector(options.run, path, kind)
+    else:
+        write_encoder(options.run, path, kind)
     return 0
+
+
+def chosen_format(options: ExportOptions, recipe: str) -> str:
+    """The format asked for or the usual one; refuses what a recipe has not."""
+    if recipe not in FORMATS:
+        raise CheckpointError(
+            f"{options.run} is a run of {recipe}, of which there is nothing to export; give a run "
+            "of anomaly, which has a detector, or of moco, which has an encoder."
+        )
+    what, formats = FORMATS[recipe]
+    if options.format is not None and options.format not in formats:
+        raise ConfigError(
+            f"--format {options.format} is not for {options.run}, a run of {recipe}: its {what} "
+            f"can be written as {', '.join(formats)}."
+        )
+    return options.format or formats[0]

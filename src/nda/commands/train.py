@@ -16,7 +16,7 @@ def train(words: list[str]) -> int:
             f"recipes:\n{rows}\n\n'nda train RECIPE --help' lists the options of a recipe."
         )
         return 0
-    name = words[0]
+    name = words[0].replace("-", "_")
     if name not in RECIPES:
         raise ConfigError(
             f"There is no recipe {name!r}{nearest(name, RECIPES)} Give one of {', '.join(RECIPES)}."

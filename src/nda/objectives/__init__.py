@@ -11,9 +11,12 @@ from nda.objectives.adversarial import (
     wasserstein_d,
     wasserstein_g,
 )
+from nda.objectives.contrastive import nda_info_nce
+from nda.objectives.dense_predictive import dense_predictive
 from nda.objectives.penalty import gradient_penalty
 
 __all__ = [
+    "dense_predictive",
     "gradient_penalty",
     "hinge_d",
     "hinge_g",
@@ -21,6 +24,7 @@ __all__ = [
     "least_squares_g",
     "logistic_d",
     "logistic_g",
+    "nda_info_nce",
     "sample_mixture",
     "wasserstein_d",
     "wasserstein_g",

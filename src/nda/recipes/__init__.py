@@ -55,6 +55,36 @@ RECIPES = {
         "Pix2PixConfig",
         "nda.recipes.pix2pix",
     ),
+    "moco": Entry(
+        "an encoder of images by MoCo-v2 whose queries also learn what their image is not",
+        "nda.recipes.moco_config",
+        "MocoConfig",
+        "nda.recipes.moco",
+    ),
+    "detection": Entry(
+        "a detector of objects on an encoder: how well the encoder's features transfer",
+        "nda.recipes.detection_config",
+        "DetectionConfig",
+        "nda.recipes.detection",
+    ),
+    "linear_probe": Entry(
+        "linear evaluation of an encoder: classes from its frozen features",
+        "nda.recipes.linear_probe_config",
+        "LinearProbeConfig",
+        "nda.recipes.linear_probe",
+    ),
+    "dpc": Entry(
+        "an encoder of videos that predicts their future cells, also against negative clips",
+        "nda.recipes.dpc_config",
+        "DpcConfig",
+        "nda.recipes.dpc",
+    ),
+    "action": Entry(
+        "a classifier of actions in videos, on the encoder of a dpc run or from scratch",
+        "nda.recipes.action_config",
+        "ActionConfig",
+        "nda.recipes.action",
+    ),
 }
 
 

@@ -92,8 +92,11 @@ class MocoConfig(RunConfig):
                 raise ConfigError(
                     f"{name} is {getattr(self, name)}; it must be above 0 and at most 1."
                 )
-        if self.resolution is None:
-            raise ConfigError("resolution is not set; give the side of the images, such as 32.")
+        if self.resolution is None or self.resolution % 2:
+            raise ConfigError(
+                f"resolution is {self.resolution}; give an even number of pixels, such as 32, of "
+                "which a jigsaw can be made."
+            )
         if self.negative == "data":
             raise ConfigError(
                 "--negative data is not for moco, whose negatives are made of the sample itself; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,9 +14,10 @@ from nda.data import ImageSet, to_uint8
 from nda.evaluation.features import extract_features
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.knn import knn_accuracy
-from nda.evaluation.record import WARNING, Evaluation, Metric, Protocol
+from nda.evaluation.record import WARNING, Evaluation, Histogram, Metric, Protocol
 from nda.evaluation.structure import structure_similarity
 from nda.negatives import Jigsaw, Negative
+from nda.report.feature_map import Encoded, save_feature_pictures
 from nda.report.grid import image_grid, save_png
 from nda.training.randomness import generator_for
 from nda.training.run_folder import RunFolder
@@ -24,40 +26,58 @@ if TYPE_CHECKING:
     from nda.recipes.moco import MocoState
 
 SHOWN = 8  # images in a picture
-NEIGHBOURS = 200  # that vote
+NEIGHBOURS = 200  # that vote, as in MoCo's and lightly's monitors
 COLLAPSED = 0.01  # spread of features below which nothing is told apart any more
 MOST_COMPARED = 2000  # images whose cosines are measured
 
 
 def evaluate(state: MocoState) -> Evaluation:
-    """Nearest neighbours in the encoder's features, and how far they move with structure."""
+    """Nearest neighbours in the encoder's features, and how far these move with structure.
+
+    Writes pictures of both into the run's samples.
+    """
     encoder: nn.Module = state.query.module[0]
-    heldout = spread_out(state.splits.heldout, state.config.evaluation_samples)
-    features = extract_features(encoder, heldout.images, device=state.fabric.device)
-    protocol: Protocol = {"split": state.splits.heldout_name, "images": len(heldout)}
-    metrics, notes = [spread_metric(features, protocol)], []
+    heldout, known = (
+        encoded(state, encoder, images) for images in (state.splits.heldout, state.splits.train)
+    )
+    protocol: Protocol = {"split": state.splits.heldout_name, "images": len(heldout.images)}
+    metrics, notes = [spread_metric(heldout.features, protocol)], []
     if WARNING in metrics[0].protocol:
         notes.append(f"Collapse: {metrics[0].protocol[WARNING]}.")
-    if len(heldout.classes) > 1:
-        metrics.append(neighbours_metric(state, encoder, heldout, features, protocol))
+    if len(heldout.images.classes) > 1:
+        metrics.append(neighbours_metric(known, heldout, protocol))
     else:
         notes.append("Nearest neighbours: the images are not sorted into classes.")
+    save_feature_pictures(RunFolder(Path(state.config.out)).samples, known, heldout)
+    cosines, histograms = structure(state, encoder, heldout.images)
+    return Evaluation(state.step, metrics + cosines, histograms, notes)
 
+
+def encoded(state: MocoState, encoder: nn.Module, images: ImageSet) -> Encoded:
+    """Images, as many as the run measures, with the features that the encoder has of them."""
+    some = spread_out(images, state.config.evaluation_samples)
+    return Encoded(some, extract_features(encoder, some.images, device=state.fabric.device))
+
+
+def structure(
+    state: MocoState, encoder: nn.Module, heldout: ImageSet
+) -> tuple[list[Metric], list[Histogram]]:
+    """Cosines of images with their jigsaw and with what the run made of them (Figure 9)."""
     negatives: dict[str, Negative] = {"jigsaw": Jigsaw()}
     if state.negative is not None:
         negatives[state.config.negative] = state.negative
     training = encoder.training
     encoder.eval()
-    cosines, histograms = structure_similarity(
+    found = structure_similarity(
         encoder,
         spread_out(heldout, MOST_COMPARED).images,
-        {name: each for name, each in negatives.items() if suits(each, heldout.images)},
+        negatives,
         generator=generator_for(state.config.seed, purpose="evaluation"),
         protocol={"split": state.splits.heldout_name, "features": "of the encoder"},
         device=state.fabric.device,
     )
     encoder.train(training)
-    return Evaluation(state.step, metrics + cosines, histograms, notes)
+    return found
 
 
 def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
@@ -72,22 +92,24 @@ def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
     return Metric("feature_spread", "Spread of the features", spread, "", protocol)
 
 
-def neighbours_metric(
-    state: MocoState, encoder: nn.Module, heldout: ImageSet, features: Tensor, protocol: Protocol
-) -> Metric:
+def neighbours_metric(known: Encoded, heldout: Encoded, protocol: Protocol) -> Metric:
     """Share of held-out images whose class their nearest training images tell."""
-    known = spread_out(state.splits.train, state.config.evaluation_samples)
-    bank = extract_features(encoder, known.images, device=state.fabric.device)
     found = knn_accuracy(
-        bank, known.labels, features, heldout.labels, classes=len(known.classes), k=NEIGHBOURS
+        known.features,
+        known.images.labels,
+        heldout.features,
+        heldout.images.labels,
+        classes=len(known.images.classes),
+        k=NEIGHBOURS,
     )
+    count = len(known.images)
     return Metric(
         "knn_top1",
         "Accuracy of nearest neighbours (top-1)",
         found.accuracy,
         "higher",
-        protocol | {"neighbours": min(NEIGHBOURS, len(known)), "among": len(known)},
-        interval=list(wilson_interval(int(found.correct.sum()), len(heldout))),
+        protocol | {"neighbours": min(NEIGHBOURS, count), "among": count},
+        interval=list(wilson_interval(int(found.correct.sum()), len(heldout.images))),
     )
 
 
@@ -97,17 +119,6 @@ def spread_out(images: ImageSet, most: int) -> ImageSet:
         return images
     rows = torch.linspace(0, len(images) - 1, most).long()
     return ImageSet.of(images.images[rows], images.labels[rows], images.classes)
-
-
-def suits(negative: Negative, images: Tensor) -> bool:
-    """Whether a negative can be made of these images; a run's own always can."""
-    from nda.errors import ShapeError
-
-    try:
-        negative.check(images[:2])
-    except ShapeError:
-        return False
-    return True
 
 
 def draw_samples(state: MocoState, folder: RunFolder) -> None:

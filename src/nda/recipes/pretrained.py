@@ -73,11 +73,11 @@ def open_encoder(
 
 
 def _frozen(
-    network: ResNet, name: str, width: int, resolution: int | None, step: int, run: str, against: str
+    network: ResNet, name: str, width: int, side: int | None, step: int, run: str, against: str
 ) -> Pretrained:
     network.eval().requires_grad_(False)
     digest = weights_digest(network)
-    return Pretrained(network, name, width, resolution, step, run, against, digest)
+    return Pretrained(network, name, width, side, step, run, against, digest)
 
 
 def weights_digest(network: nn.Module) -> str:

@@ -17,6 +17,11 @@ from nda.report.tables import alone, metric_tables
 from nda.training.run_folder import RunFolder
 
 MOST_SAMPLES = 5  # pictures of samples over time
+OF_ENCODERS = {  # pictures that a run of an encoder has, in the order of the page
+    "views.png": "Images, the two views that are to be alike, and the negatives made for them",
+    "features.png": "Held-out images as the encoder sees them: principal components of features",
+    "neighbours.png": "Held-out images, each with the training images nearest to it in features",
+}
 
 
 def write_report(run: RunFolder) -> Path:
@@ -40,6 +45,7 @@ def write_report(run: RunFolder) -> Path:
         latest=latest,
         negatives=_negatives(run),
         nearest=_nearest(run),
+        encoder=_of_encoder(run),
         curves=log_drawings(contents),
         metric_curves=metric_drawings([("", contents)]),
         histograms=histogram_drawings([("", contents)]),
@@ -110,6 +116,11 @@ def _nearest(run: RunFolder) -> Picture | None:
     path = run.samples / "nearest.png"
     caption = "Generated samples, each with the training images nearest to it in pixels"
     return embed(path, caption, widest=SMALL) if path.is_file() else None
+
+
+def _of_encoder(run: RunFolder) -> list[Picture]:
+    found = {run.samples / name: caption for name, caption in OF_ENCODERS.items()}
+    return [embed(path, text, widest=LARGE) for path, text in found.items() if path.is_file()]
 
 
 def _negatives(run: RunFolder) -> Picture | None:

@@ -25,6 +25,7 @@ PATHS = (
     "data",
     "negative_data",
     "counter_data",
+    "encoder",
     "target_data",
     "inception_weights",
 )  # settings that name a file or folder
@@ -107,7 +108,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     absolute = {
         name: str(Path(value).absolute())
         for name, value in given.items()
-        if value and not value.startswith("torchvision:")
+        if value and value != "none" and not value.startswith("torchvision:")
     } | {
         name: str(Path(value).absolute())
         for name in NAME_OR_PATH

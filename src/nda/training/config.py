@@ -10,8 +10,8 @@ from nda.errors import ConfigError
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-# What may differ between a run and its continuation without changing what is learned. Data may
-# have moved: its fingerprint says whether it is still the same.
+# What may differ between a run and its continuation without changing what is learned. Data and
+# encoders may have moved: fingerprints say whether they are still the same.
 FREE_ON_RESUME = frozenset(
     {
         "data",
@@ -19,6 +19,7 @@ FREE_ON_RESUME = frozenset(
         "target_data",
         "counter",
         "counter_data",
+        "encoder",
         "out",
         "steps",
         "device",

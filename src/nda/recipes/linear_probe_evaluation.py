@@ -1,0 +1,177 @@
+"""What is measured of a linear probe, and the proof that its encoder stayed as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nda.data import ImageSet
+from nda.evaluation.intervals import wilson_interval
+from nda.evaluation.knn import knn_accuracy
+from nda.evaluation.record import Evaluation, Metric, Protocol
+from nda.recipes.pretrained import weights_digest
+from nda.report.feature_map import Encoded, save_feature_pictures
+from nda.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from nda.recipes.linear_probe import LinearProbeState
+
+NEIGHBOURS = 200  # that vote
+MOST_CLASSES = 20  # of a table of confusions
+RATES = "Learning rates, on the validation part"
+CONFUSION = "Confusion: share of a true class (row) that is predicted as"
+
+
+class EncoderChangedError(RuntimeError):
+    """The frozen encoder is not what it was at the start: a fault of ours."""
+
+
+def evaluate(state: LinearProbeState) -> Evaluation:
+    """Choose the learning rate on the validation part, then measure that layer on the test split.
+
+    Nearest neighbours in the same features stand beside it.
+    """
+    prove_frozen(state)
+    guesses = predictions(state, "validation")  # (L, N)
+    correct = (guesses == state.validation.labels).sum(dim=1)
+    best = int(correct.argmax())  # of equal ones the lowest rate
+    predicted = predictions(state, "test")[best]
+    protocol = protocol_of(state)
+    metrics = [
+        top1("linear_top1", "Linear accuracy (top-1)", predicted == state.test.labels, protocol),
+        neighbours(state),
+        chosen_rate(state, best),
+        *rate_metrics(state, correct),
+    ]
+    notes = []
+    if len(state.test.classes) <= MOST_CLASSES:
+        metrics += confusion_metrics(predicted, state.test, protocol)
+    else:
+        notes.append(f"Confusions: {len(state.test.classes)} classes are too many for a table.")
+    prove_frozen(state)
+    return Evaluation(state.step, metrics, notes=notes)
+
+
+def prove_frozen(state: LinearProbeState) -> None:
+    """Compare weights and batch-norm statistics with those at the start, by their digest."""
+    network = state.encoder.network
+    if any(part.training for part in network.modules()):
+        raise EncoderChangedError("the encoder has left eval mode during linear evaluation")
+    if (now := weights_digest(network)) != state.encoder.digest:
+        raise EncoderChangedError(
+            f"the encoder's weights changed during linear evaluation: {state.encoder.digest} at "
+            f"the start, {now} at step {state.step}"
+        )
+
+
+@torch.no_grad()
+def predictions(state: LinearProbeState, part: str) -> Tensor:
+    """The class that each layer gives each image of a part: (L, N) on the CPU."""
+    parts = state.features(part).to(state.fabric.device).split(4096)
+    return torch.cat([state.heads.module(x).argmax(dim=-1) for x in parts], dim=1).cpu()
+
+
+def protocol_of(state: LinearProbeState) -> Protocol:
+    """How the figures came about; what tells encoders apart is not part of it."""
+    config, images = state.config, state.train.images
+    return {
+        "split": state.test_name,
+        "images": len(state.test),
+        "trained_on": len(state.train),
+        "network": state.encoder.name,
+        "width": state.encoder.width,
+        "features": state.features("test").shape[1],
+        "resolution": images.shape[-1],
+        "augmentation": "crops and flips" if config.augment else "none",
+        "schedule": config.schedule,
+    }
+
+
+def top1(name: str, title: str, correct: Tensor, protocol: Protocol) -> Metric:
+    """The share that is right, with Wilson's interval."""
+    count = int(correct.sum())
+    interval = list(wilson_interval(count, len(correct)))
+    return Metric(name, title, count / len(correct), "higher", protocol, interval)
+
+
+def neighbours(state: LinearProbeState) -> Metric:
+    """Accuracy of nearest neighbours among the images that the layers learn from."""
+    found = knn_accuracy(
+        state.features("train"),
+        state.train.labels,
+        state.features("test"),
+        state.test.labels,
+        classes=len(state.train.classes),
+        k=NEIGHBOURS,
+    )
+    protocol = protocol_of(state)
+    for idle in ("augmentation", "schedule", "trained_on"):
+        del protocol[idle]
+    protocol |= {"neighbours": min(NEIGHBOURS, len(state.train)), "among": len(state.train)}
+    title = "Accuracy of nearest neighbours (top-1)"
+    return top1("knn_top1", title, found.correct, protocol)
+
+
+def chosen_rate(state: LinearProbeState, best: int) -> Metric:
+    """The learning rate that counts; its protocol says which encoder was probed."""
+    encoder = state.encoder
+    about: Protocol = {
+        "chosen_on": f"{len(state.validation):,} of the training images, not trained on",
+        "encoder": encoder.run,
+        "encoder_step": encoder.step,
+        "encoder_negative": encoder.negative,
+        "encoder_digest": f"{encoder.digest}, the same before and after",
+    }
+    return Metric("learning_rate", "Learning rate", state.config.rates[best], "", about)
+
+
+def rate_metrics(state: LinearProbeState, correct: Tensor) -> list[Metric]:
+    """Accuracy of every layer on the validation part."""
+    total = len(state.validation)
+    protocol = protocol_of(state) | {"split": "kept of the training images", "images": total}
+    return [
+        Metric(
+            f"validation_lr_{rate:g}",
+            f"Validation accuracy, learning rate {rate:g}",
+            count / total,
+            "higher",
+            protocol,
+            list(wilson_interval(count, total)),
+            table=RATES,
+            row=f"{rate:g}",
+            column="accuracy (top-1)",
+        )
+        for rate, count in zip(state.config.rates, correct.tolist(), strict=True)
+    ]
+
+
+def confusion_metrics(predicted: Tensor, test: ImageSet, protocol: Protocol) -> list[Metric]:
+    """Of each true class, the share that is predicted as each; classes without images left out."""
+    count = len(test.classes)
+    pairs = torch.bincount(test.labels * count + predicted, minlength=count * count)
+    table = pairs.view(count, count)
+    return [
+        Metric(
+            f"confusion_{true}_{guess}",
+            f"{true} predicted as {guess}",
+            round(int(table[row, column]) / int(table[row].sum()), 4),
+            "",
+            protocol,
+            table=CONFUSION,
+            row=true,
+            column=guess,
+        )
+        for row, true in enumerate(test.classes)
+        if int(table[row].sum())
+        for column, guess in enumerate(test.classes)
+    ]
+
+
+def draw_samples(state: LinearProbeState, folder: RunFolder) -> None:
+    """Pictures of the features, which are the same at every step."""
+    if state.step:
+        return
+    known = Encoded(state.train, state.features("train"))
+    save_feature_pictures(folder.samples, known, Encoded(state.test, state.features("test")))

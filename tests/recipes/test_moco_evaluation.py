@@ -1,0 +1,100 @@
+"""What is measured of an encoder: neighbours, cosines, collapse, and the page that shows it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_moco import tiny_moco
+
+from nda.cli import main
+from nda.data import ImageSet
+from nda.evaluation.record import WARNING
+from nda.recipes import moco
+from nda.recipes.moco_evaluation import spread_metric, spread_out
+from nda.training.begin import begin
+from nda.training.run_folder import RunFolder
+
+
+def test_the_figures_of_a_run(image_folder: Path, tmp_path: Path) -> None:
+    run = begin(moco, tiny_moco(image_folder, tmp_path / "run", negative="stitch", steps=2))
+    assert run.train()
+    modes = [part.training for part in run.state.query.module.modules()]
+    evaluation = run.evaluate()
+    assert [part.training for part in run.state.query.module.modules()] == modes
+    found = {metric.name: metric for metric in evaluation.metrics}
+    knn = found["knn_top1"]
+    assert 0.4 <= knn.value <= 1  # a dark and a light class
+    assert knn.protocol["neighbours"] == knn.protocol["among"] == 40
+    assert knn.interval is not None
+    assert knn.interval[0] < knn.value <= knn.interval[1]
+    assert {"cosine_jigsaw", "cosine_stitch", "cosine_two_views"} <= found.keys()
+    assert [histogram.name for histogram in evaluation.histograms] == [
+        "cosine_jigsaw",
+        "cosine_stitch",
+    ]
+    assert not evaluation.notes
+
+
+def test_images_without_classes_have_no_neighbours_to_tell(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        (tmp_path / "flat" / split).mkdir(parents=True)
+        for path in (image_folder / split).rglob("*.png"):
+            shutil.copy(path, tmp_path / "flat" / split / f"{path.parent.name}-{path.name}")
+    run = begin(moco, tiny_moco(tmp_path / "flat", tmp_path / "run"))
+    evaluation = moco.evaluate(run.state)
+    assert "Nearest neighbours: the images are not sorted into classes." in evaluation.notes
+    assert "knn_top1" not in {metric.name for metric in evaluation.metrics}
+
+
+def test_a_collapsed_encoder_is_named(image_folder: Path, tmp_path: Path) -> None:
+    run = begin(moco, tiny_moco(image_folder, tmp_path / "run"))
+    encoder = run.state.query.module[0]
+    with torch.no_grad():
+        encoder.layer4[1].bn2.weight.zero_()
+        encoder.layer4[1].bn2.bias.fill_(1.0)
+        encoder.layer4[1].conv2.weight.zero_()
+        encoder.layer4[0].bn2.weight.zero_()
+        encoder.layer4[0].downsample[1].weight.zero_()
+    evaluation = moco.evaluate(run.state)
+    assert any(note.startswith("Collapse: features have collapsed") for note in evaluation.notes)
+
+
+def test_the_spread_of_directions_at_random_is_one() -> None:
+    features = torch.randn(4000, 64, generator=torch.Generator().manual_seed(0))
+    metric = spread_metric(features, {})
+    assert metric.value == pytest.approx(1, abs=0.02)
+    assert WARNING not in metric.protocol
+    assert WARNING in spread_metric(torch.ones(10, 4), {}).protocol
+
+
+def test_a_part_of_a_set_is_spread_evenly() -> None:
+    images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(10, 3, 4, 4)
+    whole = ImageSet.of(images, torch.arange(10) // 5, ("a", "b"))
+    assert spread_out(whole, 4).images[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
+    assert spread_out(whole, 4).labels.tolist() == [0, 0, 1, 1]
+    assert spread_out(whole, 0) is whole
+    assert spread_out(whole, 10) is whole
+
+
+@pytest.mark.slow
+def test_a_run_on_the_command_line_is_trained_measured_and_reported(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = ["train", "moco", "--data", str(image_folder), "--out", str(out), "--steps", "3"]
+    words += ["--resolution", "16", "--width", "8", "--dim", "12", "--batch_size", "8"]
+    words += ["--bn_splits", "2", "--queue_size", "16", "--log_every", "1", "--device", "cpu"]
+    assert main(words) == 0
+    assert "top-1" in capsys.readouterr().out
+    assert main(["evaluate", str(out)]) == 0
+    folder = RunFolder.open(out)
+    assert [measured["step"] for measured in folder.evaluations()] == [3]
+    assert (folder.samples / "views.png").is_file()
+    page = (out / "report.html").read_text()
+    for words_of_it in ("Features of images and of their jigsaw negatives", "Cosine negative"):
+        assert words_of_it in page
