@@ -33,6 +33,7 @@ from nda.recipes.moco_config import MocoConfig
         ),
         ({"resolution": None}, r"resolution is None; give an even number"),
         ({"resolution": 33}, r"resolution is 33; give an even number"),
+        ({"width": 4}, r"width is 4; it must be at least 8"),
         ({"batch_size": 1}, r"batch_size is 1; it must be at least 2"),
     ],
 )

@@ -22,7 +22,7 @@ EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", "
 
 @dataclass(frozen=True)
 class Source:
-    """The image files of a folder or archive.
+    """The image files of a folder or archive, and those of other endings that were asked for.
 
     `stamps` maps each name (parts joined by "/") to its size in bytes and a mark that changes with
     its content: the time of modification, in a zip the checksum. `read` gives a file's bytes and
@@ -35,19 +35,31 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """The images under `path`, a folder or a `.zip`; refuses everything else (`DataError`)."""
+def open_source(
+    path: Path,
+    also: tuple[str, ...] = (),
+    *,
+    needed: tuple[str, ...] = EXTENSIONS,
+    kind: str = "images",
+) -> Iterator[Source]:
+    """The images under `path`, a folder or a `.zip`; refuses everything else (`DataError`).
+
+    `also` are endings in small letters, such as `.xml`, of files that belong to the images. At
+    least one file must have a `needed` ending: it is of the `kind` that messages speak of.
+    """
     with ExitStack() as opened:
-        yield _source(path, opened)
+        yield _source(path, (*needed, *also), opened, (kind, needed))
 
 
-def _source(path: Path, opened: ExitStack) -> Source:
+def _source(
+    path: Path, endings: tuple[str, ...], opened: ExitStack, needed: tuple[str, tuple[str, ...]]
+) -> Source:
     try:
         if path.is_dir():
-            return _folder(path)
+            return _folder(path, endings, needed)
         if path.suffix.lower() == ".zip" and path.exists():
-            return _zip(path, opened.enter_context(_opened_zip(path)))
-        fault = _not_a_source(path)
+            return _zip(path, opened.enter_context(_opened_zip(path)), endings, needed)
+        fault = _not_a_source(path, needed[0])
     except OSError as error:
         raise DataError(
             f"{error.filename or path} cannot be read ({error.strerror or error}). "
@@ -56,21 +68,21 @@ def _source(path: Path, opened: ExitStack) -> Source:
     raise DataError(fault)
 
 
-def _not_a_source(path: Path) -> str:
+def _not_a_source(path: Path, kind: str) -> str:
     if path.exists():
-        return (
-            f"{path} is a single file. Give a folder of images, a .zip of one or torchvision:NAME."
-        )
+        sets = " or torchvision:NAME" if kind == "images" else ""
+        folder = f"a folder of {kind}{',' if sets else ' or'} a .zip of one{sets}"
+        return f"{path} is a single file. Give {folder}."
     siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f"Did you mean {path.parent / near[0]}?" if near else "Check the path."
     return f"There is no {path}. {hint}"
 
 
-def _folder(path: Path) -> Source:
+def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, ...]]) -> Source:
     found = dict(_walk(path, "", ()))
-    stamps = {name: stamp for name, stamp in found.items() if _is_image(name)}
-    _require_images(path, stamps, found)
+    stamps = {name: stamp for name, stamp in found.items() if name.lower().endswith(endings)}
+    _require(path, needed, found)
     return Source(str(path), stamps, lambda name: (path / name).read_bytes())
 
 
@@ -103,7 +115,12 @@ def _opened_zip(path: Path) -> zipfile.ZipFile:
         ) from error
 
 
-def _zip(path: Path, archive: zipfile.ZipFile) -> Source:
+def _zip(
+    path: Path,
+    archive: zipfile.ZipFile,
+    endings: tuple[str, ...],
+    needed: tuple[str, tuple[str, ...]],
+) -> Source:
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename.replace("\\", "/")
@@ -111,12 +128,12 @@ def _zip(path: Path, archive: zipfile.ZipFile) -> Source:
         name = posixpath.normpath(name)
         if not member.is_dir() and not any(map(_is_hidden, name.split("/"))):
             members[name] = member  # of a name that comes twice, the later one, as unzip does
-    images = {name: member for name, member in members.items() if _is_image(name)}
-    _require_images(path, images, members)
-    images = _without_wrapper(images)
-    stamps = {name: (member.file_size, member.CRC) for name, member in images.items()}
+    kept = {name: member for name, member in members.items() if name.lower().endswith(endings)}
+    _require(path, needed, members)
+    kept = _without_wrapper(kept)
+    stamps = {name: (member.file_size, member.CRC) for name, member in kept.items()}
     # Reading checks the checksum and stops at the declared size, whatever follows.
-    return Source(str(path), stamps, lambda name: archive.read(images[name]))
+    return Source(str(path), stamps, lambda name: archive.read(kept[name]))
 
 
 def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
@@ -150,12 +167,9 @@ def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part == "__MACOSX"
 
 
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(EXTENSIONS)
-
-
-def _require_images(path: Path, images: Collection[str], files: Collection[str]) -> None:
-    if not images:
+def _require(path: Path, needed: tuple[str, tuple[str, ...]], files: Collection[str]) -> None:
+    kind, endings = needed
+    if not any(name.lower().endswith(endings) for name in files):
         others = sorted(files)[:3]
         holds = f" It holds {', '.join(others)}." if others else " It is empty."
-        raise DataError(f"{path} holds no images ({', '.join(EXTENSIONS)}).{holds}")
+        raise DataError(f"{path} holds no {kind} ({', '.join(endings)}).{holds}")

@@ -1,0 +1,96 @@
+"""Average precision of detection runs by their encoders, seed by seed, with mean and spread.
+
+    python results/collect_detection.py RUN RUN ... --out results/detection/voc-sample.json
+
+Runs differ by encoder and seed only; an arm is what their encoder was trained against. Random
+weights are the baseline, and a difference is taken between runs of the same seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from collect import Values, difference, summary
+
+from nda.errors import CheckpointError
+from nda.training.begin import newest_content
+from nda.training.run_folder import RunFolder
+
+RANDOM, PLAIN = "random", "moco"
+APART = ("out", "data", "seed", "encoder", "network", "width")  # of settings: not alike in all runs
+
+
+def collect(folders: list[Path]) -> dict[str, Any]:
+    """Metrics of the latest evaluation of each run, and which encoders they began with."""
+    runs = [RunFolder.open(folder) for folder in folders]
+    values: dict[str, Values] = defaultdict(lambda: defaultdict(dict))
+    protocols: dict[str, Any] = {}
+    encoders: dict[str, Any] = {}
+    shared = settings_of(runs[0])
+    for run in sorted(runs, key=lambda each: arm_of(origin_of(each)) != RANDOM):
+        if settings_of(run) != shared:
+            raise CheckpointError(f"{run.path} has other settings than {runs[0].path}.")
+        config, evaluation, origin = run.config(), run.evaluations()[-1], origin_of(run)
+        arm = arm_of(origin)
+        encoders[f"{arm}, seed {config['seed']}"] = origin
+        for metric in evaluation["metrics"]:
+            if metric["name"] == "tensors_taken_over":
+                continue
+            if config["seed"] in values[metric["name"]][arm]:
+                raise CheckpointError(
+                    f"{run.path} is a second run of {arm} with seed {config['seed']}; give one."
+                )
+            values[metric["name"]][arm][config["seed"]] = metric["value"]
+            protocols[metric["name"]] = {"step": evaluation["step"], **metric["protocol"]}
+    return {
+        "settings": shared,
+        "encoders": encoders,
+        "metrics": {
+            name: {"protocol": protocols[name], **with_plain(arms)} for name, arms in values.items()
+        },
+    }
+
+
+def settings_of(run: RunFolder) -> dict[str, Any]:
+    return {name: value for name, value in run.config().items() if name not in APART}
+
+
+def origin_of(run: RunFolder) -> dict[str, Any]:
+    """What the run's checkpoint says of the weights that it began with."""
+    origin: dict[str, Any] = newest_content(run)["state"]["origin"]
+    return origin
+
+
+def arm_of(origin: dict[str, Any]) -> str:
+    """`random`, `moco`, or `moco + ` and the negative."""
+    if origin["run"] == "none":
+        return RANDOM
+    return PLAIN if origin["negative"] == "none" else f"{PLAIN} + {origin['negative']}"
+
+
+def with_plain(arms: Values) -> dict[str, Any]:
+    """The summary, to which the differences to plain MoCo are added: what the negatives change."""
+    ordered = {name: arms[name] for name in sorted(arms, key=lambda name: name != RANDOM)}
+    found = summary(ordered)
+    for name, by_seed in ordered.items():
+        if name not in (RANDOM, PLAIN) and PLAIN in ordered:
+            found["differences"][f"{name} - {PLAIN}"] = difference(by_seed, ordered[PLAIN])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(collect(options.folders), indent=1) + "\n")
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
