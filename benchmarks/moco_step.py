@@ -4,6 +4,7 @@
 
 All variants have the same encoder, batch, queue and views, which are made beforehand: what it takes
 to make them is a row of its own, as batches here and image by image as lightly's transform does.
+Times are of the processor (on a GPU, of the clock).
 Variants take turns, one step each, so that whatever else the machine does falls on all alike;
 medians over the turns. Memory is the peak of a process that runs one variant alone. Batch norm is
 not split, which lightly does not offer; a row shows what splitting costs.
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +166,7 @@ def measure(options: argparse.Namespace, data: Path) -> list[Row]:
     times: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(-options.warm_up, options.turns):
         for name, step in steps.items():
-            seconds = timed(lambda step=step, turn=turn: step(max(turn, 0)), options.device)
+            seconds = timed(partial(step, max(turn, 0)), options.device)
             if turn >= 0:
                 times[name].append(seconds)
     rows = []
@@ -199,11 +201,13 @@ def view_rows(options: argparse.Namespace, plain: float) -> list[Row]:
 
 
 def timed(work: Callable[[], Any], device: str) -> float:
-    started = time.perf_counter()
+    """Seconds; of the processor where there is no GPU, so that a busy machine does not count."""
+    clock = time.perf_counter if device.startswith("cuda") else time.process_time
+    started = clock()
     work()
     if device.startswith("cuda"):
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def memory_of(options: argparse.Namespace, name: str) -> float:

@@ -49,7 +49,7 @@ def test_training_says_what_it_measured_and_where_the_report_is(
     assert out.startswith("measured at step 1:")
     assert "Classifier Fréchet distance" in out
     assert "split test split" in out
-    assert "not measured: FID, KID" in out
+    assert "note: FID, KID" in out
     assert captured.out.endswith(f"report: {tmp_path / 'run' / 'report.html'}\n")
     assert captured.err == ""
 

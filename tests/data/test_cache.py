@@ -107,6 +107,7 @@ def flip_a_pixel(content: bytes) -> bytes:
         lambda content: b"junk" * 100,
         lambda content: content.replace(b"classes", b"clashes"),
         lambda content: content.replace(b"fingerprint", b"fingerprunt"),
+        lambda content: content.replace(b"notes", b"votes"),  # as an earlier version wrote it
     ],
 )
 def test_a_damaged_file_is_built_anew(

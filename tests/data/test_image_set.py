@@ -38,7 +38,8 @@ def test_fingerprint_changes_with_pixels_labels_classes_and_shape_only() -> None
     base = ImageSet.of(IMAGES, labels, classes)
     other_pixel = IMAGES.clone()
     other_pixel[1, 2, 3, 3] += 1
-    same = [ImageSet.of(IMAGES.clone(), labels.int(), classes, skipped=["x.jpg: broken"])]
+    said = {"skipped": ["x.jpg: broken"], "notes": ["One is dark."]}
+    same = [ImageSet.of(IMAGES.clone(), labels.int(), classes, **said)]
     different = [
         ImageSet.of(other_pixel, labels, classes),
         ImageSet.of(IMAGES, labels.flip(0), classes),

@@ -210,9 +210,9 @@ def test_colours_outside_the_palette_are_counted(source: PairSource, tmp_path: P
     file = data / "train" / "labels" / "train002.png"
     paint_over(file, 36)  # 1 % of 6 x 600
     splits = load(source)
-    assert splits.train.notes == (
-        "36 label pixels were in no colour of the palette and taken as the nearest one.",
-    )
+    told = ("36 label pixels were in no colour of the palette and taken as the nearest one.",)
+    assert splits.train.notes == told
+    assert load(source).train.notes == told  # from the cache
     assert source.palette is not None
     first_row = nearest_classes(splits.train.labels, source.palette)[2, 0]
     assert (first_row == 1).all()

@@ -73,9 +73,10 @@ def test_what_was_left_out_is_said_at_once_and_beside_the_figures(
     state = build(tiny_pix2pix(data, skip_broken=True))
     note = "test split: 1 pair was left out, as a file could not be read: 002: "
     assert capsys.readouterr().err.startswith(f"nda: {note}")
-    protocol = pix2pix.evaluate(state).metrics[0].protocol
-    assert protocol["images"] == 3
-    assert str(protocol["warning"]).startswith(note)
+    evaluation = pix2pix.evaluate(state)
+    assert evaluation.metrics[0].protocol["images"] == 3
+    (said,) = evaluation.notes
+    assert said.startswith(note)
 
 
 def test_the_error_and_the_gap_are_those_of_a_loop(street: Path) -> None:

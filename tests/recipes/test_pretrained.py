@@ -52,7 +52,9 @@ def test_the_digest_tells_a_single_weight() -> None:
 
 def test_another_architecture_than_the_runs_is_refused(trained: Run) -> None:  # type: ignore[type-arg]
     path = str(trained.folder.path)
-    with pytest.raises(ConfigError, match=r"network is resnet50, but the encoder in .* was trained"):
+    with pytest.raises(
+        ConfigError, match=r"network is resnet50, but the encoder in .* was trained"
+    ):
         open_encoder(path, network="resnet50")
     with pytest.raises(ConfigError, match=r"width is 64, .* with width 8; leave --width out"):
         open_encoder(path, width=64)

@@ -183,7 +183,7 @@ def test_notes_name_the_runs_they_are_about(tmp_path: Path) -> None:
         evaluated_run(tmp_path / "a", Evaluation(1, [], notes=["FID: no weights.", "KID."])),
         evaluated_run(tmp_path / "b", Evaluation(1, [], notes=["FID: no weights."]), seed=1),
     ]
-    assert "Not measured: FID: no weights. KID. (a)" in compared(tmp_path, *runs).text
+    assert "Notes: FID: no weights. KID. (a)" in compared(tmp_path, *runs).text
 
 
 def test_samples_are_of_the_latest_step_in_common(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_figures_stand_with_their_protocol(whole: Read) -> None:
         "Distance of features (lower is better) split: test; EMA: yes; generated images: 12,345 "
         "40.25" in figures
     )
-    assert "Not measured: FID: no weights on this machine." in figures
+    assert "Notes: FID: no weights on this machine." in figures
     assert "50.5" not in figures
 
 
@@ -69,6 +69,20 @@ def test_nearest_training_images_are_shown_where_a_run_has_them(tmp_path: Path) 
     assert "Numerosity on cifar10, negative other counts" in read.text
     assert "The same latent vectors throughout" in read.text
     assert read.pictures[-1].startswith("Generated samples, each with the training images nearest")
+
+
+def test_pictures_of_an_encoder_stand_in_place_of_samples(tmp_path: Path) -> None:
+    run = bare_run(tmp_path / "run")
+    for name in ("neighbours.png", "features.png"):
+        save_png(image_grid(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), 4), run.samples / name)
+    read = Read(write_report(run).read_text())
+    assert "What the encoder sees" in read.text
+    assert [caption.split(",")[0] for caption in read.pictures] == [
+        "Held-out images as the encoder sees them: principal components of features",
+        "Held-out images",
+    ]
+    assert "No samples were drawn" not in read.text
+    assert "no picture of negatives" not in read.text
 
 
 def test_curves_and_histograms_are_drawn(whole: Read) -> None:

@@ -68,9 +68,21 @@ def test_a_wide_table_leaves_the_intervals_out() -> None:
         Metric(f"m{i}", "", 0.5, "", {}, [0.4, 0.6], "wide", "row", f"column {i}") for i in range(6)
     ]
     (table,) = metric_tables(metrics).tables
+    assert table.many
     assert table.rows == [("row", ["0.5"] * 6)]
     (narrow,) = metric_tables(metrics[:5]).tables
+    assert not narrow.many
     assert narrow.rows == [("row", ["0.5 (0.4 to 0.6)"] * 5)]
+
+
+def test_a_wide_table_scrolls_in_a_box_that_has_a_name_and_takes_the_keyboard(
+    tmp_path: Path,
+) -> None:
+    metrics = [Metric(f"m{i}", "", 0.5, "", {}, None, "A > B", "row", f"c{i}") for i in range(6)]
+    box = '<div class="scroll" role="region" aria-label="A &gt; B" tabindex="0"><table{}>'
+    for some, form in ((metrics, ' class="many"'), (metrics[:5], "")):
+        run = evaluated_run(tmp_path / str(len(some)), Evaluation(1, some))
+        assert box.format(form) in write_report(run).read_text()
 
 
 def test_a_warning_stands_apart_from_the_protocol() -> None:

@@ -8,23 +8,23 @@ from rich.console import Console
 from rich.table import Table
 
 from nda.evaluation.record import Evaluation, Protocol
-from nda.report.tables import MetricTables, alone, metric_tables
+from nda.report.tables import MetricTables, alone, in_cell, metric_tables
 
 WIDEST = 8  # columns of a table that a terminal has room for
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print the metrics of an evaluation, a table a protocol, then what was not measured."""
+    """Print the metrics of an evaluation, a table a protocol, then its notes."""
     console = Console()
     console.print(f"measured at step {evaluation.step}:")
     for protocol, metrics in groupby(alone(evaluation.metrics), key=lambda metric: metric.protocol):
         table = Table(show_header=False, caption=in_words(protocol), caption_justify="left")
         for metric in metrics:
-            table.add_row(metric.title, f"{metric.value:.4g}")
+            table.add_row(metric.title, in_cell(metric))
         console.print(table)
     print_tables(console, metric_tables(evaluation.metrics))
     for note in evaluation.notes:
-        console.print(f"not measured: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False)
 
 
 def print_tables(console: Console, found: MetricTables) -> None:

@@ -1,4 +1,4 @@
-"""`nda preview IMAGES`: every negative on the user's own images."""
+"""`nda preview IMAGES`: every negative on the user's own images, or on a video."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ PREVIEWED = (
 
 @dataclass(frozen=True)
 class PreviewOptions:
-    """Show every negative on your own images, as one labelled picture.
+    """Show every negative on your own images or video, as one labelled picture.
 
     Args:
-        images: folder, .zip of a folder, or torchvision:NAME
+        images: folder, .zip of a folder, or torchvision:NAME; or a video file
         out: .png file to write
-        count: images to show, at least 2
+        count: images to show, or frames of the video; at least 2
         negatives: what to show, separated by commas, such as jigsaw:grid=4,stitch
         resolution: side in pixels to bring the images to; needed where they differ in size
         classes: classes to use, separated by commas; all of them where none is given
         seed: seed of the choice of images and of the negatives
         skip_broken: skip unreadable images in place of refusing them
+        video: take a folder or .zip as videos: folders of frames, or video files
     """
 
     images: str
@@ -36,6 +37,7 @@ class PreviewOptions:
     classes: str | None = None
     seed: int = 0
     skip_broken: bool = False
+    video: bool = False
 
 
 def preview(words: list[str]) -> int:
@@ -46,6 +48,17 @@ def preview(words: list[str]) -> int:
     if not options.out.endswith(".png"):
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
 
+    from nda.data.clip_layout import VIDEO_EXTENSIONS
+
+    if options.video or options.images.lower().endswith(VIDEO_EXTENSIONS):
+        from nda.commands.preview_clips import preview_video
+
+        return preview_video(options)
+    return preview_images(options)
+
+
+def preview_images(options: PreviewOptions) -> int:
+    """Images in a row, and each negative of them in a row below."""
     from pathlib import Path
 
     import torch

@@ -52,7 +52,9 @@ def _load(path: Path, stamp: str) -> ImageSet | None:
             if kept["stamp"] != stamp:
                 return None
             tensors = file.get_tensor("images"), file.get_tensor("labels")
-        loaded = ImageSet.of(*tensors, classes=kept["classes"], skipped=kept["skipped"])
+        # A file of an earlier version has no notes and is built anew.
+        said = {name: kept[name] for name in ("classes", "skipped", "notes")}
+        loaded = ImageSet.of(*tensors, **said)
         # The digest was taken anew from what was read, so no flipped bit goes unseen.
         return loaded if loaded.fingerprint == kept["fingerprint"] else None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
@@ -64,6 +66,7 @@ def _save(path: Path, stamp: str, built: ImageSet) -> None:
         "stamp": stamp,
         "classes": built.classes,
         "skipped": built.skipped,
+        "notes": built.notes,
         "fingerprint": built.fingerprint,
     }
     tensors = {"images": built.images, "labels": built.labels}

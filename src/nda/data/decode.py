@@ -168,11 +168,15 @@ def _allocate(count: int, side: int, where: str) -> Pixels:
 
 
 def in_threads(
-    decode: Callable[[int], dict[int, str]], starts: range, threads: int | None = None
+    decode: Callable[[int], dict[int, str]],
+    starts: range,
+    threads: int | None = None,
+    *,
+    label: str = "Reading images",
 ) -> dict[int, str]:
     """What `decode` finds broken from each start on, over all cores and under a progress bar."""
     broken: dict[int, str] = {}
-    with ThreadPoolExecutor(threads) as pool, _progress(len(starts)) as advance:
+    with ThreadPoolExecutor(threads) as pool, _progress(len(starts), label) as advance:
         try:
             for found in pool.map(decode, starts):  # in order: the first fault is always the same
                 broken |= found
@@ -183,7 +187,7 @@ def in_threads(
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
+def _progress(total: int, label: str) -> Iterator[Callable[[], None]]:
     """A bar on a terminal, once a second has passed."""
     from rich.console import Console
     from rich.progress import Progress
@@ -191,7 +195,7 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     progress = Progress(
         console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     )
-    task = progress.add_task("Reading images", total=total)
+    task = progress.add_task(label, total=total)
     began = time.monotonic()
 
     def advance() -> None:

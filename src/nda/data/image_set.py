@@ -19,8 +19,9 @@ class ImageSet:
 
     `images` is uint8 `(N, 3, H, W)` and `labels` int64 `(N,)`, both on the CPU; a label is an
     index into `classes`, and all are 0 where `classes` is empty. `skipped` names the broken files
-    that were left out, each with its reason. `fingerprint` is a digest of images, labels and
-    classes: two sets with the same fingerprint hold the same data.
+    that were left out, each with its reason, and `notes` say in sentences what else a reader must
+    know of the images, such as what was taken otherwise than it stands. `fingerprint` is a digest
+    of images, labels and classes: two sets with the same fingerprint hold the same data.
     """
 
     images: Tensor
@@ -28,6 +29,7 @@ class ImageSet:
     classes: tuple[str, ...]
     skipped: tuple[str, ...]
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -36,6 +38,7 @@ class ImageSet:
         labels: Tensor | None = None,
         classes: Sequence[str] = (),
         skipped: Sequence[str] = (),
+        notes: Sequence[str] = (),
     ) -> ImageSet:
         """An image set of one's own tensors; refuses other shapes and types (`ShapeError`)."""
         if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
@@ -47,7 +50,7 @@ class ImageSet:
         _check_labels(labels, len(images), max(len(classes), 1))
         images, labels = images.cpu().contiguous(), labels.to("cpu", torch.int64).contiguous()
         digest = fingerprint(images, labels, classes)
-        return cls(images, labels, tuple(classes), tuple(skipped), digest)
+        return cls(images, labels, tuple(classes), tuple(skipped), digest, tuple(notes))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -212,10 +212,10 @@ def _photos(decoded: DecodedPairs, pairs: Sequence[PairNames]) -> ImageSet:
 
 
 def _labels(decoded: DecodedPairs, palette: Palette | None) -> ImageSet:
-    remarks = []
+    notes = []
     if decoded.outside:
         pixels = "pixel was" if decoded.outside == 1 else "pixels were"
-        remarks.append(
+        notes.append(
             f"{decoded.outside:,} label {pixels} in no colour of the palette and taken as the "
             "nearest one."
         )
@@ -224,18 +224,18 @@ def _labels(decoded: DecodedPairs, palette: Palette | None) -> ImageSet:
         nothing = palette.table()[palette.unlabelled].view(3, 1, 1)
         share = float((images == nothing).all(dim=1).float().mean())
         if share > MOSTLY:
-            remarks.append(
+            notes.append(
                 f"{share:.0%} of the label pixels are {palette.names[palette.unlabelled]} in this "
                 "palette, which may not be the one that the labels were made with."
             )
-    return ImageSet.of(images, skipped=remarks)
+    return ImageSet.of(images, notes=notes)
 
 
 def _as_pairs(photos: ImageSet, labels: ImageSet, pairs: Sequence[PairNames], where: str) -> Pairs:
     if len(photos) < 2:
         raise DataError(f"{where} leaves {len(photos)} pair in a split; at least 2 are needed.")
     left_out = {skipped.split(": ")[0] for skipped in photos.skipped}
-    notes = list(labels.skipped)
+    notes = list(labels.notes)
     if left_out:
         what = "1 pair was" if len(left_out) == 1 else f"{len(left_out)} pairs were"
         notes.insert(0, f"{what} left out, as a file could not be read: {photos.skipped[0]}.")

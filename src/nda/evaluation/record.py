@@ -48,7 +48,7 @@ class Evaluation:
     step: int
     metrics: list[Metric]
     histograms: list[Histogram] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what was not measured, and why
+    notes: list[str] = field(default_factory=list)  # of the data, and what was not measured
 
     def updated(self, newer: Evaluation) -> Evaluation:
         """Both, with the figures of `newer` in place of those of the same name."""

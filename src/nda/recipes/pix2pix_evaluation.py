@@ -8,7 +8,7 @@ from torch import Tensor
 from nda.data import to_float
 from nda.data.palette import Palette, nearest_classes
 from nda.evaluation.gap import discriminator_gap
-from nda.evaluation.record import WARNING, Evaluation, Histogram, Metric, Protocol
+from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.evaluation.segmentation import measure_segmentation, segmentation_metrics
 from nda.negatives import negative_from_name
 from nda.recipes.pix2pix_build import Pix2PixState, directed, remarks
@@ -34,9 +34,7 @@ def evaluate(state: Pix2PixState) -> Evaluation:
         "noise": "dropout on, one draw an image",
         "normalisation": "statistics of each image alone",
     }
-    if found := remarks(state.splits):
-        protocol[WARNING] = " ".join(found).rstrip(".")
-    notes: list[str] = []
+    notes = remarks(state.splits)
     metrics: list[Metric] = []
     if config.direction == "labels_to_photo":
         notes.append(f"{LABEL_FIGURES}: the outputs are photographs, which have no label colours.")

@@ -101,7 +101,7 @@ def _by_table(blocks: Sequence[Block]) -> dict[str, list[Block]]:
 
 
 def _notes(runs: Sequence[RunContents]) -> list[str]:
-    """What the latest evaluations did not measure, once each, with the runs where not all."""
+    """The notes of the latest evaluations, once each, with the runs where not all."""
     where: dict[str, list[str]] = {}
     for run in runs:
         for note in run.evaluations[-1].notes if run.evaluations else ():

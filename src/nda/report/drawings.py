@@ -23,7 +23,20 @@ _ROLES = {
     "d_fake": "generated",
     "d_negative": "negative",
     "d_mixture": "generated and negative mixed",
+    "cosine_key": "its key",
+    "cosine_negative": "its negative",
 }
+_TOGETHER = (  # how names begin whose curves share a figure, with its axis and caption
+    ("loss", "loss", "Losses"),
+    ("d_", "mean D(x)", "Mean output of the discriminator"),
+    ("cosine_", "cosine with the query", "Queries beside their keys and negatives"),
+    ("top", "share of predicted cells", "Predicted cells found"),
+    (
+        "over_",
+        "share of predicted cells",
+        "Predicted cells nearer to their target than to all of a kind",
+    ),
+)
 _AXES = {
     "loss_d": "discriminator's loss",
     "loss_g": "generator's loss",
@@ -47,15 +60,11 @@ class Drawing:
 
 
 def log_drawings(run: RunContents) -> list[Drawing]:
-    """The curves of one run: losses together, scores together, every other scalar by itself."""
+    """The curves of one run: those of one kind together, every other scalar by itself."""
     names = _scalars([run])
-    losses = [name for name in names if name.startswith("loss")]
-    scores = [name for name in names if name.startswith("d_")]
     drawings = []
-    for together, axis, caption in (
-        (losses, "loss", "Losses"),
-        (scores, "mean D(x)", "Mean output of the discriminator"),
-    ):
+    for prefix, axis, caption in _TOGETHER:
+        together = [name for name in names if name.startswith(prefix)]
         if together:
             curves = [
                 curve_from_log(run.rows, name, _ROLES.get(name, in_words(name)))
@@ -64,7 +73,8 @@ def log_drawings(run: RunContents) -> list[Drawing]:
             drawings.append(
                 _drawing(caption, _averaging([run], band=True), curve_figure(curves, axis))
             )
-    alone = [name for name in names if name not in (*losses, *scores)]
+    prefixes = tuple(prefix for prefix, _, _ in _TOGETHER)
+    alone = [name for name in names if not name.startswith(prefixes)]
     return drawings + [_scalar_drawing([("", run)], name, band=True) for name in alone]
 
 

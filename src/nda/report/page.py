@@ -13,7 +13,7 @@ from nda.report import wording
 from nda.report.drawings import histogram_drawings, log_drawings, metric_drawings
 from nda.report.pictures import LARGE, SMALL, Picture, embed, evenly_spaced
 from nda.report.reading import RunContents, read_run
-from nda.report.tables import alone, metric_tables
+from nda.report.tables import alone, in_cell, metric_tables
 from nda.training.run_folder import RunFolder
 
 MOST_SAMPLES = 5  # pictures of samples over time
@@ -67,6 +67,7 @@ def render(template: str, **variables: Any) -> str:
     environment.filters |= {
         "breakable": _breakable,
         "direction": wording.direction,
+        "in_cell": in_cell,
         "is_numeric": wording.is_numeric,
         "number": wording.number,
         "percent": wording.percent,

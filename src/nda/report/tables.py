@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nda.evaluation.record import WARNING, Metric, Protocol
 from nda.report.wording import number, protocol_words
 
-MOST_INTERVALS = 5  # columns: a wider table shows the figures alone
+MOST_INTERVALS = 5  # columns: a wider table is set narrowly and shows the figures alone
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class MetricTable:
     rows: list[tuple[str, list[str]]]
     protocol: str  # of all its figures, without what is the same in all tables
     warning: str
+
+    @property
+    def many(self) -> bool:
+        """Whether it has so many columns that they must be narrow."""
+        return len(self.columns) > MOST_INTERVALS
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ PATHS = (
     "negative_data",
     "counter_data",
     "encoder",
+    "split_file",
     "target_data",
     "inception_weights",
 )  # settings that name a file or folder

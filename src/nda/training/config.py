@@ -27,6 +27,8 @@ FREE_ON_RESUME = frozenset(
         "keep_checkpoints",
         "log_every",
         "sample_every",
+        "split_file",
+        "cache",
         "evaluate_every",
         "evaluation_samples",
         "inception_weights",

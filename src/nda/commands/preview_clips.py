@@ -1,0 +1,59 @@
+"""`nda preview VIDEO`: every negative on frames of a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nda.data.clips import Clips, load_few_clips
+from nda.negatives.named import negatives_from_list
+from nda.report.grid import image_grid, save_png
+from nda.training.randomness import generator_for
+
+if TYPE_CHECKING:
+    from nda.commands.preview import PreviewOptions
+
+RESOLUTION = 128  # pixels, as published for DPC
+
+
+def preview_video(options: PreviewOptions) -> int:
+    """Frames in a row, and each negative of them in a row below: one draw for all frames.
+
+    Of a folder or archive of several videos one is drawn, and another one to be mixed with it; a
+    single video is mixed with itself, half its length later.
+    """
+    negatives = negatives_from_list(options.negatives)
+    draws = generator_for(options.seed, purpose="preview")
+    clips = load_few_clips(
+        options.images, 2, resolution=options.resolution or RESOLUTION, generator=draws
+    )
+    numbers = spread(int(clips.lengths[0]), options.count)
+    pair = torch.stack([clips.frames(0, numbers), _partner(clips, numbers)])  # (2, T, 3, R, R)
+    rows = [pair[0], *(negative(pair, generator=draws)[0] for negative in negatives.values())]
+    grid = image_grid(
+        torch.cat(rows),
+        len(numbers),
+        row_labels=["real", *(name.replace("_", " ") for name in negatives)],
+        column_labels=[f"frame {number + 1:,}" for number in numbers.tolist()],
+    )
+    save_png(grid, Path(options.out))
+    print(
+        f"{len(numbers)} of {int(clips.lengths[0]):,} frames of {clips.names[0]}, "
+        f"{len(negatives)} negatives: {options.out}"
+    )
+    return 0
+
+
+def spread(length: int, count: int) -> Tensor:
+    """At most `count` frames of a video, evenly spaced from the first to the last: int64."""
+    return torch.linspace(0, length - 1, min(count, length), dtype=torch.float64).round().long()
+
+
+def _partner(clips: Clips, numbers: Tensor) -> Tensor:
+    if len(clips) > 1:
+        length = int(clips.lengths[1])
+        return clips.frames(1, numbers * length // int(clips.lengths[0]))
+    return clips.frames(0, numbers.roll(-(len(numbers) // 2)))

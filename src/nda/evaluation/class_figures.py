@@ -1,0 +1,126 @@
+"""Figures of predicted classes: accuracy with its interval, and which classes are confused."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nda.errors import ShapeError
+from nda.evaluation.intervals import wilson_interval
+from nda.evaluation.record import Metric, Protocol
+
+CONFUSION = "Confusion: share of a true class (row) that is predicted as"
+MIXED_UP = "Classes that are most often confused"
+MOST_IN_TABLE = 20  # classes: a larger matrix does not fit on a page
+LISTED = 15  # confusions that are named of a larger one
+
+
+def class_metrics(
+    probabilities: Tensor, labels: Tensor, classes: Sequence[str], protocol: Protocol
+) -> list[Metric]:
+    """Top-1 with its 95 % interval, top-5 of more than 5 classes, and the confusion.
+
+    Args:
+        probabilities: `(N, K)`, or any scores of which the highest is predicted.
+        labels: int64 `(N,)`, the true classes.
+        classes: K names.
+        protocol: what was done.
+
+    Raises:
+        ShapeError: where shapes do not match, or there is nothing to measure.
+    """
+    found = confusion(probabilities.argmax(dim=1), labels, len(classes))
+    total, right = len(labels), int(found.diagonal().sum())
+    metrics = [
+        Metric(
+            "top1",
+            "Accuracy (top-1)",
+            right / total,
+            "higher",
+            protocol,
+            interval=list(wilson_interval(right, total)),
+        )
+    ]
+    if len(classes) > 5:
+        near = int((probabilities.topk(5, dim=1).indices == labels[:, None]).any(dim=1).sum())
+        metrics.append(
+            Metric(
+                "top5",
+                "True class among the 5 likeliest (top-5)",
+                near / total,
+                "higher",
+                protocol,
+                interval=list(wilson_interval(near, total)),
+            )
+        )
+    if len(classes) <= MOST_IN_TABLE:
+        return metrics + _matrix(found, classes, protocol)
+    return metrics + _mixed_up(found, classes, protocol)
+
+
+def confusion(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Counts int64 `(K, K)`: of the true class of a row, those predicted as that of a column."""
+    if labels.dim() != 1 or predicted.shape != labels.shape or not len(labels):
+        raise ShapeError(
+            f"A class is predicted for each sample; got predictions {tuple(predicted.shape)} and "
+            f"labels {tuple(labels.shape)}."
+        )
+    pairs = labels.long() * classes + predicted.long()
+    return torch.bincount(pairs.cpu(), minlength=classes**2).view(classes, classes)
+
+
+def confusion_csv(found: Tensor, classes: Sequence[str]) -> str:
+    """The whole matrix as text, with the classes above and beside it."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["true \\ predicted", *classes])
+    for name, row in zip(classes, found.tolist(), strict=True):
+        writer.writerow([name, *row])
+    return file.getvalue()
+
+
+def _matrix(found: Tensor, classes: Sequence[str], protocol: Protocol) -> list[Metric]:
+    totals = found.sum(dim=1).tolist()
+    return [
+        Metric(
+            f"confusion_{true}_{predicted}",
+            f"{true} predicted as {predicted}",
+            round(int(found[row, column]) / totals[row], 4),
+            "",
+            protocol,
+            table=CONFUSION,
+            row=true,
+            column=predicted,
+        )
+        for row, true in enumerate(classes)
+        if totals[row]
+        for column, predicted in enumerate(classes)
+    ]
+
+
+def _mixed_up(found: Tensor, classes: Sequence[str], protocol: Protocol) -> list[Metric]:
+    """The confusions that happen most often, as shares of their true class."""
+    totals = found.sum(dim=1)
+    wrong = found.clone().fill_diagonal_(0)
+    places = wrong.flatten().argsort(descending=True, stable=True)[:LISTED].tolist()
+    metrics = []
+    for place in places:
+        row, column = divmod(place, len(classes))
+        if wrong[row, column]:
+            metrics.append(
+                Metric(
+                    f"confusion_{classes[row]}_{classes[column]}",
+                    f"{classes[row]} predicted as {classes[column]}",
+                    round(int(wrong[row, column]) / int(totals[row]), 4),
+                    "",
+                    protocol,
+                    table=MIXED_UP,
+                    row=f"{classes[row]} as {classes[column]}",
+                    column="share of the class",
+                )
+            )
+    return metrics

@@ -1,0 +1,158 @@
+"""Classification of actions on an encoder of videos (paper, section 5; Han et al., 2019).
+
+It shows what the encoder of a dpc run is worth: the same training with one encoder or another.
+What is measured stands in action_evaluation.py, every setting in action_config.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from nda.data.clip_batches import ClipBatches, ClipShape, in_blocks
+from nda.data.clip_views import ClipViews
+from nda.data.clips import Clips
+from nda.errors import ConfigError, DataError
+from nda.networks.dpc import ActionClassifier
+from nda.recipes.action_config import ActionConfig
+from nda.recipes.action_evaluation import draw_samples, evaluate
+from nda.recipes.clip_loading import batches_of, load_splits, remarks, shape_of, views_of
+from nda.recipes.pretrained_video import Origin, open_video_encoder
+
+__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+
+FALLS = (0.6, 0.8)  # shares of the steps after which learning rates fall to a tenth
+Batch = tuple[Tensor, Tensor]  # clips uint8 (B, F, 3, R, R) and labels (B,)
+
+
+@dataclass
+class ActionState:
+    """Everything that is trained, and what it is trained with."""
+
+    config: ActionConfig
+    fabric: Fabric
+    train: Clips
+    validation: Clips | None  # kept from the training split
+    test: Clips
+    test_name: str
+    network: Any  # as Fabric runs it; `.module` is the plain network
+    optimizer: Any
+    origin: Origin
+    views: ClipViews
+    shape: ClipShape
+    batches: ClipBatches
+    step: int = 0
+
+    @property
+    def data(self) -> str:
+        return self.train.fingerprint
+
+    @property
+    def images_per_step(self) -> int:
+        """Clips; each counts as one."""
+        return self.config.batch_size * self.fabric.world_size
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        return {
+            "network": self.network.module,
+            "optimizer": self.optimizer,
+            "origin": self.origin,
+        }
+
+    def batch(self, step: int) -> Batch:
+        rows, clips = self.batches(step)
+        device = self.fabric.device
+        return clips.to(device, non_blocking=True), self.train.labels[rows].to(device)
+
+
+def build(config: ActionConfig, fabric: Fabric) -> ActionState:
+    """Open videos and encoder, and make the classifier from the seed."""
+    splits = load_splits(config)
+    if len(splits.train.classes) < 2:
+        raise DataError(
+            f"{config.data} has {len(splits.train.classes)} classes of videos; a classifier needs "
+            "at least 2. Sort the videos into a folder for each class."
+        )
+    remarks(config, fabric, splits)
+    train, validation = splits.train, None
+    if config.holdout:
+        train, validation = train.without_every(round(1 / config.holdout))
+    plain, origin = network_of(config, len(train.classes))
+    if config.compile:
+        plain.compile()
+    network, optimizer = fabric.setup(plain, optimizer_of(plain, config))
+    return ActionState(
+        config=config,
+        fabric=fabric,
+        train=train,
+        validation=validation,
+        test=splits.heldout,
+        test_name=splits.heldout_name,
+        network=network,
+        optimizer=optimizer,
+        origin=origin,
+        views=views_of(config),
+        shape=shape_of(config),
+        batches=batches_of(config, fabric, train),
+    )
+
+
+def network_of(config: ActionConfig, classes: int) -> tuple[ActionClassifier, Origin]:
+    """The classifier, whose head is the same whatever the encoder."""
+    encoder, origin = open_video_encoder(
+        config.encoder,
+        network=config.network,
+        width=config.width,
+        dropout=config.encoder_dropout,
+        seed=config.seed,
+    )
+    torch.manual_seed(config.seed)
+    plain = ActionClassifier(encoder, classes, dropout=config.dropout, frozen=config.frozen)
+    return plain, origin
+
+
+def optimizer_of(plain: ActionClassifier, config: ActionConfig) -> torch.optim.Adam:
+    """Adam over the head and, unless it is frozen, over the encoder at its own learning rate."""
+    groups: list[dict[str, Any]] = [{"params": list(plain.head.parameters()), "start": config.lr}]
+    if not config.frozen:
+        encoder = list(plain.encoder.parameters())
+        groups.append({"params": encoder, "start": config.rate_of_encoder})
+    return torch.optim.Adam(groups, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+
+
+def step(state: ActionState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    """One update on a clip of each of some videos."""
+    clips, labels = batch
+    clips = state.views(clips, generator=generator)  # (B, F, 3, R, R) in [-1, 1]
+    logits = state.network(in_blocks(clips, state.config.frames)).float()  # (B, K)
+    loss = F.cross_entropy(logits, labels)
+
+    share = fallen(state.step, state.config)
+    for group in state.optimizer.param_groups:
+        group["lr"] = share * group["start"]
+    state.optimizer.zero_grad()
+    state.fabric.backward(loss)
+    state.optimizer.step()
+    return {"loss": loss, "train_top1": (logits.argmax(dim=1) == labels).float().mean()}
+
+
+def fallen(step: int, config: ActionConfig) -> float:
+    """What is left of the learning rates at a step; a function of the step alone."""
+    if not config.lr_falls:
+        return 1.0
+    return float(0.1 ** sum(step >= fall * config.steps for fall in FALLS))
+
+
+def sample(state: ActionState, count: int, seed: int) -> Tensor:
+    """Refused: this recipe has no generator."""
+    del count, seed
+    raise ConfigError(
+        f"{state.config.out} is a run of action, which generates no images; "
+        f"'nda evaluate {state.config.out}' measures it."
+    )

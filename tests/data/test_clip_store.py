@@ -1,0 +1,165 @@
+"""Decoded frames on disk: decoded once, noticed when files change, refused without room."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_videos import frame_folder, numbers_in
+
+from nda.data import clip_store
+from nda.data.clip_decode import Frame, frames_of
+from nda.data.clip_layout import find_videos
+from nda.data.clip_reader import open_videos
+from nda.data.clip_store import ClipStore, Counted
+from nda.errors import DataError
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    frame_folder(tmp_path / "videos" / "a", [0, 1, 2])
+    frame_folder(tmp_path / "videos" / "b", [5, 6])
+    return tmp_path / "videos"
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the videos that were decoded."""
+    names: list[str] = []
+
+    def noted(source: Any, video: Any, *settings: Any) -> Iterator[Frame]:
+        names.append(video.name)
+        return frames_of(source, video, *settings)
+
+    monkeypatch.setattr(clip_store, "frames_of", noted)
+    return names
+
+
+def scan(store: ClipStore, folder: Path) -> tuple[list[Counted], dict[int, str]]:
+    with open_videos(folder) as source:
+        return store.scan(source, find_videos(source.stamps, source.where))
+
+
+def store_of(folder: Path, cache: Path, *, keep: bool = True, resolution: int = 8) -> ClipStore:
+    return ClipStore(cache, str(folder), resolution, "crop", keep=keep)
+
+
+def test_videos_are_decoded_once(videos: Path, tmp_path: Path, decoded: list[str]) -> None:
+    counted, broken = scan(store_of(videos, tmp_path / "cache"), videos)
+    assert ([each.frames for each in counted], broken) == ([3, 2], {})
+    again, _ = scan(store_of(videos, tmp_path / "cache"), videos)
+    assert again == counted
+    assert sorted(decoded) == ["a", "b"]
+
+
+def test_kept_frames_are_those_of_the_video(videos: Path, tmp_path: Path) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    scan(store, videos)
+    out = np.empty((4, 3, 8, 8), np.uint8)
+    store.read("a", np.array([2, 0, 1, 2]), out)
+    assert numbers_in(out) == [2, 0, 1, 2]
+
+
+def test_a_video_that_changed_is_decoded_anew_and_no_other(
+    videos: Path, tmp_path: Path, decoded: list[str]
+) -> None:
+    before, _ = scan(store_of(videos, tmp_path / "cache"), videos)
+    frame_folder(videos / "new", [9]).joinpath("f_0009.png").rename(videos / "b" / "f_0007.png")
+    (videos / "new").rmdir()
+    store = store_of(videos, tmp_path / "cache")
+    after, _ = scan(store, videos)
+    assert sorted(decoded) == ["a", "b", "b"]
+    assert after[0] == before[0]
+    assert (after[1].frames, after[1].digest == before[1].digest) == (3, False)
+    out = np.empty((1, 3, 8, 8), np.uint8)
+    store.read("b", np.array([2]), out)
+    assert numbers_in(out) == [9]
+
+
+def test_the_digest_is_of_the_content_and_not_of_the_time(videos: Path, tmp_path: Path) -> None:
+    before, _ = scan(store_of(videos, tmp_path / "cache"), videos)
+    (videos / "a" / "f_0001.png").touch()
+    after, _ = scan(store_of(videos, tmp_path / "cache"), videos)
+    assert after[0].stamp != before[0].stamp
+    assert after[0].digest == before[0].digest != after[1].digest
+
+
+def test_a_count_alone_keeps_no_frames_and_serves_when_frames_are_kept_later(
+    videos: Path, tmp_path: Path, decoded: list[str]
+) -> None:
+    counting = store_of(videos, tmp_path / "cache", keep=False)
+    counted, _ = scan(counting, videos)
+    assert [path.name for path in counting.folder.iterdir()] == ["index.json"]
+    scan(store_of(videos, tmp_path / "cache", keep=False), videos)
+    assert sorted(decoded) == ["a", "b"]
+    assert scan(store_of(videos, tmp_path / "cache"), videos)[0] == counted
+
+
+def test_an_interrupted_scan_goes_on_where_it_stopped(
+    videos: Path, tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = ClipStore._count
+
+    def interrupted(self: ClipStore, source: Any, video: Any) -> Counted:
+        if video.name == "b":
+            raise KeyboardInterrupt
+        return count(self, source, video)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClipStore, "_count", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            scan(store_of(videos, tmp_path / "cache"), videos)
+    scan(store_of(videos, tmp_path / "cache"), videos)
+    assert decoded == ["a", "b"]
+
+
+def test_broken_videos_are_told_and_leave_nothing_behind(videos: Path, tmp_path: Path) -> None:
+    (videos / "a" / "f_0001.png").write_bytes(b"damaged")
+    store = store_of(videos, tmp_path / "cache")
+    counted, broken = scan(store, videos)
+    assert [each.frames for each in counted] == [2]
+    assert broken == {0: "f_0001.png: not an image"}
+    assert len(list(store.folder.glob("*.rgb"))) == 1
+    assert not [path for path in store.folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": 3}', '{"a": {"frames": 3}}', "\0"])
+def test_a_damaged_index_costs_time_and_nothing_else(
+    videos: Path, tmp_path: Path, text: str
+) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    counted, _ = scan(store, videos)
+    (store.folder / "index.json").write_text(text)
+    assert scan(store_of(videos, tmp_path / "cache"), videos)[0] == counted
+    assert len(json.loads((store.folder / "index.json").read_text())) == 2
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_frames_that_are_cut_short_are_noticed(videos: Path, tmp_path: Path, size: int) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    scan(store, videos)
+    path = store.path("a")
+    path.write_bytes(path.read_bytes()[:size])
+    out = np.empty((1, 3, 8, 8), np.uint8)
+    with pytest.raises(DataError, match=r"frames of a in .* are gone or cut short. Start again"):
+        store.read("a", np.array([2]), out)
+    scan(store_of(videos, tmp_path / "cache"), videos)
+    store.read("a", np.array([2]), out)
+    assert numbers_in(out) == [2]
+
+
+def test_another_resolution_is_another_store(videos: Path, tmp_path: Path) -> None:
+    folders = {store_of(videos, tmp_path, resolution=size).folder for size in (8, 9)}
+    assert len(folders) == 2
+
+
+def test_no_room_is_one_sentence_where_frames_are_kept(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"cannot be kept in .*file.* set NDA_CACHE to another"):
+        scan(store_of(videos, tmp_path / "file"), videos)
+    counted, _ = scan(store_of(videos, tmp_path / "file", keep=False), videos)
+    assert [each.frames for each in counted] == [3, 2]
