@@ -21,10 +21,12 @@ from collect import Values, summary
 from nda.errors import ConfigError
 from nda.evaluation.record import Histogram
 from nda.report.figures import histogram_figure
+from nda.training.config import FREE_ON_RESUME
 from nda.training.run_folder import RunFolder
 
 NONE = "none"
-VARYING = ("out", "data", "seed", "negative", "negative_weight", "joint_forward")
+VARYING = {"seed", "negative", "negative_weight", "joint_forward"}
+LEARNED_ALIKE = FREE_ON_RESUME - {"steps", "evaluation_samples"}  # whatever these settings are
 COSINES = "cosine_jigsaw"
 
 
@@ -33,9 +35,10 @@ def collect(runs: Sequence[Path], probes: Sequence[Path]) -> dict[str, Any]:
     values: dict[str, Values] = defaultdict(lambda: defaultdict(dict))
     protocols: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+    apart = VARYING | LEARNED_ALIKE
     ordered = sorted(runs, key=lambda path: arm_of(config_of(path)) != NONE)
     for path in ordered:
-        own = {name: value for name, value in config_of(path).items() if name not in VARYING}
+        own = {name: value for name, value in config_of(path).items() if name not in apart}
         if settings and own != settings:
             raise ConfigError(f"{path} has other settings than {ordered[0]}; leave it out.")
         settings = own

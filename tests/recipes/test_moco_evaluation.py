@@ -96,5 +96,8 @@ def test_a_run_on_the_command_line_is_trained_measured_and_reported(
     assert [measured["step"] for measured in folder.evaluations()] == [3]
     assert (folder.samples / "views.png").is_file()
     page = (out / "report.html").read_text()
-    for words_of_it in ("Features of images and of their jigsaw negatives", "Cosine negative"):
+    for words_of_it in (
+        "Features of images and of their jigsaw negatives",
+        "Queries beside their keys and negatives",
+    ):
         assert words_of_it in page
