@@ -28,6 +28,7 @@ NONE = "none"
 VARYING = {"seed", "negative", "negative_weight", "joint_forward"}
 LEARNED_ALIKE = FREE_ON_RESUME - {"steps", "evaluation_samples"}  # whatever these settings are
 COSINES = "cosine_jigsaw"
+LAST_ROWS = 5  # of a log, over which the final loss is averaged
 
 
 def collect(runs: Sequence[Path], probes: Sequence[Path]) -> dict[str, Any]:
@@ -62,7 +63,11 @@ def take(
     prefix: str,
 ) -> None:
     """Add the figures of a run, or of the probe of the encoder with these settings."""
-    evaluation = latest(path)
+    evaluation, run = latest(path), RunFolder.open(path)
+    if not prefix:
+        rows = [row["loss"] for row in run.log()[-LAST_ROWS:]]
+        values["training_loss"][arm_of(encoder)][encoder["seed"]] = sum(rows) / len(rows)
+        protocols["training_loss"] = {"rows": f"mean of the last {len(rows)} of the log"}
     for metric in evaluation["metrics"]:
         if metric["table"]:
             continue  # of single classes and learning rates

@@ -22,8 +22,9 @@ from torchvision.models.resnet import ResNet
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.features import extract_features
 from nda.export import ExportError, Parity, compared_images
+from nda.networks.digest import weights_digest
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
-from nda.recipes.pretrained import Pretrained, weights_digest
+from nda.recipes.pretrained import Pretrained
 
 EncoderFormat = Literal["timm", "torchvision", "safetensors"]
 FORMAT = "nda encoder 1"

@@ -10,8 +10,9 @@ import yaml
 from tiny_moco import tiny_moco
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks.digest import weights_digest
 from nda.recipes import moco
-from nda.recipes.pretrained import open_encoder, weights_digest
+from nda.recipes.pretrained import open_encoder
 from nda.training.begin import begin
 from nda.training.engine import Run
 

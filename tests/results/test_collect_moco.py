@@ -35,6 +35,7 @@ def written(path: Path, config: dict[str, Any], metrics: dict[str, float]) -> Pa
         "protocol": {},
     }
     cosines |= {"edges": [0.0, 0.5, 1.0], "series": {"negative": [3, 4], "two views": [0, 7]}}
+    (path / "log.jsonl").write_text("".join(f'{{"step": {i}, "loss": {i}.0}}\n' for i in range(8)))
     evaluation = {"step": 7, "metrics": rows, "histograms": [cosines]}
     (path / "metrics.json").write_text(json.dumps([evaluation]))
     return path
@@ -62,7 +63,8 @@ def test_arms_are_paired_by_seed_and_probes_count_for_their_encoders(
 ) -> None:
     found = script["collect"](*invented(tmp_path))
     assert found["settings"]["width"] == 8
-    assert found["metrics"].keys() == {"knn_top1", "probe_linear_top1"}
+    assert found["metrics"].keys() == {"training_loss", "knn_top1", "probe_linear_top1"}
+    assert found["metrics"]["training_loss"]["arms"]["none"]["mean"] == 5  # of 3 to 7
     knn = found["metrics"]["knn_top1"]
     assert next(iter(knn["arms"])) == "none"
     assert knn["arms"].keys() == {"none", "jigsaw", "jigsaw, weight 64, separate forward"}

@@ -15,6 +15,7 @@ from nda.errors import ShapeError
 
 GREY = (0.2989, 0.587, 0.114)  # weights of red, green and blue, as torchvision
 OPERATIONS = 4
+MIDDLES = (1.0, 1.0, 1.0, 0.0)  # of what is drawn: factors, and a shift of the hue
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,15 @@ def draw_jitter(
     """
     where = torch.device(device) if generator is None else generator.device
     draws = torch.rand(OPERATIONS + 2, batch, generator=generator, device=where).to(device)
-    widths = torch.tensor(strength, device=device)[:, None]
-    around = torch.tensor([1.0, 1.0, 1.0, 0.0], device=device)[:, None]
     order = torch.randperm(OPERATIONS, generator=_on_host(generator))
     return Jitter(
         order=order.tolist(),
-        strength=around + (2 * draws[:OPERATIONS] - 1) * widths,
+        strength=torch.stack(
+            [
+                middle + (2 * drawn - 1) * width
+                for middle, drawn, width in zip(MIDDLES, draws, strength, strict=False)
+            ]
+        ),
         applied=draws[OPERATIONS] < probability,
         grey=draws[OPERATIONS + 1] < grey,
     )
@@ -78,7 +82,8 @@ def jittered(x: Tensor, jitter: Jitter) -> Tensor:
 
 def grey_of(x: Tensor) -> Tensor:
     """Luminance `(B, 1, H, W)` of images `(B, 3, H, W)`."""
-    return (x * torch.tensor(GREY, device=x.device, dtype=x.dtype).view(3, 1, 1)).sum(1, True)
+    red, green, blue = x.split(1, dim=1)
+    return GREY[0] * red + GREY[1] * green + GREY[2] * blue
 
 
 def shift_hue(x: Tensor, turns: Tensor) -> Tensor:
@@ -96,8 +101,8 @@ def shift_hue(x: Tensor, turns: Tensor) -> Tensor:
         (green - blue) / unit,
         torch.where(high == green, (blue - red) / unit + 2, (red - green) / unit + 4),
     )
-    start = torch.tensor([5.0, 3.0, 1.0], device=x.device, dtype=x.dtype).view(3, 1, 1)
-    k = (start + sixths + 6 * turns).remainder(6)  # (B, 3, H, W)
+    shifted = sixths + 6 * turns
+    k = torch.cat([shifted + start for start in (5, 3, 1)], dim=1).remainder(6)  # (B, 3, H, W)
     return high - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
 
 

@@ -7,7 +7,6 @@ compares runs on one data set with each other, in one fixed space, which its pro
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import warnings
@@ -27,6 +26,7 @@ from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
 from nda.files import write_atomically
+from nda.networks.digest import weights_digest
 from nda.progress import tracked
 
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
@@ -118,7 +118,7 @@ def train_feature_classifier(
             return cached
     network = _initial_network(train, seed).to(device)
     _fit(network, train, seed, budget)
-    classifier = FeatureClassifier(network, _accuracy(network, heldout), _fingerprint(network))
+    classifier = FeatureClassifier(network, _accuracy(network, heldout), weights_digest(network))
     if cache_path is not None:
         _save(cache_path, classifier, origin)
     return classifier
@@ -224,14 +224,6 @@ def _batches(network: nn.Module, images: Tensor, size: int) -> Iterator[Tensor]:
     return (to_float(part.to(device)) for part in torch.split(images, size) if len(part))
 
 
-def _fingerprint(network: nn.Module) -> str:
-    digest = hashlib.blake2b(digest_size=6)
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _save(path: Path, classifier: FeatureClassifier, origin: str) -> None:
     weights = {k: v.cpu().contiguous() for k, v in classifier.network.state_dict().items()}
     known = {
@@ -253,7 +245,7 @@ def _load(path: Path, network: FeatureNetwork, origin: str) -> FeatureClassifier
                 return None
             network.load_state_dict({name: file.get_tensor(name) for name in network.state_dict()})
         network.eval().requires_grad_(False)
-        fingerprint = _fingerprint(network)
+        fingerprint = weights_digest(network)
         if fingerprint != known["fingerprint"]:
             raise ValueError("its weights are not those that were saved")
         return FeatureClassifier(network, known["accuracy"], fingerprint)

@@ -11,7 +11,7 @@ from nda.data import ImageSet
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.knn import knn_accuracy
 from nda.evaluation.record import Evaluation, Metric, Protocol
-from nda.recipes.pretrained import weights_digest
+from nda.networks.digest import weights_digest
 from nda.report.feature_map import Encoded, save_feature_pictures
 from nda.training.run_folder import RunFolder
 

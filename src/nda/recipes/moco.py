@@ -185,8 +185,10 @@ def key_vectors(state: MocoState, x: Tensor) -> Tensor:
         order = None  # one batch norm over all samples: their order does not matter
     else:
         # Of one seed on all processes, which must agree on the order.
-        draws = generator_for(state.config.seed, step=state.step, purpose=f"shuffle {len(x)}")
-        order = torch.randperm(len(x) * fabric.world_size, generator=draws).to(x.device)
+        purpose = f"shuffle {len(x)}"
+        draws = generator_for(state.config.seed, step=state.step, purpose=purpose, device=x.device)
+        count = len(x) * fabric.world_size
+        order = torch.randperm(count, generator=draws, device=x.device)
     with fabric.autocast():
         vectors = shuffled(state.key, x, order, fabric)
     return F.normalize(vectors.float(), dim=1)
@@ -212,11 +214,13 @@ def monitors(
     `alignment` and `uniformity` as Wang & Isola (2020); `spread`, the deviation of a feature over
     the batch in units of that of vectors at random, is near 0 where the features have collapsed.
     """
-    cosines = query @ query.T
-    others = ~torch.eye(len(query), dtype=torch.bool, device=query.device)
+    # A query's closeness to itself is 1, so that the mean over pairs needs no selection, for which
+    # a GPU would have to be waited for.
+    closeness = torch.exp(4 * (query @ query.T - 1)).fill_diagonal_(1)
+    pairs = len(query) * (len(query) - 1)
     scalars = {
         "alignment": (query - key).square().sum(dim=1).mean(),
-        "uniformity": torch.exp(4 * (cosines[others] - 1)).mean().log(),
+        "uniformity": ((closeness.sum() - len(query)) / pairs).log(),
         "spread": query.std(dim=0).mean() * math.sqrt(query.shape[1]),
         "cosine_key": (query * key).sum(dim=1).mean(),
     }

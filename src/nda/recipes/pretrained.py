@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
 from torchvision.models.resnet import ResNet
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks.digest import weights_digest
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.training.begin import newest_content
 from nda.training.run_folder import RunFolder
@@ -78,15 +77,6 @@ def _frozen(
     network.eval().requires_grad_(False)
     digest = weights_digest(network)
     return Pretrained(network, name, width, side, step, run, against, digest)
-
-
-def weights_digest(network: nn.Module) -> str:
-    """A short hash of all weights and buffers: the same only where they are."""
-    digest = hashlib.blake2b(digest_size=6)
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _load(encoder: ResNet, weights: dict[str, Any], where: str) -> None:

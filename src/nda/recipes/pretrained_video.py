@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks.digest import weights_digest
 from nda.networks.dpc import VideoEncoder
 from nda.networks.resnet2d3d import PUBLISHED_WIDTH
-from nda.recipes.pretrained import NONE, weights_digest
+from nda.recipes.pretrained import NONE
 from nda.training.begin import newest_content
 from nda.training.run_folder import RunFolder
 
