@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("NDA_CACHE", str(folder / "nda"))
         patch.setenv("TORCH_HOME", str(folder / "torch"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeds_ctrl_c() -> None:
+    """A shell lets jobs in the background ignore Ctrl-C, and the commands tested would inherit it.
+
+    A handler, unlike the order to ignore, is not inherited: what is started gets the default.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

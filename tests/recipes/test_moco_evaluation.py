@@ -32,9 +32,9 @@ def test_the_figures_of_a_run(image_folder: Path, tmp_path: Path) -> None:
     assert knn.interval[0] < knn.value <= knn.interval[1]
     assert {"cosine_jigsaw", "cosine_stitch", "cosine_two_views"} <= found.keys()
     assert [histogram.name for histogram in evaluation.histograms] == [
-        "cosine_jigsaw",
-        "cosine_stitch",
+        f"{of}cosine_{name}" for of in ("", "head_") for name in ("jigsaw", "stitch")
     ]
+    assert found["cosine_jigsaw"].value != found["head_cosine_jigsaw"].value
     assert not evaluation.notes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def evaluate(state: MocoState) -> Evaluation:
     else:
         notes.append("Nearest neighbours: the images are not sorted into classes.")
     save_feature_pictures(RunFolder(Path(state.config.out)).samples, known, heldout)
-    cosines, histograms = structure(state, encoder, heldout.images)
+    cosines, histograms = structure(state, heldout.images)
     return Evaluation(state.step, metrics + cosines, histograms, notes)
 
 
@@ -59,25 +60,34 @@ def encoded(state: MocoState, encoder: nn.Module, images: ImageSet) -> Encoded:
     return Encoded(some, extract_features(encoder, some.images, device=state.fabric.device))
 
 
-def structure(
-    state: MocoState, encoder: nn.Module, heldout: ImageSet
-) -> tuple[list[Metric], list[Histogram]]:
-    """Cosines of images with their jigsaw and with what the run made of them (Figure 9)."""
+def structure(state: MocoState, heldout: ImageSet) -> tuple[list[Metric], list[Histogram]]:
+    """Cosines of images with their jigsaw and with what the run made of them (Figure 9).
+
+    Of the encoder's features, which are what is used afterwards, and of the vectors of the head
+    above it, which are what the objective moves apart.
+    """
     negatives: dict[str, Negative] = {"jigsaw": Jigsaw()}
     if state.negative is not None:
         negatives[state.config.negative] = state.negative
-    training = encoder.training
-    encoder.eval()
-    found = structure_similarity(
-        encoder,
-        spread_out(heldout, MOST_COMPARED).images,
-        negatives,
-        generator=generator_for(state.config.seed, purpose="evaluation"),
-        protocol={"split": state.splits.heldout_name, "features": "of the encoder"},
-        device=state.fabric.device,
-    )
-    encoder.train(training)
-    return found
+    network: nn.Module = state.query.module
+    images = spread_out(heldout, MOST_COMPARED).images
+    training = network.training
+    network.eval()
+    metrics: list[Metric] = []
+    histograms: list[Histogram] = []
+    for encode, prefix, words in ((network[0], "", ""), (network, "head_", ", after the head")):
+        found, drawn = structure_similarity(
+            encode,
+            images,
+            negatives,
+            generator=generator_for(state.config.seed, purpose="evaluation"),
+            protocol={"split": state.splits.heldout_name, "features": f"of the encoder{words}"},
+            device=state.fabric.device,
+        )
+        metrics += [replace(m, name=prefix + m.name, title=m.title + words) for m in found]
+        histograms += [replace(h, name=prefix + h.name, title=h.title + words) for h in drawn]
+    network.train(training)
+    return metrics, histograms
 
 
 def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
