@@ -144,9 +144,9 @@ def _write(encoder: Pretrained, path: Path, kind: EncoderFormat) -> None:
         "network": encoder.name,
         "width": encoder.width,
         "resolution": encoder.resolution,
-        "negative": encoder.negative,
-        "step": encoder.step,
-        "digest": encoder.digest,
+        "negative": encoder.origin.negative,
+        "step": encoder.origin.step,
+        "digest": encoder.origin.digest,
         "images": "RGB in [-1, 1]: mean 0.5, standard deviation 0.5",
     }
     if kind == "safetensors":

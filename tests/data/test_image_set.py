@@ -70,3 +70,15 @@ def test_other_images_are_refused(images: torch.Tensor) -> None:
 def test_labels_that_do_not_fit_are_refused(labels: torch.Tensor, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         ImageSet.of(IMAGES, labels, ("cat", "dog"))
+
+
+def test_parts_of_a_set() -> None:
+    images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(10, 3, 4, 4)
+    whole = ImageSet.of(images, torch.arange(10) // 5, ("a", "b"), skipped=("broken.png",))
+    assert whole.spread_out(4).images[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
+    assert whole.spread_out(4).labels.tolist() == [0, 0, 1, 1]
+    assert whole.spread_out(0) is whole
+    assert whole.spread_out(10) is whole
+    some = whole.only(whole.labels == 1)
+    assert some.images[:, 0, 0, 0].tolist() == [5, 6, 7, 8, 9]
+    assert (some.classes, some.skipped) == (("a", "b"), ())

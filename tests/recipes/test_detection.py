@@ -16,6 +16,7 @@ from nda.errors import CheckpointError, ConfigError
 from nda.networks.resnet import build_encoder
 from nda.recipes import RECIPES, detection
 from nda.recipes.detection import DetectionState, flipped, learning_rate, prepared
+from nda.recipes.origin import Origin
 from nda.recipes.pretrained import Pretrained
 from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint
@@ -40,7 +41,7 @@ def draws(seed: int = 3) -> torch.Generator:
 
 def pretrained(name: str = "cifar_resnet18", width: int = 8) -> Pretrained:
     encoder = build_encoder(name, width=width, seed=99)
-    return Pretrained(encoder, name, width, 32, 700, "moco-jigsaw-0", "jigsaw", "abc")
+    return Pretrained(encoder, name, width, 32, Origin("moco-jigsaw-0", "jigsaw", 700, "abc"))
 
 
 def test_the_table_knows_it() -> None:

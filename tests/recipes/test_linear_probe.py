@@ -164,7 +164,7 @@ def test_the_schedules_are_functions_of_the_step() -> None:
 
 def test_an_encoder_of_random_weights_serves_as_well(image_folder: Path) -> None:
     state = build(image_folder, "none", network="cifar_resnet18", width=2)
-    assert state.encoder.run == "none"
+    assert state.encoder.origin.run == "none"
     assert state.train.images.shape[-1] == 32
     assert state.inputs.shape == (30, 16)
 

@@ -85,15 +85,6 @@ def test_an_encoder_in_training_mode_is_our_fault(state: LinearProbeState) -> No
         linear_probe.evaluate(state)
 
 
-def test_many_classes_have_no_table(
-    state: LinearProbeState, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nda.recipes.linear_probe_evaluation.MOST_CLASSES", 1)
-    found = linear_probe.evaluate(state)
-    assert found.notes == ["Confusions: 2 classes are too many for a table."]
-    assert not any(metric.name.startswith("confusion") for metric in found.metrics)
-
-
 def test_pictures_of_features_are_drawn_once(state: LinearProbeState, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     state.step = 1

@@ -10,10 +10,9 @@ import torch
 from tiny_moco import tiny_moco
 
 from nda.cli import main
-from nda.data import ImageSet
 from nda.evaluation.record import WARNING
 from nda.recipes import moco
-from nda.recipes.moco_evaluation import spread_metric, spread_out
+from nda.recipes.moco_evaluation import spread_metric
 from nda.training.begin import begin
 from nda.training.run_folder import RunFolder
 
@@ -70,15 +69,6 @@ def test_the_spread_of_directions_at_random_is_one() -> None:
     assert metric.value == pytest.approx(1, abs=0.02)
     assert WARNING not in metric.protocol
     assert WARNING in spread_metric(torch.ones(10, 4), {}).protocol
-
-
-def test_a_part_of_a_set_is_spread_evenly() -> None:
-    images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(10, 3, 4, 4)
-    whole = ImageSet.of(images, torch.arange(10) // 5, ("a", "b"))
-    assert spread_out(whole, 4).images[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
-    assert spread_out(whole, 4).labels.tolist() == [0, 0, 1, 1]
-    assert spread_out(whole, 0) is whole
-    assert spread_out(whole, 10) is whole
 
 
 @pytest.mark.slow

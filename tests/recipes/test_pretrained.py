@@ -12,6 +12,7 @@ from tiny_moco import tiny_moco
 from nda.errors import CheckpointError, ConfigError
 from nda.networks.digest import weights_digest
 from nda.recipes import moco
+from nda.recipes.origin import Origin
 from nda.recipes.pretrained import open_encoder
 from nda.training.begin import begin
 from nda.training.engine import Run
@@ -33,14 +34,14 @@ def test_it_is_the_trained_encoder_frozen(trained: Run) -> None:  # type: ignore
     torch.testing.assert_close(found.network(x), encoder.eval()(x))
     assert not any(parameter.requires_grad for parameter in found.network.parameters())
     assert not found.network.training
-    about = (found.name, found.width, found.resolution, found.step, found.run, found.negative)
-    assert about == ("cifar_resnet18", 8, 16, 4, "run", "jigsaw")
+    assert (found.name, found.width, found.resolution) == ("cifar_resnet18", 8, 16)
+    assert found.origin == Origin("run", "jigsaw", 4, weights_digest(encoder))
 
 
 def test_random_weights_follow_from_the_seed() -> None:
     one, same, other = (open_encoder("none", width=8, seed=s) for s in (1, 1, 2))
-    assert one.digest == same.digest != other.digest
-    assert (one.run, one.resolution, one.negative) == ("none", None, "none")
+    assert one.origin == same.origin != other.origin
+    assert (one.origin.run, one.resolution, one.origin.negative) == ("none", None, "none")
 
 
 def test_the_digest_tells_a_single_weight() -> None:

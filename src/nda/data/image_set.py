@@ -55,6 +55,16 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def only(self, rows: Tensor) -> ImageSet:
+        """The images `rows`, int64 `(M,)` or bool `(N,)`, without what was said of the whole."""
+        return ImageSet.of(self.images[rows], self.labels[rows], self.classes)
+
+    def spread_out(self, most: int) -> ImageSet:
+        """At most `most` images evenly spread over the set; all for 0."""
+        if not most or most >= len(self):
+            return self
+        return self.only(torch.linspace(0, len(self) - 1, most).long())
+
 
 def fingerprint(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:
     """Hex digest of the content: shape, pixels, labels and class names."""

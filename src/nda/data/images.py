@@ -154,7 +154,7 @@ def _torchvision_splits(name: str, split: str | None, every: int, options: _Opti
     if not every:
         return _nothing_held_out(images)
     held = torch.arange(len(images)) % every == 0
-    return Splits(_only(images, ~held), _only(images, held), _heldout_name(every))
+    return Splits(images.only(~held), images.only(held), _heldout_name(every))
 
 
 def _nothing_held_out(images: ImageSet) -> Splits:
@@ -222,13 +222,9 @@ def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
         return images
     kept = choose_classes(images.classes, options.classes, _TORCHVISION + name)
     numbers = [images.classes.index(label) for label in kept]
-    chosen = _only(images, torch.isin(images.labels, torch.tensor(numbers)))
+    chosen = images.only(torch.isin(images.labels, torch.tensor(numbers)))
     labels = torch.searchsorted(torch.tensor(numbers), chosen.labels)
     return ImageSet.of(chosen.images, labels, kept)
-
-
-def _only(images: ImageSet, chosen: torch.Tensor) -> ImageSet:
-    return ImageSet.of(images.images[chosen], images.labels[chosen], images.classes)
 
 
 def _torchvision_name(source: str | Path) -> str | None:

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from nda.errors import ShapeError
 from nda.evaluation.intervals import wilson_interval
+from nda.evaluation.knn import knn_accuracy
 from nda.evaluation.record import Metric, Protocol
 
 CONFUSION = "Confusion: share of a true class (row) that is predicted as"
 MIXED_UP = "Classes that are most often confused"
 MOST_IN_TABLE = 20  # classes: a larger matrix does not fit on a page
 LISTED = 15  # confusions that are named of a larger one
+NEIGHBOURS = 200  # that vote, as in MoCo's and lightly's monitors
 
 
 def class_metrics(
@@ -33,33 +35,49 @@ def class_metrics(
     Raises:
         ShapeError: where shapes do not match, or there is nothing to measure.
     """
-    found = confusion(probabilities.argmax(dim=1), labels, len(classes))
-    total, right = len(labels), int(found.diagonal().sum())
-    metrics = [
-        Metric(
-            "top1",
-            "Accuracy (top-1)",
-            right / total,
-            "higher",
-            protocol,
-            interval=list(wilson_interval(right, total)),
-        )
-    ]
+    predicted = probabilities.argmax(dim=1)
+    confused = confusion_metrics(predicted, labels, classes, protocol)
+    metrics = [accuracy_metric("top1", "Accuracy (top-1)", predicted == labels, protocol)]
     if len(classes) > 5:
-        near = int((probabilities.topk(5, dim=1).indices == labels[:, None]).any(dim=1).sum())
-        metrics.append(
-            Metric(
-                "top5",
-                "True class among the 5 likeliest (top-5)",
-                near / total,
-                "higher",
-                protocol,
-                interval=list(wilson_interval(near, total)),
-            )
-        )
-    if len(classes) <= MOST_IN_TABLE:
-        return metrics + _matrix(found, classes, protocol)
-    return metrics + _mixed_up(found, classes, protocol)
+        near = (probabilities.topk(5, dim=1).indices == labels[:, None]).any(dim=1)
+        title = "True class among the 5 likeliest (top-5)"
+        metrics.append(accuracy_metric("top5", title, near, protocol))
+    return metrics + confused
+
+
+def accuracy_metric(name: str, title: str, correct: Tensor, protocol: Protocol) -> Metric:
+    """The share of `correct` bool `(N,)`, with Wilson's 95 % interval."""
+    count = int(correct.sum())
+    interval = list(wilson_interval(count, len(correct)))
+    return Metric(name, title, count / len(correct), "higher", protocol, interval)
+
+
+def neighbours_metric(
+    bank: Tensor,
+    bank_labels: Tensor,
+    features: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    protocol: Protocol,
+) -> Metric:
+    """Share of samples whose class their 200 nearest of the bank tell, as `knn_accuracy` has it."""
+    found = knn_accuracy(bank, bank_labels, features, labels, classes=classes, k=NEIGHBOURS)
+    asked: Protocol = {"neighbours": min(NEIGHBOURS, len(bank)), "among": len(bank)}
+    title = "Accuracy of nearest neighbours (top-1)"
+    return accuracy_metric("knn_top1", title, found.correct, protocol | asked)
+
+
+def confusion_metrics(
+    predicted: Tensor, labels: Tensor, classes: Sequence[str], protocol: Protocol
+) -> list[Metric]:
+    """A table of all pairs of classes; of more than 20, of those most often confused.
+
+    Classes without samples are left out. Raises as `confusion`.
+    """
+    found = confusion(predicted, labels, len(classes))
+    table = _matrix if len(classes) <= MOST_IN_TABLE else _mixed_up
+    return table(found, classes, protocol)
 
 
 def confusion(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:

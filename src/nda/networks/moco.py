@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.errors import ConfigError, ShapeError
+from nda.networks.gathering import company, gathered
 from nda.networks.resnet import build_encoder, feature_dim
+
+MOMENTUM = 0.1  # of running statistics, as torch's own
 
 
 def build_moco(name: str, *, width: int, dim: int, bn_splits: int, seed: int) -> nn.Sequential:
@@ -25,9 +27,6 @@ def build_moco(name: str, *, width: int, dim: int, bn_splits: int, seed: int) ->
     if bn_splits > 1:
         split_batch_norms(encoder, bn_splits)
     return nn.Sequential(encoder, head)
-
-
-MOMENTUM = 0.1  # of running statistics, as torch's own
 
 
 class SplitBatchNorm(nn.BatchNorm2d):
@@ -113,7 +112,7 @@ def follow(average: nn.Module, source: nn.Module, momentum: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), 1 - momentum)
 
 
-def shuffled(network: nn.Module, x: Tensor, order: Tensor | None, fabric: Fabric) -> Tensor:
+def shuffled(network: nn.Module, x: Tensor, order: Tensor | None) -> Tensor:
     """`network(x)` with the samples of all processes in another order, so that they cannot cheat.
 
     Else the statistics of its part of the batch would tell a query which key is of its company.
@@ -121,15 +120,8 @@ def shuffled(network: nn.Module, x: Tensor, order: Tensor | None, fabric: Fabric
     """
     if order is None:
         return network(x)
-    count, rank, processes = len(x), fabric.global_rank, fabric.world_size
-    every = gathered(x, fabric)
+    rank, processes = company()
+    count = len(x)
     mine = order.view(processes, count)[rank]
-    vectors = gathered(network(every[mine]), fabric)  # those of sample order[i] at i
+    vectors = gathered(network(gathered(x)[mine]))  # those of sample order[i] at i
     return vectors[order.argsort()[rank * count : (rank + 1) * count]]
-
-
-def gathered(x: Tensor, fabric: Fabric) -> Tensor:
-    """The `(n, ...)` of each process, one after the other: `(n processes, ...)`."""
-    if fabric.world_size == 1:
-        return x
-    return torch.as_tensor(fabric.all_gather(x)).flatten(0, 1)

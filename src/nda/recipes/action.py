@@ -22,7 +22,8 @@ from nda.networks.dpc import ActionClassifier
 from nda.recipes.action_config import ActionConfig
 from nda.recipes.action_evaluation import draw_samples, evaluate
 from nda.recipes.clip_loading import batches_of, load_splits, remarks, shape_of, views_of
-from nda.recipes.pretrained_video import Origin, open_video_encoder
+from nda.recipes.origin import Origin
+from nda.recipes.pretrained_video import open_video_encoder
 
 __all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
 

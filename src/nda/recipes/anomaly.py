@@ -112,10 +112,7 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
             f"{config.data} keeps {int(held.sum()):,}. Give more normal images, a larger "
             "--holdout, or a higher --false_alarm_rate."
         )
-    return tuple(
-        ImageSet.of(normal.images[rows], normal.labels[rows], normal.classes)
-        for rows in (~held, held)
-    )  # type: ignore[return-value]
+    return normal.only(~held), normal.only(held)
 
 
 def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:

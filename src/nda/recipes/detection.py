@@ -7,7 +7,7 @@ detection_evaluation.py, every setting in detection_config.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nda.evaluation.boxes_coco import require_coco
 from nda.networks.faster_rcnn import build_detector, take_over
 from nda.recipes.detection_config import SMALL, DetectionConfig
 from nda.recipes.detection_evaluation import draw_samples, evaluate
+from nda.recipes.origin import Origin
 from nda.recipes.pretrained import open_encoder
 from nda.training.begin import newest_content
 from nda.training.checkpoint import newest_checkpoint
@@ -35,24 +36,13 @@ Batch = list[tuple[Tensor, Tensor, Tensor]]  # image, boxes and labels of each i
 
 
 @dataclass
-class Origin:
+class DetectorOrigin(Origin):
     """Where the weights at step 0 came from; kept in checkpoints, so that the run stands alone."""
 
     name: str  # of the network, one of nda.networks.resnet.ENCODERS
     width: int
-    run: str  # folder of the encoder's run, or "none" for random weights
-    step: int
-    negative: str
-    digest: str
-    matched: int  # tensors taken over
-    rest: list[str]  # names of those that were not
-
-    def state_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
+    matched: int = 0  # tensors taken over
+    rest: list[str] = field(default_factory=list)  # names of those that were not
 
 
 @dataclass
@@ -64,7 +54,7 @@ class DetectionState:
     splits: BoxSplits
     network: Any  # as Fabric runs it; `.module` is the plain detector
     optimizer: Any
-    origin: Origin
+    origin: DetectorOrigin
     batches: EpochBatches
     step: int = 0
 
@@ -138,20 +128,18 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
     )
 
 
-def origin_of(config: DetectionConfig) -> tuple[Origin, Mapping[str, Tensor] | None]:
+def origin_of(config: DetectionConfig) -> tuple[DetectorOrigin, Mapping[str, Tensor] | None]:
     """Where the weights come from, and the weights; none of these for a run that has begun.
 
     Such a run has weights of its own: the encoder's may have been trained on, or thrown away.
     """
     folder = RunFolder(Path(config.out))
     if newest_checkpoint(folder.checkpoints) is not None:
-        return Origin(**newest_content(folder)["state"]["origin"]), None
+        return DetectorOrigin(**newest_content(folder)["state"]["origin"]), None
     found = open_encoder(
         config.encoder, network=config.network, width=config.width, seed=config.seed
     )
-    origin = Origin(
-        found.name, found.width, found.run, found.step, found.negative, found.digest, 0, []
-    )
+    origin = DetectorOrigin(**found.origin.state_dict(), name=found.name, width=found.width)
     return origin, found.network.state_dict()
 
 

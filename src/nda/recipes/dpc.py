@@ -20,11 +20,11 @@ from nda.data.clips import Clips
 from nda.errors import ConfigError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.dpc import DensePredictor
+from nda.networks.gathering import gathered
 from nda.objectives.dense_predictive import dense_accuracies, dense_scores, loss_of
 from nda.recipes.clip_loading import batches_of, load_splits, remarks, shape_of, views_of
 from nda.recipes.dpc_config import DpcConfig
 from nda.recipes.dpc_evaluation import draw_samples, evaluate
-from nda.recipes.gathering import gathered
 
 __all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
 

@@ -85,14 +85,14 @@ class EncoderMark:
     encoder: Pretrained
 
     def state_dict(self) -> dict[str, Any]:
-        return {"digest": self.encoder.digest}
+        return {"digest": self.encoder.origin.digest}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if state["digest"] != self.encoder.digest:
+        origin = self.encoder.origin
+        if state["digest"] != origin.digest:
             raise CheckpointError(
-                f"The encoder {self.encoder.run} (step {self.encoder.step}) is not the one that "
-                "the probe was trained on: it has been trained further, or replaced. Probe it in "
-                "a new run."
+                f"The encoder {origin.run} (step {origin.step}) is not the one that the probe was "
+                "trained on: it has been trained further, or replaced. Probe it in a new run."
             )
 
 
@@ -156,10 +156,7 @@ def load_parts(
             "train/cat/1.png."
         )
     kept = torch.arange(len(every)) % round(1 / config.validation) == 0
-    train, validation = (
-        ImageSet.of(every.images[rows], every.labels[rows], every.classes) for rows in (~kept, kept)
-    )
-    return train, validation, splits.heldout, splits.heldout_name
+    return every.only(~kept), every.only(kept), splits.heldout, splits.heldout_name
 
 
 def step(

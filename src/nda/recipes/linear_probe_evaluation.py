@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nda.data import ImageSet
+from nda.evaluation.class_figures import accuracy_metric, confusion_metrics, neighbours_metric
 from nda.evaluation.intervals import wilson_interval
-from nda.evaluation.knn import knn_accuracy
 from nda.evaluation.record import Evaluation, Metric, Protocol
 from nda.networks.digest import weights_digest
 from nda.report.feature_map import Encoded, save_feature_pictures
@@ -18,10 +17,7 @@ from nda.training.run_folder import RunFolder
 if TYPE_CHECKING:
     from nda.recipes.linear_probe import LinearProbeState
 
-NEIGHBOURS = 200  # that vote
-MOST_CLASSES = 20  # of a table of confusions
 RATES = "Learning rates, on the validation part"
-CONFUSION = "Confusion: share of a true class (row) that is predicted as"
 
 
 class EncoderChangedError(RuntimeError):
@@ -40,18 +36,16 @@ def evaluate(state: LinearProbeState) -> Evaluation:
     predicted = predictions(state, "test")[best]
     protocol = protocol_of(state)
     metrics = [
-        top1("linear_top1", "Linear accuracy (top-1)", predicted == state.test.labels, protocol),
+        accuracy_metric(
+            "linear_top1", "Linear accuracy (top-1)", predicted == state.test.labels, protocol
+        ),
         neighbours(state),
         chosen_rate(state, best),
         *rate_metrics(state, correct),
     ]
-    notes = []
-    if len(state.test.classes) <= MOST_CLASSES:
-        metrics += confusion_metrics(predicted, state.test, protocol)
-    else:
-        notes.append(f"Confusions: {len(state.test.classes)} classes are too many for a table.")
+    metrics += confusion_metrics(predicted, state.test.labels, state.test.classes, protocol)
     prove_frozen(state)
-    return Evaluation(state.step, metrics, notes=notes)
+    return Evaluation(state.step, metrics)
 
 
 def prove_frozen(state: LinearProbeState) -> None:
@@ -59,10 +53,11 @@ def prove_frozen(state: LinearProbeState) -> None:
     network = state.encoder.network
     if any(part.training for part in network.modules()):
         raise EncoderChangedError("the encoder has left eval mode during linear evaluation")
-    if (now := weights_digest(network)) != state.encoder.digest:
+    before = state.encoder.origin.digest
+    if (now := weights_digest(network)) != before:
         raise EncoderChangedError(
-            f"the encoder's weights changed during linear evaluation: {state.encoder.digest} at "
-            f"the start, {now} at step {state.step}"
+            f"the encoder's weights changed during linear evaluation: {before} at the start, {now} "
+            f"at step {state.step}"
         )
 
 
@@ -89,34 +84,24 @@ def protocol_of(state: LinearProbeState) -> Protocol:
     }
 
 
-def top1(name: str, title: str, correct: Tensor, protocol: Protocol) -> Metric:
-    """The share that is right, with Wilson's interval."""
-    count = int(correct.sum())
-    interval = list(wilson_interval(count, len(correct)))
-    return Metric(name, title, count / len(correct), "higher", protocol, interval)
-
-
 def neighbours(state: LinearProbeState) -> Metric:
     """Accuracy of nearest neighbours among the images that the layers learn from."""
-    found = knn_accuracy(
+    protocol = protocol_of(state)
+    for idle in ("augmentation", "schedule", "trained_on"):
+        del protocol[idle]
+    return neighbours_metric(
         state.features("train"),
         state.train.labels,
         state.features("test"),
         state.test.labels,
         classes=len(state.train.classes),
-        k=NEIGHBOURS,
+        protocol=protocol,
     )
-    protocol = protocol_of(state)
-    for idle in ("augmentation", "schedule", "trained_on"):
-        del protocol[idle]
-    protocol |= {"neighbours": min(NEIGHBOURS, len(state.train)), "among": len(state.train)}
-    title = "Accuracy of nearest neighbours (top-1)"
-    return top1("knn_top1", title, found.correct, protocol)
 
 
 def chosen_rate(state: LinearProbeState, best: int) -> Metric:
     """The learning rate that counts; its protocol says which encoder was probed."""
-    encoder = state.encoder
+    encoder = state.encoder.origin
     about: Protocol = {
         "chosen_on": f"{len(state.validation):,} of the training images, not trained on",
         "encoder": encoder.run,
@@ -144,28 +129,6 @@ def rate_metrics(state: LinearProbeState, correct: Tensor) -> list[Metric]:
             column="accuracy (top-1)",
         )
         for rate, count in zip(state.config.rates, correct.tolist(), strict=True)
-    ]
-
-
-def confusion_metrics(predicted: Tensor, test: ImageSet, protocol: Protocol) -> list[Metric]:
-    """Of each true class, the share that is predicted as each; classes without images left out."""
-    count = len(test.classes)
-    pairs = torch.bincount(test.labels * count + predicted, minlength=count * count)
-    table = pairs.view(count, count)
-    return [
-        Metric(
-            f"confusion_{true}_{guess}",
-            f"{true} predicted as {guess}",
-            round(int(table[row, column]) / int(table[row].sum()), 4),
-            "",
-            protocol,
-            table=CONFUSION,
-            row=true,
-            column=guess,
-        )
-        for row, true in enumerate(test.classes)
-        if int(table[row].sum())
-        for column, guess in enumerate(test.classes)
     ]
 
 

@@ -21,7 +21,8 @@ from nda.data import EpochBatches, Splits, load_splits
 from nda.data.views import Views
 from nda.errors import ConfigError
 from nda.negatives import Negative, negative_from_name
-from nda.networks.moco import Queue, build_moco, follow, gathered, shuffled
+from nda.networks.gathering import gathered
+from nda.networks.moco import Queue, build_moco, follow, shuffled
 from nda.objectives.contrastive import nda_info_nce
 from nda.recipes.moco_config import MocoConfig
 from nda.recipes.moco_evaluation import draw_samples, evaluate
@@ -80,7 +81,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
     )
     negative = None if config.negative == "none" else negative_from_name(config.negative)
     if negative is not None:
-        negative.check(splits.train.images[: config.batch_size])
+        negative.check(splits.train.images[: config.shown])
     plain = build_moco(
         config.network,
         width=config.width,
@@ -150,9 +151,9 @@ def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[st
     state.optimizer.step()
 
     # Only now: in the queue before the loss, the key would stand among the query's negatives.
-    state.queue.enqueue(gathered(key, state.fabric), state.step)
+    state.queue.enqueue(gathered(key), state.step)
     if state.negative_queue is not None and made is not None:
-        state.negative_queue.enqueue(gathered(made, state.fabric), state.step)
+        state.negative_queue.enqueue(gathered(made), state.step)
     return {"loss": loss} | monitors(state, query.detach(), key, made)
 
 
@@ -167,7 +168,7 @@ def encode_keys(
     config = state.config
     inputs = [view]
     if state.negative is not None:
-        shown = view[: config.negatives_a_step // config.negatives_per_sample]
+        shown = view[: config.shown]
         shown = shown.repeat_interleave(config.negatives_per_sample, dim=0)
         inputs.append(channels_last(state.negative(shown, generator=generator)))
     # In one forward, so that batch-norm statistics cannot tell keys and negatives apart.
@@ -190,7 +191,7 @@ def key_vectors(state: MocoState, x: Tensor) -> Tensor:
         count = len(x) * fabric.world_size
         order = torch.randperm(count, generator=draws, device=x.device)
     with fabric.autocast():
-        vectors = shuffled(state.key, x, order, fabric)
+        vectors = shuffled(state.key, x, order)
     return F.normalize(vectors.float(), dim=1)
 
 

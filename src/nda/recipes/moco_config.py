@@ -69,11 +69,16 @@ class MocoConfig(RunConfig):
     resolution: int | None = 32
 
     @property
-    def negatives_a_step(self) -> int:
-        """How many negatives a process makes in a step."""
+    def shown(self) -> int:
+        """Of how many keys of a step a process makes negatives."""
         if self.negative == "none":
             return 0
-        return max(1, round(self.negative_fraction * self.batch_size)) * self.negatives_per_sample
+        return max(1, round(self.negative_fraction * self.batch_size))
+
+    @property
+    def negatives_a_step(self) -> int:
+        """How many negatives a process makes in a step."""
+        return self.shown * self.negatives_per_sample
 
     def check(self) -> None:
         super().check()

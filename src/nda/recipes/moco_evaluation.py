@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nda.data import ImageSet, to_uint8
+from nda.evaluation.class_figures import neighbours_metric
 from nda.evaluation.features import extract_features
-from nda.evaluation.intervals import wilson_interval
-from nda.evaluation.knn import knn_accuracy
 from nda.evaluation.record import WARNING, Evaluation, Histogram, Metric, Protocol
 from nda.evaluation.structure import structure_similarity
 from nda.negatives import Jigsaw, Negative
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from nda.recipes.moco import MocoState
 
 SHOWN = 8  # images in a picture
-NEIGHBOURS = 200  # that vote, as in MoCo's and lightly's monitors
 COLLAPSED = 0.01  # spread of features below which nothing is told apart any more
 MOST_COMPARED = 2000  # images whose cosines are measured
 
@@ -46,7 +44,16 @@ def evaluate(state: MocoState) -> Evaluation:
     if WARNING in metrics[0].protocol:
         notes.append(f"Collapse: {metrics[0].protocol[WARNING]}.")
     if len(heldout.images.classes) > 1:
-        metrics.append(neighbours_metric(known, heldout, protocol))
+        metrics.append(
+            neighbours_metric(
+                known.features,
+                known.images.labels,
+                heldout.features,
+                heldout.images.labels,
+                classes=len(known.images.classes),
+                protocol=protocol,
+            )
+        )
     else:
         notes.append("Nearest neighbours: the images are not sorted into classes.")
     save_feature_pictures(RunFolder(Path(state.config.out)).samples, known, heldout)
@@ -56,7 +63,7 @@ def evaluate(state: MocoState) -> Evaluation:
 
 def encoded(state: MocoState, encoder: nn.Module, images: ImageSet) -> Encoded:
     """Images, as many as the run measures, with the features that the encoder has of them."""
-    some = spread_out(images, state.config.evaluation_samples)
+    some = images.spread_out(state.config.evaluation_samples)
     return Encoded(some, extract_features(encoder, some.images, device=state.fabric.device))
 
 
@@ -69,8 +76,8 @@ def structure(state: MocoState, heldout: ImageSet) -> tuple[list[Metric], list[H
     negatives: dict[str, Negative] = {"jigsaw": Jigsaw()}
     if state.negative is not None:
         negatives[state.config.negative] = state.negative
-    network: nn.Module = state.query.module
-    images = spread_out(heldout, MOST_COMPARED).images
+    network: nn.Sequential = state.query.module
+    images = heldout.spread_out(MOST_COMPARED).images
     training = network.training
     network.eval()
     metrics: list[Metric] = []
@@ -102,41 +109,12 @@ def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
     return Metric("feature_spread", "Spread of the features", spread, "", protocol)
 
 
-def neighbours_metric(known: Encoded, heldout: Encoded, protocol: Protocol) -> Metric:
-    """Share of held-out images whose class their nearest training images tell."""
-    found = knn_accuracy(
-        known.features,
-        known.images.labels,
-        heldout.features,
-        heldout.images.labels,
-        classes=len(known.images.classes),
-        k=NEIGHBOURS,
-    )
-    count = len(known.images)
-    return Metric(
-        "knn_top1",
-        "Accuracy of nearest neighbours (top-1)",
-        found.accuracy,
-        "higher",
-        protocol | {"neighbours": min(NEIGHBOURS, count), "among": count},
-        interval=list(wilson_interval(int(found.correct.sum()), len(heldout.images))),
-    )
-
-
-def spread_out(images: ImageSet, most: int) -> ImageSet:
-    """At most `most` images evenly spread over the set; all for 0."""
-    if not most or most >= len(images):
-        return images
-    rows = torch.linspace(0, len(images) - 1, most).long()
-    return ImageSet.of(images.images[rows], images.labels[rows], images.classes)
-
-
 def draw_samples(state: MocoState, folder: RunFolder) -> None:
     """Pictures: at first of views and negatives."""
     if state.step:
         return
     draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
-    images = spread_out(state.splits.heldout, SHOWN).images.to(state.fabric.device)
+    images = state.splits.heldout.spread_out(SHOWN).images.to(state.fabric.device)
     query, key = (state.views(images, generator=draws) for _ in range(2))
     rows, labels = [images, to_uint8(query), to_uint8(key)], ["image", "query's view", "key's view"]
     if state.negative is not None:

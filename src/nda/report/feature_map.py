@@ -42,8 +42,7 @@ class Encoded:
         if len(self.features) <= most:
             return self
         rows = torch.linspace(0, len(self.features) - 1, most).long()
-        some = ImageSet.of(self.images.images[rows], self.images.labels[rows], self.images.classes)
-        return Encoded(some, self.features[rows])
+        return Encoded(self.images.only(rows), self.features[rows])
 
 
 def save_feature_pictures(samples: Path, known: Encoded, queries: Encoded) -> None:

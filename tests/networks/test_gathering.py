@@ -12,8 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from nda.networks.gathering import gathered
 from nda.objectives.dense_predictive import dense_predictive
-from nda.recipes.gathering import gathered
 
 SHAPE = (4, 2, 5, 2, 2)  # all clips: B, P, D, h, w
 PATIENCE = 240  # seconds

@@ -15,18 +15,26 @@ def gathered(x: Tensor) -> Tensor:
     A gradient is the sum over the losses of all processes, as if one of them had computed all.
     (The gradient of Fabric's own `all_gather` is another with some backends.)
     """
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if company()[1] == 1:
         return x
     result: Tensor = _Gathered.apply(x)
     return result
+
+
+def company() -> tuple[int, int]:
+    """The rank of this process, and how many there are."""
+    if not dist.is_initialized():
+        return 0, 1
+    return dist.get_rank(), dist.get_world_size()
 
 
 class _Gathered(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
         context.size = len(x)
-        parts = [torch.empty_like(x.contiguous()) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, x.contiguous())
+        x = x.contiguous()
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, x)
         return torch.cat(parts)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The collection of detection figures from invented runs."""
+"""The collection of detection and action figures from invented runs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,26 @@ RESULTS = Path(__file__).parents[2] / "results"
 @pytest.fixture
 def collect(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(RESULTS))
-    return runpy.run_path(str(RESULTS / "collect_detection.py"))["collect"]
+    return runpy.run_path(str(RESULTS / "collect_transfer.py"))["collect"]
 
 
-def invented_run(path: Path, negative: str | None, seed: int, ap: float, steps: int = 5) -> Path:
-    """Of random weights where `negative` is None, of plain MoCo where it is "none"."""
+def invented_run(
+    path: Path,
+    negative: str | None,
+    seed: int,
+    ap: float,
+    steps: int = 5,
+    recipe: str = "detection",
+) -> Path:
+    """Of random weights where `negative` is None, of an encoder without negatives for "none"."""
     path.mkdir()
-    settings = {"recipe": "detection", "seed": seed, "encoder": f"runs/{path.name}",
+    settings = {"recipe": recipe, "seed": seed, "encoder": f"runs/{path.name}",
                 "data": str(path), "out": str(path), "steps": steps}  # fmt: skip
     (path / "config.yaml").write_text(yaml.safe_dump(settings))
     metrics = [
-        {"name": "coco_ap", "value": ap, "protocol": {"split": "val"}},
-        {"name": "tensors_taken_over", "value": 100, "protocol": {}},
+        {"name": "coco_ap", "value": ap, "protocol": {"split": "val"}, "table": ""},
+        {"name": "tensors_taken_over", "value": 100, "protocol": {}, "table": ""},
+        {"name": "cat_ap", "value": 0.5, "protocol": {}, "table": "By class"},
     ]
     (path / "metrics.json").write_text(json.dumps([{"step": 5, "metrics": metrics}]))
     origin = {"run": "none" if negative is None else path.name, "negative": negative or "none"}
@@ -38,26 +46,30 @@ def invented_run(path: Path, negative: str | None, seed: int, ap: float, steps: 
     return path
 
 
-def test_arms_are_what_encoders_were_trained_against(collect: Any, tmp_path: Path) -> None:
-    made = [("moco + jigsaw", "jigsaw", 0.3), ("moco", "none", 0.25), ("random", None, 0.1)]
+@pytest.mark.parametrize(("recipe", "encoder"), [("detection", "moco"), ("action", "dpc")])
+def test_arms_are_what_encoders_were_trained_against(
+    recipe: str, encoder: str, collect: Any, tmp_path: Path
+) -> None:
+    arms = (f"{encoder} + jigsaw", encoder, "random")
+    made = zip(arms, ("jigsaw", "none", None), (0.3, 0.25, 0.1), strict=True)
     runs = [
-        invented_run(tmp_path / f"{arm}-{seed}", negative, seed, ap + 0.02 * seed)
+        invented_run(tmp_path / f"{arm}-{seed}", negative, seed, ap + 0.02 * seed, recipe=recipe)
         for arm, negative, ap in made
         for seed in (0, 1)
     ]
     found = collect(runs)
     assert list(found["metrics"]) == ["coco_ap"]
     figures = found["metrics"]["coco_ap"]
-    assert set(figures["arms"]) == {"random", "moco", "moco + jigsaw"}
-    assert figures["arms"]["moco"]["mean"] == pytest.approx(0.26)
+    assert set(figures["arms"]) == set(arms)
+    assert figures["arms"][encoder]["mean"] == pytest.approx(0.26)
     differences = {name: each["mean"] for name, each in figures["differences"].items()}
     assert differences == {
-        "moco - random": pytest.approx(0.15),
-        "moco + jigsaw - random": pytest.approx(0.2),
-        "moco + jigsaw - moco": pytest.approx(0.05),
+        f"{encoder} - random": pytest.approx(0.15),
+        f"{encoder} + jigsaw - random": pytest.approx(0.2),
+        f"{encoder} + jigsaw - {encoder}": pytest.approx(0.05),
     }
-    assert found["encoders"]["moco, seed 1"]["run"] == "moco-1"
-    assert found["settings"] == {"recipe": "detection", "steps": 5}
+    assert found["encoders"][f"{encoder}, seed 1"]["run"] == f"{encoder}-1"
+    assert found["settings"] == {"recipe": recipe, "steps": 5}
 
 
 def test_unlike_runs_and_a_seed_given_twice_are_refused(collect: Any, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Average precision of detection runs by their encoders, seed by seed, with mean and spread.
+"""Figures of detection or action runs by their encoders, seed by seed, with mean and spread.
 
-    python results/collect_detection.py RUN RUN ... --out results/detection/voc-sample.json
+    python results/collect_transfer.py RUN RUN ... --out results/detection/voc-sample.json
 
-Runs differ by encoder and seed only; an arm is what their encoder was trained against. Random
-weights are the baseline, and a difference is taken between runs of the same seed.
+Runs are of one recipe and differ by encoder and seed only; an arm is what their encoder was trained
+against. Random weights are the baseline, and a difference is taken between runs of the same seed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from nda.errors import CheckpointError
 from nda.training.begin import newest_content
 from nda.training.run_folder import RunFolder
 
-RANDOM, PLAIN = "random", "moco"
+RANDOM = "random"
+ENCODERS = {"detection": "moco", "action": "dpc"}  # the recipe that a recipe's encoders are of
 APART = ("out", "data", "seed", "encoder", "network", "width")  # of settings: not alike in all runs
 
 
@@ -31,14 +32,15 @@ def collect(folders: list[Path]) -> dict[str, Any]:
     protocols: dict[str, Any] = {}
     encoders: dict[str, Any] = {}
     shared = settings_of(runs[0])
-    for run in sorted(runs, key=lambda each: arm_of(origin_of(each)) != RANDOM):
+    plain = ENCODERS[shared["recipe"]]
+    for run in runs:
         if settings_of(run) != shared:
             raise CheckpointError(f"{run.path} has other settings than {runs[0].path}.")
         config, evaluation, origin = run.config(), run.evaluations()[-1], origin_of(run)
-        arm = arm_of(origin)
+        arm = arm_of(origin, plain)
         encoders[f"{arm}, seed {config['seed']}"] = origin
         for metric in evaluation["metrics"]:
-            if metric["name"] == "tensors_taken_over":
+            if metric["name"] == "tensors_taken_over" or metric["table"]:
                 continue
             if config["seed"] in values[metric["name"]][arm]:
                 raise CheckpointError(
@@ -50,7 +52,8 @@ def collect(folders: list[Path]) -> dict[str, Any]:
         "settings": shared,
         "encoders": encoders,
         "metrics": {
-            name: {"protocol": protocols[name], **with_plain(arms)} for name, arms in values.items()
+            name: {"protocol": protocols[name], **with_plain(arms, plain)}
+            for name, arms in values.items()
         },
     }
 
@@ -65,20 +68,20 @@ def origin_of(run: RunFolder) -> dict[str, Any]:
     return origin
 
 
-def arm_of(origin: dict[str, Any]) -> str:
-    """`random`, `moco`, or `moco + ` and the negative."""
+def arm_of(origin: dict[str, Any], plain: str) -> str:
+    """`random`, or the recipe of the encoder such as `moco`, or `moco + ` and the negative."""
     if origin["run"] == "none":
         return RANDOM
-    return PLAIN if origin["negative"] == "none" else f"{PLAIN} + {origin['negative']}"
+    return plain if origin["negative"] == "none" else f"{plain} + {origin['negative']}"
 
 
-def with_plain(arms: Values) -> dict[str, Any]:
-    """The summary, to which the differences to plain MoCo are added: what the negatives change."""
+def with_plain(arms: Values, plain: str) -> dict[str, Any]:
+    """The summary, and the differences to the plain encoder: what its negatives change."""
     ordered = {name: arms[name] for name in sorted(arms, key=lambda name: name != RANDOM)}
     found = summary(ordered)
     for name, by_seed in ordered.items():
-        if name not in (RANDOM, PLAIN) and PLAIN in ordered:
-            found["differences"][f"{name} - {PLAIN}"] = difference(by_seed, ordered[PLAIN])
+        if name not in (RANDOM, plain) and plain in ordered:
+            found["differences"][f"{name} - {plain}"] = difference(by_seed, ordered[plain])
     return found
 
 

@@ -1,0 +1,90 @@
+"""Where a recipe's encoder comes from: the run of another recipe, or random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from nda.errors import CheckpointError, ConfigError
+from nda.networks.digest import weights_digest
+from nda.training.begin import newest_content
+from nda.training.run_folder import RunFolder
+
+NONE = "none"
+
+
+@dataclass
+class Origin:
+    """Where an encoder comes from. Kept in the checkpoints of the run that builds on it.
+
+    The encoder's own run may train on, or be gone, when that run is measured again.
+    """
+
+    run: str  # name of its run's folder, or "none" for random weights
+    negative: str  # what it was trained against, or "none"
+    step: int  # of its training
+    digest: str  # short hash of its weights
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    @property
+    def words(self) -> str:
+        """For a reader of the figures, whose protocols are to be alike for all encoders."""
+        if self.run == NONE:
+            return "random weights"
+        against = "no negatives" if self.negative == NONE else self.negative
+        return f"{self.run} at step {self.step:,}, trained against {against}, digest {self.digest}"
+
+
+@dataclass(frozen=True)
+class EncoderRun:
+    """A run whose encoder is to be used: its settings and its newest checkpoint."""
+
+    text: str  # the folder, as the user named it
+    settings: dict[str, Any]
+    content: dict[str, Any]
+
+    def load_into(self, encoder: nn.Module) -> Origin:
+        """Give `encoder` the run's weights; `CheckpointError` where they do not fit."""
+        try:
+            encoder.load_state_dict(self.content["state"]["encoder"])
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"The encoder in {self.text} does not fit its settings "
+                f"({' '.join(str(error).split())[:120]}). Restore its config.yaml."
+            ) from error
+        name, digest = Path(self.text).resolve().name, weights_digest(encoder)
+        return Origin(name, self.settings["negative"], self.content["step"], digest)
+
+
+def open_encoder_run(
+    text: str, recipe: str, subject: str, *, network: str | None, width: int | None
+) -> EncoderRun:
+    """The run of `recipe` in the folder `text`, which encodes a `subject` such as images.
+
+    It knows its own `network` and `width`, and `ConfigError` is raised where others are asked for;
+    `CheckpointError` for a folder that holds no run, no checkpoint, or a run of another recipe.
+    """
+    folder = RunFolder.open(text)
+    settings = folder.config()
+    if settings["recipe"] != recipe:
+        raise CheckpointError(
+            f"{text} is a run of {settings['recipe']}, which has no encoder of {subject}; give a "
+            f"run of {recipe}, or none for random weights."
+        )
+    for name, wanted in (("network", network), ("width", width)):
+        if wanted is not None and wanted != settings[name]:
+            raise ConfigError(
+                f"{name} is {wanted}, but the encoder in {text} was trained with {name} "
+                f"{settings[name]}; leave --{name} out."
+            )
+    return EncoderRun(text, settings, newest_content(folder))
