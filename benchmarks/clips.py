@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import gc
 import io
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -30,6 +28,7 @@ from typing import Any
 
 import av
 import torch
+from kept import keep
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -238,15 +237,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as cache:
         found = {
-            "command": f"python benchmarks/clips.py {options.videos.name}",
-            "settings": {
-                name: value
-                for name, value in vars(options).items()
-                if name not in ("videos", "out")
-            },
-            "versions": {name: metadata.version(name) for name in ("torch", "av")},
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
+            "av": metadata.version("av"),
             "load_average": os.getloadavg()[0],
             "clips": [options.batch, COUNT, 3, options.resolution, options.resolution],
             "reading": reading(options, Path(cache)),
@@ -254,9 +245,8 @@ def main() -> None:
             "memory_mib": memory(options, Path(cache)),
         }
     show(found, Console())
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=1) + "\n")
+    command = f"python benchmarks/clips.py {options.videos.name}"
+    keep(options, found, command=command, apart=("videos", "out"))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from kept import keep
 from rich.console import Console
 
 from nda.data.dots import draw_dots
@@ -57,17 +57,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     found = measure(options.images, options.size, options.packed)
     Console().print_json(json.dumps(found))
-    if options.out:
-        settings = {name: value for name, value in vars(options).items() if name != "out"}
-        content = {
-            "command": "python benchmarks/dots.py",
-            "settings": settings,
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            **found,
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+    keep(options, found)
 
 
 if __name__ == "__main__":

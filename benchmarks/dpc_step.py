@@ -12,15 +12,13 @@ lengthen by taking turns with it; on a GPU it is that of the clock.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from kept import keep
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -159,17 +157,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     rows = measure(options)
     show(rows)
-    if options.out:
-        settings: dict[str, Any] = {n: v for n, v in vars(options).items() if n != "out"}
-        content = {
-            "command": "python benchmarks/dpc_step.py",
-            "settings": settings,
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            "rows": [asdict(row) for row in rows],
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+    keep(options, {"rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ alike; medians over the turns, and the ratio to the plain GAN turn by turn.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kept import keep
 from rich.console import Console
 from rich.table import Table
 
@@ -119,17 +118,7 @@ def main() -> None:
         write_dots_archive(archive, {4: 1000}, 32, generator=draws)
         rows = measure(options, archive)
     show(rows)
-    if options.out:
-        settings = {name: value for name, value in vars(options).items() if name != "out"}
-        content = {
-            "command": "python benchmarks/gan_step.py",
-            "settings": settings,
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            "rows": [asdict(row) for row in rows],
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+    keep(options, {"rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -29,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept import keep
 from lightly.loss import NTXentLoss
 from lightly.models.modules import MoCoProjectionHead
 from lightly.models.utils import (
@@ -55,6 +54,7 @@ from nda.training.randomness import generator_for
 
 DIM, QUEUE, MOMENTUM, TEMPERATURE = 128, 4096, 0.99, 0.1
 LIGHTLY, PLAIN = "lightly", "none"
+APART = ("out", "alone")  # options that are no settings of what is measured
 VARIANTS: dict[str, dict[str, Any]] = {
     LIGHTLY: {},
     PLAIN: {"negative": "none"},
@@ -212,7 +212,7 @@ def timed(work: Callable[[], Any], device: str) -> float:
 
 def memory_of(options: argparse.Namespace, name: str) -> float:
     """MiB at the peak of a process that runs three steps of one variant."""
-    words = [f"--{key}={value}" for key, value in settings_of(options).items()]
+    words = [f"--{key}={value}" for key, value in vars(options).items() if key not in APART]
     command = [sys.executable, __file__, *words, f"--alone={name}"]
     found = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(found.stdout)
@@ -236,10 +236,6 @@ def show(rows: list[Row]) -> None:
         memory = "" if row.memory_mib is None else f"{row.memory_mib:,.0f}"
         table.add_row(row.variant, f"{1e3 * row.seconds:.1f}", f"{row.relative:.3f}", memory)
     Console().print(table)
-
-
-def settings_of(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: value for name, value in vars(options).items() if name not in ("out", "alone")}
 
 
 def main() -> None:
@@ -266,16 +262,7 @@ def main() -> None:
             return
         rows = measure(options, Path(folder))
     show(rows)
-    if options.out:
-        content = {
-            "command": "python benchmarks/moco_step.py",
-            "settings": settings_of(options),
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            "rows": [asdict(row) for row in rows],
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+    keep(options, {"rows": [asdict(row) for row in rows]}, apart=APART)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
-import platform
 import random
 import statistics
 import sys
@@ -31,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kept import keep
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -246,24 +245,10 @@ def cells(row: Row) -> tuple[str, str, str, str]:
     return draws, f"{1e3 * row.seconds:.3f}", f"{row.ratio:.2f}", share
 
 
-def processor(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def report(rows: list[Row], absent: list[str], options: argparse.Namespace) -> dict[str, Any]:
-    present = [name for name in ["torch", *PACKAGES] if name not in absent]
+def report(rows: list[Row], absent: list[str]) -> dict[str, Any]:
     return {
-        "command": "python benchmarks/negatives.py",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "versions": {name: metadata.version(name) for name in present},
+        "versions": {name: metadata.version(name) for name in PACKAGES if name not in absent},
         "absent": absent,
-        "processor": processor(torch.device(options.device)),
-        "cores": os.cpu_count(),
         "allocator": {name: os.environ.get(name) for name in ALLOCATOR},
         "note": "timm writes into its input and so makes no copy; all others return a new batch",
         "rows": [asdict(row) for row in rows],
@@ -305,9 +290,7 @@ def main() -> None:
                 measured = measure(contenders, setting, device, options)
                 show(measured, console)
                 rows += measured
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(report(rows, absent, options), indent=1) + "\n")
+    keep(options, report(rows, absent))
 
 
 if __name__ == "__main__":

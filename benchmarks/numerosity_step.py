@@ -8,8 +8,6 @@ The data is drawn for the measurement. CPU time is the process's own; wall time 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kept import keep
 from rich.console import Console
 from rich.table import Table
 
@@ -92,17 +91,7 @@ def main() -> None:
     for part in PARTS:
         table.add_row(part, f"{found['share_of_time'][part]:.1%}")
     Console().print(f"{found['images_per_second']:.0f} images/s", table)
-    if options.out:
-        settings = {name: value for name, value in vars(options).items() if name != "out"}
-        content = {
-            "command": f"python benchmarks/numerosity_step.py --config {options.config}",
-            "settings": settings,
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            **found,
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+    keep(options, found, command=f"python benchmarks/numerosity_step.py --config {options.config}")
 
 
 if __name__ == "__main__":

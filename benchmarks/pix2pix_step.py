@@ -10,18 +10,17 @@ range and jittering them; decoding happens once, before the first step.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
+from kept import keep
 from PIL import Image
 from rich import box
 from rich.console import Console
@@ -161,17 +160,7 @@ def main() -> None:
         write_noise(Path(folder), options.resolution)
         rows = measure(options, Path(folder))
     show(rows)
-    if options.out:
-        settings: dict[str, Any] = {n: v for n, v in vars(options).items() if n != "out"}
-        content = {
-            "command": "python benchmarks/pix2pix_step.py",
-            "settings": settings,
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            "rows": [asdict(row) for row in rows],
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(content, indent=1) + "\n")
+    keep(options, {"rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":

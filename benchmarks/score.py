@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
-import os
-import platform
 import re
 import statistics
 import subprocess
@@ -26,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept import keep
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -161,18 +159,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         result = measure(options, Path(folder))
     show(result)
-    if options.out:
-        about = {
-            "command": f"python benchmarks/score.py --out {options.out}",
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-            **{name: getattr(options, name) for name in ("resolution", "picture_side", "width")},
-            "batch_size": options.batch_size,
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(about | result, indent=1) + "\n")
+    keep(options, {"threads": torch.get_num_threads()} | result)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""The file that a benchmark keeps its figures in, beside the command, settings and machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def keep(
+    options: argparse.Namespace,
+    found: Mapping[str, Any],
+    *,
+    command: str = "",
+    apart: Collection[str] = ("out",),
+) -> None:
+    """Write figures to `options.out`, if it is given; options named in `apart` are no settings."""
+    if options.out is None:
+        return
+    device = torch.device(getattr(options, "device", "cpu"))
+    content = {
+        "command": command or f"python benchmarks/{Path(sys.argv[0]).name}",
+        "settings": {n: value for n, value in vars(options).items() if n not in apart},
+        "torch": torch.__version__,
+        "processor": processor(device),
+        "cores": os.cpu_count(),
+        **found,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def processor(device: torch.device) -> str:
+    """Its name as its maker has it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
