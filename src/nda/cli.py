@@ -44,7 +44,7 @@ COMMANDS = {
     "train": Command("train a recipe on your data", "nda.commands.train", "train"),
     "resume": Command("continue an interrupted run", "nda.commands.run", "resume"),
     "evaluate": Command("measure a run again", "nda.commands.run", "evaluate"),
-    "score": Command("score images for anomalies", "nda.commands.score", "score"),
+    "score": Command("score images or videos for anomalies", "nda.commands.score", "score"),
     "probe": Command(
         "measure how sensitive a model is to global structure", "nda.commands.probe", "probe"
     ),

@@ -257,9 +257,9 @@ def test_a_checkpoint_with_code(copy: Path, image_folder: Path, refusal: Refusal
 
 
 def test_a_run_of_another_recipe(copy: Path, image_folder: Path, refusal: Refusal) -> None:
-    (copy / "config.yaml").write_text("recipe: moco\n")
+    (copy / "config.yaml").write_text("recipe: pix2pix\n")
     said = refusal(["probe", str(copy), str(image_folder)])
-    assert f"{copy} is a run of moco, which cannot be probed; give a run of gan" in said
+    assert f"{copy} is a run of pix2pix, which cannot be probed; give a run of gan or anom" in said
 
 
 def test_the_input_size_of_a_run(finished: Path, image_folder: Path, refusal: Refusal) -> None:

@@ -252,3 +252,13 @@ def test_settings_are_kept_in_the_file(run: Path) -> None:
     detector = load_detector(run / "detector.safetensors")
     assert dataclasses.asdict(detector.settings) == dataclasses.asdict(SETTINGS)
     assert json.dumps(dataclasses.asdict(detector.settings))
+
+
+def test_videos_are_refused_with_what_takes_them(
+    run: Path, refusal: Refusal, tmp_path: Path
+) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(b"a video")
+    for source in (tmp_path / "clips", tmp_path / "clips" / "a.mp4"):
+        said = refusal(["score", str(run), str(source), "--out", str(tmp_path / "s.csv")])
+        assert f"{source} holds videos, and {run} takes images. Give images, or a run of" in said

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from made_videos import frame_folder, numbers_in
 
-from nda.data import clip_store
+from nda.data import clip_decode
 from nda.data.clip_decode import Frame, frames_of
 from nda.data.clip_layout import find_videos
 from nda.data.clip_reader import open_videos
@@ -35,7 +35,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(video.name)
         return frames_of(source, video, *settings)
 
-    monkeypatch.setattr(clip_store, "frames_of", noted)
+    monkeypatch.setattr(clip_decode, "frames_of", noted)
     return names
 
 

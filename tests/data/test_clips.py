@@ -9,8 +9,8 @@ import pytest
 import torch
 from made_videos import encode, frame_folder, numbers_in, only_sound, zip_of
 
-from nda.data import clip_store
-from nda.data.clips import load_clip_splits, load_clips, load_few_clips
+from nda.data import clip_decode
+from nda.data.clips import draw_clips, load_clip_splits, load_clips, load_few_clips
 from nda.errors import DataError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -75,7 +75,7 @@ def test_the_second_loading_decodes_nothing(
     videos: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = load_clip_splits(videos, resolution=8)
-    monkeypatch.setattr(clip_store, "frames_of", None)
+    monkeypatch.setattr(clip_decode, "frames_of", None)
     again = load_clip_splits(videos, resolution=8)
     assert again.train.fingerprint == first.train.fingerprint
     assert torch.equal(again.heldout.frames(2), first.heldout.frames(2))
@@ -143,6 +143,46 @@ def test_broken_videos_are_refused_or_skipped_and_named(files: Path) -> None:
         "run/c.mp4: only sound, no pictures", "sit/a.mp4: an empty file",
     )  # fmt: skip
     assert numbers_in(clips.frames(2, [7]).numpy()) == [7]
+
+
+def drawn(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_drawn_videos_are_of_the_held_out_split_unless_another_is_asked_for(
+    videos: Path, own_cache: Path
+) -> None:
+    clips, split = draw_clips(videos, 3, resolution=8, generator=drawn())
+    assert split == "test"
+    assert len(set(clips.names)) == 3
+    assert all(name.startswith("test/") for name in clips.names)
+    lengths = [6 if name.endswith("long") else 3 for name in clips.names]
+    assert clips.lengths.tolist() == lengths
+    labels = [("run", "sit").index(name.split("/")[1]) for name in clips.names]
+    assert clips.labels.tolist() == labels
+    training, split = draw_clips(videos, 9, resolution=8, split="train", generator=drawn())
+    assert (split, len(training)) == ("train", 4)
+    every, split = draw_clips(videos / "train", 9, resolution=8, generator=drawn())
+    assert (split, len(every)) == ("", 4)
+    with pytest.raises(DataError, match="has no split 'tset'"):
+        draw_clips(videos, 3, resolution=8, split="tset", generator=drawn())
+    assert not list(own_cache.rglob("*.rgb"))
+
+
+def test_videos_that_are_not_drawn_are_not_read(videos: Path) -> None:
+    chosen = {draw_clips(videos, 1, resolution=8, generator=drawn(s))[0].names for s in range(9)}
+    assert len(chosen) > 1
+    clips, _ = draw_clips(videos, 1, resolution=8, generator=drawn(1))
+    for name in ("run/long", "run/short", "sit/long", "sit/short"):
+        if f"test/{name}" != clips.names[0]:
+            next((videos / "test" / name).iterdir()).write_text("no picture")
+    again, _ = draw_clips(videos, 1, resolution=8, generator=drawn(1))
+    assert again.fingerprint == clips.fingerprint
+    with pytest.raises(DataError, match=r"cannot be read \(.*\) and 2 more"):
+        draw_clips(videos, 4, resolution=8, generator=drawn(1))
+    rest, _ = draw_clips(videos, 4, resolution=8, generator=drawn(1), skip_broken=True)
+    assert rest.names == clips.names
+    assert len(rest.skipped) == 3
 
 
 def test_nothing_but_broken_videos_is_refused(tmp_path: Path) -> None:

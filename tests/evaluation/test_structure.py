@@ -53,6 +53,10 @@ def some_images(count: int, seed: int = 0, side: int = 8) -> Tensor:
     return torch.randint(256, (count, 3, side, side), generator=g, dtype=torch.uint8)
 
 
+def some_clips(count: int, frames: int = 3) -> Tensor:
+    return some_images(count * frames).unflatten(0, (count, frames))
+
+
 def measured(
     images: Tensor, encode: Encode | None = None, seed: int = 0, **changes: Any
 ) -> tuple[dict[str, Metric], dict[str, Histogram]]:
@@ -255,6 +259,31 @@ def test_views_leave_the_global_generator_as_it_was() -> None:
     assert all(torch.equal(view, ordinary_view(images, again)) for view in views)
 
 
+def test_all_frames_of_a_clip_have_the_same_view() -> None:
+    images = some_images(5, side=16)
+    clips = images[:, None].expand(5, 4, 3, 16, 16).contiguous()
+    views = ordinary_view(clips, torch.Generator().manual_seed(0))
+    assert views.shape == clips.shape
+    assert torch.equal(views, views[:, :1].expand_as(views))
+    # They are drawn as those of the images are.
+    assert torch.equal(views[:, 0], ordinary_view(images, torch.Generator().manual_seed(0)))
+
+
+def test_clips_are_measured_as_what_they_are_called() -> None:
+    clips, encoder = some_clips(6), Recorder()
+    metrics, histograms = measured(clips, encoder, of="video")
+    assert torch.equal(torch.cat(encoder.shown)[:6], to_float(clips))
+    own = Recorder()(to_float(clips)), Recorder()(Darker()(to_float(clips)))
+    expected = [cosine(*pair) for pair in zip(*(x.tolist() for x in own), strict=True)]
+    assert metrics["cosine_darker"].value == pytest.approx(sum(expected) / 6, abs=1e-6)
+    assert metrics["cosine_darker"].title == "Mean cosine of a video and its darker"
+    assert metrics["cosine_different_videos"].title == "Mean cosine of two different videos"
+    assert metrics["cosine_darker"].protocol["videos"] == 6
+    assert metrics["cosine_darker"].protocol["pairs_of_different_videos"] == 3
+    assert not [name for name in metrics if "image" in name + metrics[name].title]
+    assert set(histograms["cosine_darker"].series) == {"negative", "two views", "different videos"}
+
+
 def test_bins_are_the_same_for_all() -> None:
     negatives = {name: negative_from_name(name) for name in ("jigsaw", "mixup")}
     _, histograms = measured(some_images(8), negatives=negatives)
@@ -262,9 +291,21 @@ def test_bins_are_the_same_for_all() -> None:
     assert all(a < b for a, b in pairwise(histograms["cosine_mixup"].edges))
 
 
-@pytest.mark.parametrize("images", [some_images(3), some_images(4).float(), some_images(4)[:, :1]])
+@pytest.mark.parametrize(
+    "images",
+    [
+        some_images(3),
+        some_images(4).float(),
+        some_images(4)[:, :1],
+        some_images(4)[0],
+        some_clips(3),
+    ],
+)
 def test_refuses_other_images(images: Tensor) -> None:
-    with pytest.raises(ShapeError, match=r"4 or more images, uint8 of shape \(N, 3, H, W\); got"):
+    with pytest.raises(
+        ShapeError,
+        match=r"4 or more images, uint8 of shape \(N, 3, H, W\), or clips \(N, F, 3, H, W\); got",
+    ):
         measured(images)
 
 

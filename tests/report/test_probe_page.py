@@ -75,6 +75,13 @@ def test_an_encoder_stands_below_what_it_is_compared_with() -> None:
     assert all(len(row.cells) == len(table.header) - 1 for row in table.rows)
 
 
+def test_an_encoder_of_videos_is_compared_with_another_video() -> None:
+    metrics = [m for n in ("jigsaw", "two_views", "different_videos") for m in similarity(n, 0.5)]
+    table = encoder_table(metrics, ["jigsaw"], {}, of="video")
+    assert [row.name for row in table.rows] == ["another view", "another video", "jigsaw"]
+    assert "image" not in table.reading
+
+
 def test_an_encoder_without_distances_has_dashes() -> None:
     """One whose features of different images are the same."""
     metrics = [m for n in ("jigsaw", "two_views", "different_images") for m in similarity(n, 1.0)]

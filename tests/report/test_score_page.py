@@ -18,7 +18,7 @@ from PIL import Image
 
 from nda.evaluation.detector import Detector, DetectorSettings, build_network
 from nda.report import score_page
-from nda.report.score_page import MOST, ScoredImages, write_score_page
+from nda.report.score_page import MOST, Judged, ScoredImages, judged_by, write_score_page
 from nda.report.scored import Scored, heated
 
 SETTINGS = DetectorSettings(16, "stretch", "plain", 8, "cutmix+blemish", 0.05, 1500, "abc")
@@ -48,7 +48,7 @@ def page_of(
     seen: ScoredImages, detector: Detector, folder: Path, *, rate: float = 0.05, source: str = "set"
 ) -> str:
     path = folder / "page.html"
-    write_score_page(path, seen, detector, rate, source=source)
+    write_score_page(path, seen, judged_by(detector, rate), source=source)
     return path.read_text()
 
 
@@ -209,3 +209,38 @@ def test_a_single_image_has_its_histogram(detector: Detector, tmp_path: Path) ->
     assert page.count("<svg") == 1
     assert "normal, calibrated on" in page
     assert "these images" in page
+
+
+def test_videos_are_shown_by_a_frame_and_have_no_heat(tmp_path: Path) -> None:
+    judged = Judged(
+        calibration=torch.linspace(0, 1, 19),
+        rate=0.1,
+        how="The score is <the> surprise.",
+        title="Surprise",
+        axis="surprise",
+        of="video",
+        normal="videos like those of its training",
+        heat=False,
+        notes=["2 videos are <short>."],
+    )
+    frame = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    seen = seen_of(
+        Scored("a", "normal", "", 0.5, 0.5, frame), Scored("b", "anomalous", "", 2.0, 0.05, frame)
+    )
+    write_score_page(tmp_path / "page.html", seen, judged, source="clips.zip")
+    page = (tmp_path / "page.html").read_text()
+    assert re.findall(r'<img [^>]*alt="([^"]+)"', page) == ["b", "a"]
+    assert "these videos" in page
+    text = Read(page).text
+    for shown in (
+        "Surprise of clips.zip",
+        "2 videos are <short>.",
+        "1 of 2 videos are flagged as anomalous",
+        "A video is flagged where its p-value is at most 0.1",
+        "how rare so high a score is among videos like those of its training, judged by the 19",
+        "The score is <the> surprise.",
+        "Videos, most anomalous first",
+    ):
+        assert shown in text
+    assert "image" not in text
+    assert "heat" not in text.lower()

@@ -1,4 +1,4 @@
-"""`nda probe MODEL IMAGES`: how sensitive is a model to global structure?"""
+"""`nda probe MODEL IMAGES`: how sensitive is a model to global structure? Of videos as well."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class ProbeOptions:
     """Measure how a model's output or features change when global structure breaks.
 
     Args:
-        model: a run's folder, or torchvision:NAME[:weights.pth], a classification network
-        images: folder, .zip of a folder, or torchvision:NAME
+        model: a run of gan, anomaly, moco or dpc, or a network torchvision:NAME[:weights.pth]
+        images: folder, .zip of a folder, or torchvision:NAME; for a run of dpc, of videos
         out: page to write
         json: file to write the figures to
-        count: images to measure on, drawn at random, at least 4
+        count: images or videos to measure on, drawn at random, at least 4
         negatives: what to probe with, separated by commas, such as jigsaw:grid=4,stitch
         split: split of the images; the test or validation split where there is one
         resolution: side in pixels to bring the images to; needed where they differ in size
-        input_size: side in pixels at which an encoder sees the images; 112 if not given
+        input_size: side in pixels at which torchvision's networks see the images; by default 112
         classes: classes to use, separated by commas; all of them where none is given
         seed: seed of the choice of images, of the draws and of random weights
         device: auto, cpu, cuda, mps, or one card such as cuda:1
-        skip_broken: skip unreadable images in place of refusing them
+        skip_broken: skip unreadable images or videos in place of refusing them
     """
 
     model: str

@@ -13,9 +13,10 @@ from torchvision.transforms.v2 import functional as v2
 from nda.commands.probe import ProbeOptions
 from nda.data.decode import Fit
 from nda.data.images import load_images
-from nda.data.layout import choose_split, heldout_split, parse_layout
+from nda.data.layout import HELDOUT_SPLITS, choose_split, heldout_split, parse_layout
 from nda.data.sources import open_source
 from nda.data.torchvision_sets import torchvision_splits
+from nda.errors import ConfigError
 from nda.evaluation.record import Protocol
 from nda.negatives import Negative
 from nda.negatives.named import negatives_from_list, suited
@@ -29,7 +30,10 @@ _TORCHVISION = "torchvision:"
 
 @dataclass(frozen=True)
 class Subject:
-    """Images uint8 (N, 3, H, H), their labels (N,), and negatives that can be made of them."""
+    """Images uint8 (N, 3, H, H), their labels (N,), and negatives that can be made of them.
+
+    Or clips (N, F, 3, H, H), one of each video.
+    """
 
     images: Tensor
     labels: Tensor
@@ -41,28 +45,32 @@ class Subject:
     names: list[str]  # of all negatives asked for, in their order
     notes: list[str]
     seed: int
+    of: str = "image"  # what they are
 
     @property
     def words(self) -> str:
-        return f"{number(len(self.images))} images of {self.data}" + (
+        return f"{number(len(self.images))} {self.of}s of {self.data}" + (
             f", {self.split} split" if self.split else ""
         )
 
     @property
     def protocol(self) -> Protocol:
-        return {"data": self.data, "split": self.split or "all images"}
+        return {"data": self.data, "split": self.split or f"all {self.of}s"}
 
     def examples(self) -> Image.Image:
-        """A grid of a few images and, below, the negatives made of them."""
+        """A grid of a few images, or frames of a video, and the negatives made of them below."""
         some = self.images[:EXAMPLES]
         rows = [some]
         for negative in self.negatives.values():
             rows.append(negative(some, generator=generator_for(self.seed, purpose="examples")))
+        if some.dim() == 5:
+            shown = torch.linspace(0, some.shape[1] - 1, min(EXAMPLES, some.shape[1])).long()
+            rows = [row[0, shown] for row in rows]
         cells = torch.cat(rows)
         if cells.shape[-1] > LARGEST_CELL:
             cells = v2.resize(cells, [LARGEST_CELL, LARGEST_CELL], antialias=True)
         labels = ["real", *(name.replace("_", " ") for name in self.negatives)]
-        return image_grid(cells, len(some), row_labels=labels)
+        return image_grid(cells, len(rows[0]), row_labels=labels)
 
 
 def load_subject(
@@ -113,6 +121,26 @@ def load_subject(
         notes=notes,
         seed=options.seed,
     )
+
+
+def refuse_other_side(options: ProbeOptions, side: int) -> None:
+    """Refuse a resolution that is not that of a run (`ConfigError`)."""
+    if options.resolution not in (None, side):
+        raise ConfigError(
+            f"resolution is {options.resolution}, but {options.model} takes images of {side} "
+            "pixels; leave the setting out."
+        )
+
+
+def trained_on(options: ProbeOptions, data: str, subject: Subject) -> list[str]:
+    """A warning where the run with this `data` may know these very images or videos."""
+    same = Path(options.images).expanduser().absolute() == Path(data).absolute()
+    if not same or subject.split in HELDOUT_SPLITS:
+        return []
+    return [
+        f"The run was trained on {subject.of}s of this data. Its network may know them by heart; "
+        "probe it on others, which were held out."
+    ]
 
 
 def _split(options: ProbeOptions) -> str:

@@ -5,7 +5,6 @@ Kept apart from the options, so that `--help` does not wait for torch.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -16,53 +15,62 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from nda.commands.kind_of_source import expecting_images
 from nda.commands.probe import ProbeOptions
-from nda.commands.probe_subject import Subject, load_subject
+from nda.commands.probe_subject import Subject, load_subject, refuse_other_side, trained_on
+from nda.commands.probing_encoder import probe_moco, probe_torchvision
+from nda.commands.probing_video import probe_video
 from nda.commands.scoring import open_detector
-from nda.data.layout import HELDOUT_SPLITS
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.detector import image_scores
 from nda.evaluation.gap import Score, discriminator_gap
 from nda.evaluation.record import Histogram, Metric, Protocol
-from nda.evaluation.structure import structure_similarity
 from nda.files import write_text_atomically
-from nda.networks.torchvision_encoder import (
-    PREFIX,
-    USUAL_SIZE,
-    TorchvisionEncoder,
-    encoder_names,
-    parse_model,
-)
+from nda.networks.torchvision_encoder import PREFIX, encoder_names
 from nda.progress import tracked
 from nda.recipes.gan_discriminator import discriminator_of
 from nda.report.probe_page import Probed
-from nda.report.probe_table import discriminator_table, encoder_table
+from nda.report.probe_table import discriminator_table
 from nda.report.wording import number, run_title
 from nda.training.begin import newest_content
 from nda.training.launch import choose_device
 from nda.training.randomness import generator_for
 from nda.training.run_folder import RunFolder
 
+# The recipes whose runs can be probed, and what of them is.
+RECIPES = {
+    "gan": "discriminator takes images",
+    "anomaly": "discriminator takes images",
+    "moco": "encoder takes images",
+    "dpc": "encoder takes frames",
+}
+
 
 def measure(options: ProbeOptions) -> Probed:
-    """Measure the model on the images that the options name."""
+    """Measure the model on the images, or videos, that the options name."""
     if options.model.startswith(PREFIX):
-        return probe_encoder(options)
+        with expecting_images(options.images, options.model):
+            return probe_torchvision(options)
     if options.model in encoder_names() and not Path(options.model).exists():
         raise ConfigError(f"There is no run {options.model}; did you mean {PREFIX}{options.model}?")
     folder = RunFolder.open(options.model)
     recipe = folder.config()["recipe"]
-    if recipe not in ("gan", "anomaly"):
+    if recipe not in RECIPES:
         raise CheckpointError(
-            f"{options.model} is a run of {recipe}, which cannot be probed; give a run of gan, for "
-            f"its discriminator, a run of anomaly, or an encoder as {PREFIX}NAME[:weights.pth]."
+            f"{options.model} is a run of {recipe}, which cannot be probed; give a run of gan or "
+            "anomaly, for its discriminator, one of moco or dpc, for its encoder, or an encoder as "
+            f"{PREFIX}NAME[:weights.pth]."
         )
     if options.input_size is not None:
         raise ConfigError(
             f"input_size is {options.input_size}, but {options.model} is a run, whose "
-            "discriminator takes images of one size; leave the setting out."
+            f"{RECIPES[recipe]} of one size; leave the setting out."
         )
-    return (probe_discriminator if recipe == "gan" else probe_detector)(options, folder)
+    if recipe == "dpc":
+        return probe_video(options)
+    kinds = {"gan": probe_discriminator, "anomaly": probe_detector, "moco": probe_moco}
+    with expecting_images(options.images, options.model):
+        return kinds[recipe](options, folder)
 
 
 def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
@@ -95,11 +103,7 @@ def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
     """The same gap of an anomaly run, whose outlier score is taken for -D."""
     detector = open_detector(options.model).to(choose_device(options.device))
     side, fit = detector.settings.resolution, detector.settings.fit
-    if options.resolution not in (None, side):
-        raise ConfigError(
-            f"resolution is {options.resolution}, but {options.model} takes images of {side} "
-            "pixels; leave the setting out."
-        )
+    refuse_other_side(options, side)
     subject = load_subject(replace(options, resolution=side), fit=fit)
     note = "D(x) is minus the outlier score: a gap is how much higher the negative scores."
     return _probed_run(
@@ -144,53 +148,9 @@ def _probed_run(
     return Probed(
         title=f"{run}: does its discriminator see global structure?",
         summary=f"{run} ({run_title(settings)}) at step {number(step)}, on {subject.words}.",
-        notes=[*subject.notes, *_trained_on(options, settings["data"], subject)],
+        notes=[*subject.notes, *trained_on(options, settings["data"], subject)],
         protocol={"model": run, **protocol, "images": len(subject.images)},
         table=discriminator_table(metrics, subject.names, subject.refused),
-        metrics=metrics,
-        histograms=histograms,
-        examples=subject.examples(),
-    )
-
-
-def probe_encoder(options: ProbeOptions) -> Probed:
-    """Cosines between the features of images and of their negatives (paper, Figure 9)."""
-    device = choose_device(options.device)
-    name, weights = parse_model(options.model)
-    encoder = TorchvisionEncoder(name, weights, seed=options.seed, input_size=options.input_size)
-    subject = load_subject(options)
-    told = f"random, seed {options.seed}"
-    note = (
-        f"No weights were given, so {name} has random ones (seed {options.seed}): these figures "
-        "are those of the architecture before it has learned anything."
-    )
-    if weights is not None:
-        told = f"{weights.name}, sha256 {hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}"
-        note = (
-            f"The network sees the images at {encoder.input_size} pixels. Weights trained at "
-            f"another size, such as {USUAL_SIZE}, are probed fairly at that: --input_size."
-        )
-    protocol: Protocol = {
-        "model": f"torchvision {name} without its head",
-        "weights": told,
-        "input_size": encoder.input_size,
-        **subject.protocol,
-        "seed": options.seed,
-    }
-    metrics, histograms = structure_similarity(
-        encoder.to(device),
-        subject.images,
-        subject.negatives,
-        generator=generator_for(options.seed, purpose="probe"),
-        protocol=protocol,
-        device=device,
-    )
-    return Probed(
-        title=f"{name}: do its features see global structure?",
-        summary=f"torchvision's {name} without its head, weights {told}, on {subject.words}.",
-        notes=[*subject.notes, *([note] if weights is None or options.input_size is None else [])],
-        protocol=metrics[0].protocol,
-        table=encoder_table(metrics, subject.names, subject.refused),
         metrics=metrics,
         histograms=histograms,
         examples=subject.examples(),
@@ -230,14 +190,3 @@ def write_figures(path: Path, probed: Probed, command: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return path
-
-
-def _trained_on(options: ProbeOptions, data: str, subject: Subject) -> list[str]:
-    """A warning where the run may know these very images."""
-    same = Path(options.images).absolute() == Path(data).absolute()
-    if not same or subject.split in HELDOUT_SPLITS:
-        return []
-    return [
-        "The run was trained on images of this data. Its discriminator may know them by heart; "
-        "probe it on images that were held out."
-    ]

@@ -1,4 +1,4 @@
-"""`nda score RUN IMAGES`: which images of a folder, zip or list are anomalous."""
+"""`nda score RUN IMAGES`: which images of a folder, zip or list are anomalous, or which videos."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from nda.training.config import at_least
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """Score images with a trained anomaly run: a score, a p-value and a verdict for each.
+    """Score images with a run of anomaly, or videos with one of dpc: score, p-value, verdict.
 
     Ends with code 0, or with 3 where --fail_on_anomaly is given and an image was flagged.
 
     Args:
         run: folder of the run, or a detector file that nda exported
-        images: folder or .zip of images, or - for a list of paths on standard input
+        images: folder or .zip of images, or - for paths on standard input; videos for a run of dpc
         out: .csv file to write: file, score, p_value, verdict, reason
-        html: .html page to write, the most anomalous images first
-        heatmaps: folder to write a picture of each image under its heat to
-        false_alarm_rate: share of normal images that may be flagged; as trained if not given
-        batch_size: images scored at once
-        fail_on_anomaly: end with code 3 where an image was flagged
+        html: .html page to write, the most anomalous images or videos first
+        heatmaps: folder to write a picture of each image under its heat to; not for videos
+        false_alarm_rate: share of normal images that may be flagged; as trained if not given, and
+            0.05 for videos
+        batch_size: images scored at once, or windows of a video; fewer of them on a processor
+        fail_on_anomaly: end with code 3 where an image or video was flagged
         device: auto, cpu, cuda, mps
     """
 
@@ -48,5 +49,6 @@ def score(words: list[str]) -> int:
             raise ConfigError(f"--{name} {value} must end in {ending}.")
 
     from nda.commands.scoring import score_images
+    from nda.commands.scoring_video import is_run_of_videos, score_videos
 
-    return score_images(options)
+    return score_videos(options) if is_run_of_videos(options.run) else score_images(options)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from nda.commands.kind_of_source import expecting_images
 from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
@@ -23,7 +24,7 @@ from nda.evaluation.detector import Detector, load_detector
 from nda.files import atomic_file
 from nda.progress import progress
 from nda.report.heat import warmth
-from nda.report.score_page import ScoredImages, write_score_page
+from nda.report.score_page import ScoredImages, judged_by, write_score_page
 from nda.report.scored import HEADER, Scored, save_heat
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.launch import choose_device
@@ -46,6 +47,7 @@ def score_images(options: ScoreOptions) -> int:
         Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
     seen = ScoredImages(keep_pictures=options.html is not None)
     with ExitStack() as opened:
+        opened.enter_context(expecting_images(options.images, options.run))
         stream = opened.enter_context(images_of(options.images))
         write_row = opened.enter_context(csv_rows(Path(options.out)))
         advance = opened.enter_context(progress("scoring", stream.count))
@@ -59,7 +61,8 @@ def score_images(options: ScoreOptions) -> int:
         if not seen.total:
             raise DataError(f"{options.images} names no images, so there is nothing to score.")
     if options.html:
-        write_score_page(Path(options.html), seen, detector, rate, source=options.images)
+        judged = judged_by(detector, rate)
+        write_score_page(Path(options.html), seen, judged, source=options.images)
     summarise(options, seen, detector, rate)
     return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
 
@@ -75,8 +78,8 @@ def open_detector(path: str) -> Detector:
     recipe = folder.config()["recipe"]
     if recipe != "anomaly":
         raise CheckpointError(
-            f"{path} is a run of {recipe}, and images are scored by a run of anomaly; train one "
-            "with 'nda train anomaly --data NORMAL_IMAGES --out RUN'."
+            f"{path} is a run of {recipe}, and images are scored by a run of anomaly, videos by "
+            "one of dpc; train one with 'nda train anomaly --data NORMAL_IMAGES --out RUN'."
         )
     if not folder.detector_path.is_file():
         raise CheckpointError(

@@ -21,7 +21,7 @@ from nda.data.clip_layout import Video
 from nda.data.decode import MAX_PIXELS, Fit, Pixels, read_pixels
 from nda.data.images import open_member
 from nda.data.sources import Source
-from nda.errors import ConfigError
+from nda.errors import ConfigError, UserError
 
 MAX_BYTES = 2**30  # of a file in an archive, which is read whole
 _KEPT_BYTES = 64 * 2**20  # of a file whose packets are all held at once
@@ -54,6 +54,22 @@ def frames_of(
     if video.frames:
         return (partial(_picture, source, name, resolution, fit) for name in video.frames)
     return (frame for _, frame in _decoded(source, video.name, resolution, fit))
+
+
+def all_frames(
+    source: Source, video: Video, resolution: int, fit: Fit = "crop", *, convert: bool = True
+) -> Iterator[Pixels | None]:
+    """Every frame of a video as `frames_of` gives it, or None in its place without `convert`.
+
+    Whatever else a decoder raises on damaged bytes becomes an `UnreadableError` too.
+    """
+    try:
+        for frame in frames_of(source, video, resolution, fit):
+            yield frame() if convert else None
+    except (UnreadableError, UserError):
+        raise
+    except Exception as error:  # a decoder that is fed damaged bytes may raise anything
+        raise UnreadableError((str(error) or type(error).__name__).rstrip(".")) from error
 
 
 def chosen_frames(

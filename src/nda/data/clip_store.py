@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nda.data.clip_decode import UnreadableError, frames_of
+from nda.data.clip_decode import UnreadableError, all_frames
 from nda.data.clip_layout import Video
 from nda.data.decode import Fit, Pixels, in_threads, quiet_pillow
 from nda.data.sources import Source
-from nda.errors import DataError, UserError
+from nda.errors import DataError
 from nda.files import atomic_file, write_text_atomically
 
 _VERSION = 1  # raise it whenever decoding gives other pixels or a file another form
@@ -102,7 +102,9 @@ class ClipStore:
         known = self._index.get(video.name)
         if known and known.stamp == stamp and (not self.keep or self._has(video.name, known)):
             return known
-        frames = self._frames(source, video)
+        # Of a video file that is only counted, no frame is converted.
+        convert = self.keep or bool(video.frames)
+        frames = all_frames(source, video, self.resolution, self.fit, convert=convert)
         count = self._write(video.name, frames) if self.keep else sum(1 for _ in frames)
         try:
             found = Counted(stamp, _content(source, video), count)
@@ -115,17 +117,6 @@ class ClipStore:
         if due:
             self._save_index()
         return found
-
-    def _frames(self, source: Source, video: Video) -> Iterator[Pixels | None]:
-        """All frames; of a video file that is only counted, none is converted."""
-        convert = self.keep or bool(video.frames)
-        try:
-            for frame in frames_of(source, video, self.resolution, self.fit):
-                yield frame() if convert else None
-        except (UnreadableError, UserError):
-            raise
-        except Exception as error:  # a decoder that is fed damaged bytes may raise anything
-            raise UnreadableError((str(error) or type(error).__name__).rstrip(".")) from error
 
     def _write(self, name: str, frames: Iterator[Pixels | None]) -> int:
         count = 0

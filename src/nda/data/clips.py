@@ -30,6 +30,7 @@ from nda.errors import DataError
 __all__ = [
     "ClipSplits",
     "Clips",
+    "draw_clips",
     "draw_starts",
     "load_clip_splits",
     "load_clips",
@@ -183,6 +184,41 @@ def load_few_clips(
         drawn = torch.randperm(len(videos), generator=generator)[:count].tolist()
         chosen = Chosen([videos[index] for index in drawn], [0] * len(drawn), ())
         return _clips(opened, chosen, 0, options)
+
+
+def draw_clips(
+    source: str | Path,
+    count: int,
+    *,
+    resolution: int,
+    generator: torch.Generator,
+    split: str | None = None,
+    classes: Sequence[str] | None = None,
+    fit: Fit = "crop",
+    split_file: str | Path | None = None,
+    fold: int = 1,
+    skip_broken: bool = False,
+) -> tuple[Clips, str]:
+    """At most `count` videos of one split, drawn before any is read, and the split ("" for none).
+
+    The split is one that is held out where there is one and none is asked for. The other keywords
+    are those of `load_clips`, as are the errors. Nothing is kept but the number of frames.
+    """
+    path = Path(source).expanduser()
+    options = _Options(
+        path, resolution, classes, fit, split_file, fold, skip_broken, False, cache_folder()
+    )
+    with open_videos(path) as opened:
+        videos, unlisted = _videos(opened, options)
+        chosen = choose(videos, split or heldout(videos, ""), opened.where)
+        selected = select_videos(videos, chosen, classes, opened.where)
+        drawn = torch.randperm(len(selected.videos), generator=generator)[:count].tolist()
+        some = Chosen(
+            [selected.videos[index] for index in drawn],
+            [selected.labels[index] for index in drawn],
+            selected.classes,
+        )
+        return _clips(opened, some, unlisted, options), chosen
 
 
 def _videos(source: Source, options: _Options) -> tuple[list[Video], int]:

@@ -37,12 +37,14 @@ def p_values(scores: Tensor, calibration: Tensor) -> Tensor:
     return (1 + len(known) - below).double() / (len(known) + 1)
 
 
-def conformal_threshold(calibration: Tensor, false_alarm_rate: float) -> float:
+def conformal_threshold(
+    calibration: Tensor, false_alarm_rate: float, *, of: str = "images"
+) -> float:
     """The threshold t for which `score > t` says the same as `p_values(score) <= rate`.
 
     The inequality is strict: a score equal to t is not flagged. Of new normal images at most the
     share `false_alarm_rate` is flagged on average. t is the k-th largest of the n scores of
-    `calibration` (n,), where k = floor(rate (n + 1)).
+    `calibration` (n,), where k = floor(rate (n + 1)). `of` is what messages call what was scored.
 
     Raises `ConfigError` for a rate outside (0, 1) and for fewer calibration images than the rate
     needs (`images_needed`), and what `p_values` raises.
@@ -51,8 +53,8 @@ def conformal_threshold(calibration: Tensor, false_alarm_rate: float) -> float:
     known = _checked(calibration)
     if len(known) < needed:
         raise ConfigError(
-            f"A false-alarm rate of {false_alarm_rate:g} needs at least {needed:,} normal images "
-            f"to calibrate on, and there are {len(known):,}. Hold more normal images out, or "
+            f"A false-alarm rate of {false_alarm_rate:g} needs at least {needed:,} normal {of} "
+            f"to calibrate on, and there are {len(known):,}. Hold more normal {of} out, or "
             f"accept a rate of {_smallest_rate(len(known))} or more."
         )
     rank = math.floor(_exact(false_alarm_rate) * (len(known) + 1))

@@ -3,7 +3,7 @@
 The cosine between the features of an image and of its negative means little by itself: features
 that are never negative always point in similar directions. So it stands beside two cosines of the
 same encoder: of two ordinary views of one image, which should look alike to it, and of two
-different images, which should not.
+different images, which should not. The same is measured of videos, a clip of each for the image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.progress import tracked
 
 Encode = Callable[[Tensor], Tensor]
-VIEWS, DIFFERENT = "two_views", "different_images"  # beside the negatives, in names of metrics
+VIEWS = "two_views"  # beside the negatives, in names of metrics
 BINS = 60
 NORMAL_95 = 1.96  # standard errors on either side of a mean that hold 95 % of a normal law
 SMALLEST_SCALE = 0.2  # of a view's area, as in MoCo v2
@@ -39,17 +39,19 @@ def structure_similarity(
     *,
     generator: torch.Generator,
     protocol: Protocol,
+    of: str = "image",
     batch_size: int = 100,
     device: torch.device | str = "cpu",
 ) -> tuple[list[Metric], list[Histogram]]:
     """Cosines of `images` uint8 (N, 3, H, W) with their negatives, N at least 4.
 
-    `encode(x)` gives features (B, D) of images float32 (B, 3, H, W) in [-1, 1]; it should run the
-    network in eval mode. `negatives` maps names to transforms called as
+    They may be clips (N, F, 3, H, W), whose frames share a view; `of` is what figures call one of
+    them, such as image or video. `encode(x)` gives features (B, D) of a batch, float32 in [-1, 1];
+    it should run the network in eval mode. `negatives` maps names to transforms called as
     `negative(x, generator=generator)`. The figures of a negative do not depend on the others.
 
     Measured are each negative by its name, `two_views` of each image, and pairs of
-    `different_images`, each image in one pair at most; intervals are for 95 %:
+    `different_images` (`different(of)`), each image in one pair at most; intervals are for 95 %:
 
     - `cosine_NAME` and `cosine_std_NAME`: mean over the images and standard deviation;
     - `distance_NAME`, not of `different_images`: mean of 1 - cosine over that of different images,
@@ -68,7 +70,7 @@ def structure_similarity(
     parts = torch.tensor_split(images, max(1, len(images) // batch_size))
 
     def features_of(batches: Iterable[Tensor]) -> Tensor:
-        return torch.cat([_features(encode, x.to(device)) for x in batches])
+        return torch.cat([_features(encode, x.to(device), of) for x in batches])
 
     def negatives_of(negative: nn.Module) -> Iterator[Tensor]:
         draws = torch.Generator().manual_seed(seed)
@@ -81,6 +83,7 @@ def structure_similarity(
         real = features_of(to_float(part) for part in parts)
         pairs = _pairs(len(images), generator)
         found = _Cosines(
+            of=of,
             views=_cosine(features_of(views()), features_of(views())),
             different=_cosine(real[pairs[0]], real[pairs[1]]),
             pairs=pairs,
@@ -89,15 +92,21 @@ def structure_similarity(
                 for name, negative in tracked(list(negatives.items()), "encoding negatives")
             },
         )
-    protocol = {**protocol, **_how(len(images))}
+    protocol = {**protocol, **_how(len(images), of)}
     return _metrics(found, protocol), _histograms(found, protocol)
+
+
+def different(of: str) -> str:
+    """What pairs of different ones are called in names of metrics."""
+    return f"different_{of}s"
 
 
 def ordinary_view(images: Tensor, generator: torch.Generator) -> Tensor:
     """One view of each image, uint8 (N, 3, H, W) to the same: a crop and, half the time, a flip.
 
-    The crop has 0.2 to 1 of the area and 3/4 to 4/3 of the aspect ratio, and is resized to the
-    whole. torchvision draws from the global generator, whose state is left as it was.
+    Of clips (N, F, 3, H, W) all frames have the same. The crop has 0.2 to 1 of the area and 3/4 to
+    4/3 of the aspect ratio, and is resized to the whole. torchvision draws from the global
+    generator, whose state is left as it was.
     """
     view = v2.Compose(
         [
@@ -115,6 +124,7 @@ def ordinary_view(images: Tensor, generator: torch.Generator) -> Tensor:
 class _Cosines:
     """Of two views (N,), of K pairs of different images (K,), and of each negative (N,)."""
 
+    of: str
     views: Tensor
     different: Tensor
     pairs: Tensor  # which images they are, (2, K)
@@ -122,9 +132,10 @@ class _Cosines:
 
 
 def _metrics(found: _Cosines, protocol: Protocol) -> list[Metric]:
-    metrics = []
+    metrics: list[Metric] = []
+    one = f"{'an' if found.of[0] in 'aeiou' else 'a'} {found.of}"
     for name, cosines in found.negatives.items():
-        what = f"an image and its {_words(name)}"
+        what = f"{one} and its {_words(name)}"
         metrics += _cosine_metrics(name, what, cosines, protocol)
         metrics += _distance_metrics(name, what, cosines, found, protocol)
         count = int((cosines > found.views).sum())
@@ -132,9 +143,11 @@ def _metrics(found: _Cosines, protocol: Protocol) -> list[Metric]:
         interval = list(wilson_interval(count, len(cosines)))
         share = count / len(cosines)
         metrics.append(Metric(f"nearer_{name}", title, share, "", protocol, interval))
-    metrics += _cosine_metrics(VIEWS, "two views of an image", found.views, protocol)
-    metrics += _distance_metrics(VIEWS, "two views of an image", found.views, found, protocol)
-    return metrics + _cosine_metrics(DIFFERENT, "two different images", found.different, protocol)
+    what = f"two views of {one}"
+    metrics += _cosine_metrics(VIEWS, what, found.views, protocol)
+    metrics += _distance_metrics(VIEWS, what, found.views, found, protocol)
+    what = f"two different {found.of}s"
+    return metrics + _cosine_metrics(different(found.of), what, found.different, protocol)
 
 
 def _cosine_metrics(name: str, what: str, cosines: Tensor, protocol: Protocol) -> list[Metric]:
@@ -158,7 +171,7 @@ def _distance_metrics(
     ratio = float(own.mean() / other.mean())
     # To first order, the error of a ratio is that of the mean of own - ratio * other.
     error = float((own - ratio * other).std() / other.mean()) / len(other) ** 0.5
-    title = f"Mean distance of {what}, relative to different images"
+    title = f"Mean distance of {what}, relative to different {found.of}s"
     return [Metric(f"distance_{name}", title, ratio, "", protocol, _interval(ratio, error))]
 
 
@@ -174,11 +187,11 @@ def _histograms(found: _Cosines, protocol: Protocol) -> list[Histogram]:
         counts: list[int] = np.histogram(cosines.numpy(), bins=edges)[0].tolist()
         return counts
 
-    beside = {"two views": count(found.views), "different images": count(found.different)}
+    beside = {"two views": count(found.views), f"different {found.of}s": count(found.different)}
     return [
         Histogram(
             name=f"cosine_{name}",
-            title=f"Features of images and of their {_words(name)} negatives",
+            title=f"Features of {found.of}s and of their {_words(name)} negatives",
             axis="cosine of features",
             edges=edges.tolist(),
             series={"negative": count(cosines), **beside},
@@ -188,12 +201,12 @@ def _histograms(found: _Cosines, protocol: Protocol) -> list[Histogram]:
     ]
 
 
-def _features(encode: Encode, x: Tensor) -> Tensor:
+def _features(encode: Encode, x: Tensor, of: str) -> Tensor:
     """Features of a batch as unit vectors (B, D), float64 on the CPU."""
     features = encode(x)
     if features.dim() != 2 or len(features) != len(x):
         raise ShapeError(
-            f"An encoder must give features of shape ({len(x)}, D) for {len(x)} images; it gave "
+            f"An encoder must give features of shape ({len(x)}, D) for {len(x)} {of}s; it gave "
             f"{tuple(features.shape)}. Pool over places first."
         )
     features = features.double().cpu()
@@ -201,7 +214,7 @@ def _features(encode: Encode, x: Tensor) -> Tensor:
     broken = int((~length.isfinite() | (length == 0)).sum())
     if broken:
         raise DataError(
-            f"{broken} of {len(x)} images have features that are not finite or all zero, whose "
+            f"{broken} of {len(x)} {of}s have features that are not finite or all zero, whose "
             "cosine is not defined. The encoder or its weights are broken; give others."
         )
     return features / length
@@ -222,19 +235,21 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _how(count: int) -> Protocol:
+def _how(count: int, of: str) -> Protocol:
     return {
-        "images": count,
+        f"{of}s": count,
         "views": f"random resized crop of {SMALLEST_SCALE:g} to 1 of the area, flip half the time",
-        "pairs_of_different_images": count // 2,
+        f"pairs_of_different_{of}s": count // 2,
     }
 
 
 def _check(images: Tensor, batch_size: int) -> None:
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or len(images) < 4:
+    fits = images.dim() in (4, 5) and images.shape[-3] == 3 and len(images) >= 4
+    if images.dtype != torch.uint8 or not fits:
         raise ShapeError(
-            f"Structure is measured on 4 or more images, uint8 of shape (N, 3, H, W); got "
-            f"{images.dtype} of shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
+            "Structure is measured on 4 or more images, uint8 of shape (N, 3, H, W), or clips "
+            f"(N, F, 3, H, W); got {images.dtype} of shape {tuple(images.shape)}. Convert with "
+            "nda.data.to_uint8."
         )
     if batch_size < 2:
         raise ConfigError(

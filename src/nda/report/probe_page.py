@@ -34,6 +34,7 @@ class Probed:
     metrics: Sequence[Metric]
     histograms: Sequence[Histogram]
     examples: Image.Image  # images and their negatives
+    caption: str = "Images and the negatives made of them"
 
 
 def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
@@ -44,7 +45,7 @@ def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
         summary=probed.summary,
         notes=probed.notes,
         table=probed.table,
-        examples=_picture(probed.examples),
+        examples=_picture(probed.examples, probed.caption),
         histograms=[_drawing(histogram) for histogram in probed.histograms],
         protocol=protocol_words(probed.protocol),
         command=command,
@@ -59,8 +60,8 @@ def _drawing(histogram: Histogram) -> Drawing:
     return Drawing(histogram.title, "", Markup(inline(histogram_figure([("", histogram)]))))
 
 
-def _picture(image: Image.Image) -> Picture:
+def _picture(image: Image.Image, caption: str) -> Picture:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Picture("Images and the negatives made of them", uri, *image.size)
+    return Picture(caption, uri, *image.size)

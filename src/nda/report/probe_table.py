@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.record import Metric
-from nda.evaluation.structure import DIFFERENT, NORMAL_95, VIEWS
+from nda.evaluation.structure import NORMAL_95, VIEWS, different
 from nda.report.wording import number
 
 _ABSENT = "–"
@@ -62,9 +62,16 @@ def discriminator_table(
 
 
 def encoder_table(
-    metrics: Sequence[Metric], negatives: Sequence[str], refused: Mapping[str, str]
+    metrics: Sequence[Metric],
+    negatives: Sequence[str],
+    refused: Mapping[str, str],
+    *,
+    of: str = "image",
 ) -> ProbeTable:
-    """From the metrics of `structure_similarity`; what negatives are compared with is on top."""
+    """From the metrics of `structure_similarity`; what negatives are compared with is on top.
+
+    `of` is what it was measured of.
+    """
     found = {metric.name: metric for metric in metrics}
 
     def cells(name: str) -> list[str]:
@@ -80,16 +87,16 @@ def encoder_table(
         header=("features of x and", "cosine", "spread", "distance", "nearer"),
         rows=[
             Row("another view", cells(VIEWS)),
-            Row("another image", cells(DIFFERENT)),
+            Row(f"another {of}", cells(different(of))),
             *_rows(negatives, refused, cells),
         ],
         reading=(
-            "Another view: of two ordinary views (crop and flip) of one image. Distance: 1 - "
-            "cosine, over that of two different images; 0 is the same features, 1 as far as "
-            "another image. Nearer: the share of images that are nearer to their negative than "
+            f"Another view: of two ordinary views (crop and flip) of one {of}. Distance: 1 - "
+            f"cosine, over that of two different {of}s; 0 is the same features, 1 as far as "
+            f"another {of}. Nearer: the share of {of}s that are nearer to their negative than "
             "two of their views are to each other; near 100%, the encoder takes the negative for "
-            "the same image. ± and brackets are 95% intervals over images; spread is the standard "
-            "deviation over images."
+            f"the same {of}. ± and brackets are 95% intervals over {of}s; spread is the standard "
+            f"deviation over {of}s."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The page of `nda score`: the most anomalous images first, each beside its heat."""
+"""The page of `nda score`: the most anomalous images first, each beside its heat; or videos."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import base64
 import heapq
 import io
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from markupsafe import Markup
 from PIL import Image
+from torch import Tensor
 
 from nda.evaluation.conformal import conformal_threshold
 from nda.evaluation.detector import Detector
@@ -22,20 +24,50 @@ from nda.report.heat import HOT, MILD
 from nda.report.page import render
 from nda.report.scored import VERDICTS, Scored, heated, plain
 from nda.report.svg import inline
+from nda.report.wording import number
 
 MOST = 200  # images with pictures on a page, and unreadable files named
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What scores are judged by, and what the page says of them.
+
+    `calibration` (n,) are the scores of what was kept from training.
+    """
+
+    calibration: Tensor
+    rate: float  # of false alarms
+    how: str  # a sentence or two on how they come about
+    title: str = "Anomaly scores"
+    axis: str = "outlier score"
+    of: str = "image"  # what is scored
+    normal: str = "normal images"  # what it is compared with
+    heat: bool = True
+    notes: Sequence[str] = ()  # what the reader has to know before
+
+
+def judged_by(detector: Detector, rate: float) -> Judged:
+    """Images by a detector."""
+    about = detector.settings
+    how = (
+        f"Trained for {number(about.step)} steps against the negatives {about.negative}; images "
+        f"are scored at {number(about.resolution)} × {number(about.resolution)} pixels "
+        f"({about.fit})."
+    )
+    return Judged(detector.calibration, rate, how)
+
+
+@dataclass(frozen=True)
 class Card:
-    """An image on the page."""
+    """An image on the page, or a video by a frame of it."""
 
     file: str
     score: float
     p_value: float
     verdict: str
     image: str  # data URIs
-    heat: str
+    heat: str  # empty where there is none
 
 
 class ScoredImages:
@@ -79,31 +111,25 @@ def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
     """The entry with copies of its tensors, which would keep the whole batch in memory."""
     score, order, scored = entry
     assert scored.pixels is not None
-    assert scored.heat is not None
-    own = replace(scored, pixels=scored.pixels.clone(), heat=scored.heat.clone())
-    return score, order, own
+    heat = None if scored.heat is None else scored.heat.clone()
+    return score, order, replace(scored, pixels=scored.pixels.clone(), heat=heat)
 
 
-def write_score_page(
-    path: Path, seen: ScoredImages, detector: Detector, rate: float, *, source: str
-) -> None:
+def write_score_page(path: Path, seen: ScoredImages, judged: Judged, *, source: str) -> None:
     """Write the page: one HTML file that needs no other."""
-    settings = detector.settings
     name = "listed images" if source == "-" else Path(source).resolve().name
     page = render(
         "score.html",
-        title=f"Anomaly scores of {name}",
+        title=f"{judged.title} of {name}",
         seen=seen,
         cards=[card(scored) for scored in seen.highest()],
         most=MOST,
-        rate=rate,
-        threshold=conformal_threshold(detector.calibration, rate),
-        calibrated=len(detector.calibration),
-        settings=settings,
-        cold=min(1.0, 10 * rate),  # where the heat begins
+        judged=judged,
+        threshold=conformal_threshold(judged.calibration, judged.rate, of=f"{judged.of}s"),
+        cold=min(1.0, 10 * judged.rate),  # where the heat begins
         mild="#{:02x}{:02x}{:02x}".format(*MILD),
         hot="#{:02x}{:02x}{:02x}".format(*HOT),
-        histogram=histogram(seen, detector),
+        histogram=histogram(seen, judged),
     )
     write_text_atomically(path, page)
 
@@ -118,19 +144,19 @@ def card(scored: Scored) -> Card:
         scored.p_value,
         scored.verdict,
         _uri(plain(scored)),
-        _uri(heated(scored)),
+        "" if scored.heat is None else _uri(heated(scored)),
     )
 
 
-def histogram(seen: ScoredImages, detector: Detector) -> Markup:
+def histogram(seen: ScoredImages, judged: Judged) -> Markup:
     """Scores of these images over those of the normal images calibrated on."""
     if not seen.scores:
         return Markup("")
     series = {
-        "normal, calibrated on": detector.calibration.cpu(),
-        "these images": torch.tensor(seen.scores),
+        "normal, calibrated on": judged.calibration.cpu(),
+        f"these {judged.of}s": torch.tensor(seen.scores),
     }
-    drawn = score_histogram("scores", "Scores", "outlier score", series, {})
+    drawn = score_histogram("scores", "Scores", judged.axis, series, {})
     return Markup(inline(histogram_figure([("", drawn)])))
 
 

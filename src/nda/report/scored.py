@@ -21,7 +21,8 @@ VERDICTS = ("anomalous", "normal", "broken")
 class Scored:
     """One file: its score and what follows from it, or why it could not be read.
 
-    `pixels` uint8 (3, R, R) is the image as it was scored, `heat` (h, w) in [0, 1] its heat.
+    `pixels` uint8 (3, R, R) is the image as it was scored, or a frame of a video, and `heat` (h, w)
+    in [0, 1] its heat, which a video does not have.
     """
 
     file: str

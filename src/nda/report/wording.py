@@ -11,7 +11,7 @@ from typing import Any
 
 from nda.evaluation.record import Protocol
 
-_CAPITALS = {"auroc", "bn", "ema", "fid", "fpr", "gan", "kid", "iou", "tpr"}
+_CAPITALS = {"auroc", "bn", "dpc", "ema", "fid", "fpr", "gan", "kid", "iou", "tpr"}
 
 
 def number(value: float) -> str:
@@ -31,12 +31,12 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[str, list[str]]:
     return f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}", single
 
 
-def skipped_note(count: int) -> str:
-    """That `count` images could not be read."""
+def skipped_note(count: int, of: str = "image") -> str:
+    """That `count` images, or what `of` says, could not be read."""
     return (
-        "1 image could not be read and was left out."
+        f"1 {of} could not be read and was left out."
         if count == 1
-        else f"{number(count)} images could not be read and were left out."
+        else f"{number(count)} {of}s could not be read and were left out."
     )
 
 

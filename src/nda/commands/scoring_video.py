@@ -1,0 +1,216 @@
+"""What `nda score` does with a run of dpc: how surprising is each video to it?
+
+Kept apart from the options, so that `--help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from nda.commands.kind_of_source import refuse_no_videos, refuse_pictures
+from nda.commands.scoring import FLAGGED, csv_rows
+from nda.data.clip_decode import UnreadableError
+from nda.data.clip_stream import VideoStream, open_video_stream, windows_of
+from nda.data.decode import Pixels
+from nda.errors import CheckpointError, ConfigError
+from nda.evaluation.conformal import conformal_threshold, images_needed, p_values
+from nda.evaluation.surprise import Surprise, video_surprise
+from nda.progress import progress, tracked
+from nda.recipes.clip_loading import shape_of
+from nda.recipes.dpc_predictor import Predictor, heldout_videos, open_predictor
+from nda.report.score_page import Judged, ScoredImages, write_score_page
+from nda.report.scored import Scored
+from nda.training.launch import choose_device
+from nda.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from nda.commands.score import ScoreOptions
+
+RATE = 0.05  # of false alarms, unless another one is asked for: 0.01 takes 99 held-out videos
+CACHED = 4  # windows at once on a processor, which more do not make faster
+
+
+def is_run_of_videos(path: str) -> bool:
+    """Whether `path` is a run of dpc; what is no run at all is left to others to refuse."""
+    folder = RunFolder(Path(path))
+    return folder.config_path.is_file() and folder.config()["recipe"] == "dpc"
+
+
+def score_videos(options: ScoreOptions) -> int:
+    """Score every video and write the results; gives the exit code."""
+    refuse(options)
+    rate = RATE if options.false_alarm_rate is None else options.false_alarm_rate
+    images_needed(rate)  # refuses what is no rate before anything is read
+    with ExitStack() as opened:
+        stream = opened.enter_context(open_video_stream(Path(options.images)))
+        refuse_pictures(stream.videos, options.images, options.run)
+        judge = Judge.of(options, rate)
+        seen = ScoredImages(keep_pictures=options.html is not None)
+        for path in filter(None, (options.out, options.html)):
+            Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
+        write_row = opened.enter_context(csv_rows(Path(options.out)))
+        advance = opened.enter_context(progress("scoring", len(stream.videos)))
+        for scored in judge.scores_of(stream):
+            write_row(scored.row())
+            seen.add(scored)
+            advance()
+    if options.html:
+        judged = judge.judged(notes_on(options, judge))
+        write_score_page(Path(options.html), seen, judged, source=options.images)
+    summarise(options, seen, judge)
+    return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
+
+
+def refuse(options: ScoreOptions) -> None:
+    """What makes no sense for videos."""
+    refuse_no_videos(options.images, options.run)
+    if options.images == "-":
+        raise ConfigError(
+            f"{options.run} is a run of dpc, which takes no list on standard input; give a folder "
+            "or a .zip of videos, or a video file."
+        )
+    if options.heatmaps is not None:
+        raise ConfigError(
+            f"--heatmaps {options.heatmaps}: {options.run} is a run of dpc, which scores whole "
+            "videos and knows no heat of their places; leave it out."
+        )
+
+
+class Judge:
+    """A run of dpc, with the surprise of the videos that it held out, float64 `(n,)`."""
+
+    def __init__(self, predictor: Predictor, device: torch.device, rate: float, batch: int) -> None:
+        self.predictor, self.device, self.rate = predictor, device, rate
+        self.network = predictor.network.to(device)
+        self.shape = shape_of(predictor.config)
+        self.batch = min(batch, CACHED) if device.type == "cpu" else batch
+        self.calibration = torch.empty(0, dtype=torch.float64)
+        self.short = 0  # videos scored with fewer frames than a window
+
+    @classmethod
+    def of(cls, options: ScoreOptions, rate: float) -> Judge:
+        """Open the run and score what it held out; refuses a rate that cannot be promised."""
+        judge = cls(
+            open_predictor(options.run), choose_device(options.device), rate, options.batch_size
+        )
+        heldout = heldout_videos(judge.predictor)
+        conformal_threshold(torch.zeros(len(heldout)), rate, of="videos")
+        rows = tracked(range(len(heldout)), "scoring held-out videos")
+        scores = [judge.surprise_of(iter(heldout.frames(row).numpy())).score for row in rows]
+        judge.calibration = torch.tensor(scores, dtype=torch.float64)
+        return judge
+
+    def scores_of(self, stream: VideoStream) -> Iterator[Scored]:
+        """One result a video, in their order."""
+        config = self.predictor.config
+        for video in stream.videos:
+            frames = Counted(stream.frames(video, int(config.resolution or 0), config.fit))
+            try:
+                found = self.surprise_of(frames)
+            except UnreadableError as error:
+                yield Scored(video.name, "broken", str(error))
+                continue
+            self.short += frames.count < self.shape.span
+            score = torch.tensor(found.score, dtype=torch.float64)
+            rarity = float(p_values(score, self.calibration))
+            verdict = "anomalous" if rarity <= self.rate else "normal"
+            yield Scored(video.name, verdict, "", found.score, rarity, found.picture.cpu())
+
+    def surprise_of(self, frames: Iterable[Pixels]) -> Surprise:
+        config = self.predictor.config
+        found = video_surprise(
+            self.network,
+            windows_of(frames, self.shape),
+            frames=config.frames,
+            temperature=config.temperature,
+            batch_size=self.batch,
+        )
+        if not math.isfinite(found.score):
+            raise CheckpointError(
+                f"{self.predictor.folder.path} gives scores that are not finite (NaN or "
+                "infinite), which say nothing: its run has diverged. Train it anew."
+            )
+        return found
+
+    def judged(self, notes: Sequence[str]) -> Judged:
+        """For the page."""
+        predictor, side = self.predictor, self.predictor.config.resolution
+        how = (
+            f"The score is the surprise of {predictor.name} at step {predictor.step:,}, in nats: "
+            f"how badly it predicts what comes next in a video, averaged over its windows "
+            f"({self.window}). Videos are scored at {side} × {side} pixels "
+            f"({predictor.config.fit}); each is shown by a frame from its middle."
+        )
+        return Judged(
+            calibration=self.calibration,
+            rate=self.rate,
+            how=how,
+            title="Surprise",
+            axis="surprise",
+            of="video",
+            normal="videos like those of its training",
+            heat=False,
+            notes=notes,
+        )
+
+    @property
+    def window(self) -> str:
+        shape = self.shape
+        return (
+            f"{shape.blocks} blocks of {shape.frames} frames, stride {shape.stride}; neighbours "
+            "overlap by half"
+        )
+
+
+class Counted:
+    """Frames, and how many there were."""
+
+    def __init__(self, frames: Iterable[Pixels]) -> None:
+        self.frames, self.count = frames, 0
+
+    def __iter__(self) -> Iterator[Pixels]:
+        for frame in self.frames:
+            self.count += 1
+            yield frame
+
+
+def notes_on(options: ScoreOptions, judge: Judge) -> list[str]:
+    """What the reader has to know of these videos."""
+    notes, config = [], judge.predictor.config
+    if judge.short:
+        how = "looped" if config.short == "loop" else "padded with their last frame"
+        are = "video of fewer than" if judge.short == 1 else "videos of fewer than"
+        notes.append(
+            f"{judge.short:,} {are} {judge.shape.span} frames, which a window spans: {how}."
+        )
+    if Path(options.images).expanduser().absolute() == Path(config.data).absolute():
+        notes.append(
+            "The run was trained on videos of this data, which it foresees better than new ones, "
+            "or holds them out to judge by, where they are compared with themselves. Score others."
+        )
+    return notes
+
+
+def summarise(options: ScoreOptions, seen: ScoredImages, judge: Judge) -> None:
+    """What was found, and where it was written."""
+    counts = seen.counts
+    print(
+        f"{seen.total} videos at a false-alarm rate of {judge.rate:g}: {counts['anomalous']} "
+        f"anomalous, {counts['normal']} normal, {counts['broken']} could not be read"
+    )
+    print(
+        f"a score is the surprise of {judge.predictor.name} at step {judge.predictor.step:,}, "
+        f"averaged over the windows of a video ({judge.window}), and was judged by the "
+        f"{len(judge.calibration)} videos that the run held out"
+    )
+    for note in notes_on(options, judge):
+        print(f"note: {note}")
+    for what, path in (("scores", options.out), ("page", options.html)):
+        if path:
+            print(f"{what}: {path}")
