@@ -27,7 +27,7 @@ from nda.training.run_folder import RunFolder
 NONE = "none"
 VARYING = {"seed", "negative", "negative_weight", "joint_forward"}
 LEARNED_ALIKE = FREE_ON_RESUME - {"steps", "evaluation_samples"}  # whatever these settings are
-COSINES = "cosine_jigsaw"
+COSINES = {"features": "cosine_jigsaw", "after the head": "head_cosine_jigsaw"}
 LAST_ROWS = 5  # of a log, over which the final loss is averaged
 
 
@@ -109,16 +109,21 @@ def latest(path: Path) -> dict[str, Any]:
 
 
 def cosine_figure(runs: Sequence[Path], seed: int) -> str:
-    """The histograms of cosines with jigsaws, one panel an arm, of one seed (Figure 9)."""
+    """The histograms of cosines with jigsaws, of one seed (Figure 9).
+
+    A panel an arm of the encoder's features, then one an arm of the vectors that are compared.
+    """
     panels = []
-    for path in sorted(runs, key=lambda each: arm_of(config_of(each)) != NONE):
-        config = config_of(path)
-        if config["seed"] != seed:
-            continue
-        found = {each["name"]: each for each in latest(path)["histograms"]}
-        arm = arm_of(config)
-        title = "without negatives" if arm == NONE else f"with {arm}"
-        panels.append((title, Histogram(**found[COSINES])))
+    ordered = sorted(runs, key=lambda each: arm_of(config_of(each)) != NONE)
+    for words, name in COSINES.items():
+        for path in ordered:
+            config = config_of(path)
+            if config["seed"] != seed:
+                continue
+            found = {each["name"]: each for each in latest(path)["histograms"]}
+            arm = arm_of(config)
+            title = "without negatives" if arm == NONE else f"with {arm}"
+            panels.append((f"{words}, {title}", Histogram(**found[name])))
     return histogram_figure(panels)
 
 

@@ -28,15 +28,11 @@ def written(path: Path, config: dict[str, Any], metrics: dict[str, float]) -> Pa
     protocol = {"split": "test", "encoder_step": path.name}
     rows = [{"name": n, "value": v, "protocol": protocol, "table": ""} for n, v in metrics.items()]
     rows.append({"name": "of a class", "value": 1.0, "protocol": protocol, "table": "classes"})
-    cosines: dict[str, Any] = {
-        "name": "cosine_jigsaw",
-        "title": "Cosines",
-        "axis": "cosine",
-        "protocol": {},
-    }
-    cosines |= {"edges": [0.0, 0.5, 1.0], "series": {"negative": [3, 4], "two views": [0, 7]}}
+    histogram: dict[str, Any] = {"title": "Cosines", "axis": "cosine", "protocol": {}}
+    histogram |= {"edges": [0.0, 0.5, 1.0], "series": {"negative": [3, 4], "two views": [0, 7]}}
     (path / "log.jsonl").write_text("".join(f'{{"step": {i}, "loss": {i}.0}}\n' for i in range(8)))
-    evaluation = {"step": 7, "metrics": rows, "histograms": [cosines]}
+    cosines = [histogram | {"name": f"{of}cosine_jigsaw"} for of in ("", "head_")]
+    evaluation = {"step": 7, "metrics": rows, "histograms": cosines}
     (path / "metrics.json").write_text(json.dumps([evaluation]))
     return path
 
@@ -77,7 +73,8 @@ def test_arms_are_paired_by_seed_and_probes_count_for_their_encoders(
 def test_the_figure_has_a_panel_an_arm(tmp_path: Path, script: dict[str, Any]) -> None:
     runs, _ = invented(tmp_path)
     svg = script["cosine_figure"](runs, 0)
-    for words in ("without negatives", "with jigsaw", "with jigsaw, weight 64, separate", "cosine"):
+    arms = ("without negatives", "with jigsaw", "with jigsaw, weight 64")
+    for words in (*arms, "features", "after the head", "cosine"):
         assert words in svg
     assert svg.index("without negatives") < svg.index("with jigsaw")
 
