@@ -73,7 +73,7 @@ def test_arms_are_paired_by_seed_and_probes_count_for_their_encoders(
 def test_the_figure_has_a_panel_an_arm(tmp_path: Path, script: dict[str, Any]) -> None:
     runs, _ = invented(tmp_path)
     svg = script["cosine_figure"](runs, 0)
-    arms = ("without negatives", "with jigsaw", "with jigsaw, weight 64")
+    arms = ("without negatives", "with jigsaw", "separate forward")
     for words in (*arms, "features", "after the head", "cosine"):
         assert words in svg
     assert svg.index("without negatives") < svg.index("with jigsaw")
