@@ -20,6 +20,7 @@ from collect import Values, summary
 
 from nda.errors import ConfigError
 from nda.evaluation.record import Histogram
+from nda.recipes.moco_evaluation import FEATURES, HEAD
 from nda.report.figures import histogram_figure
 from nda.training.config import FREE_ON_RESUME
 from nda.training.run_folder import RunFolder
@@ -27,7 +28,7 @@ from nda.training.run_folder import RunFolder
 NONE = "none"
 VARYING = {"seed", "negative", "negative_weight", "joint_forward"}
 LEARNED_ALIKE = FREE_ON_RESUME - {"steps", "evaluation_samples"}  # whatever these settings are
-COSINES = {"features": "cosine_jigsaw", "after the head": "head_cosine_jigsaw"}
+PANELS = {"features": "cosine_jigsaw", "after the head": "head_cosine_jigsaw"}
 LAST_ROWS = 5  # of a log, over which the final loss is averaged
 
 
@@ -69,7 +70,7 @@ def take(
         values["training_loss"][arm_of(encoder)][encoder["seed"]] = sum(rows) / len(rows)
         protocols["training_loss"] = {"rows": f"mean of the last {len(rows)} of the log"}
     for metric in evaluation["metrics"]:
-        if metric["table"]:
+        if metric["table"] not in ("", FEATURES, HEAD):
             continue  # of single classes and learning rates
         name = prefix + metric["name"]
         values[name][arm_of(encoder)][encoder["seed"]] = metric["value"]
@@ -115,7 +116,7 @@ def cosine_figure(runs: Sequence[Path], seed: int) -> str:
     """
     panels = []
     ordered = sorted(runs, key=lambda each: arm_of(config_of(each)) != NONE)
-    for words, name in COSINES.items():
+    for words, name in PANELS.items():
         for path in ordered:
             config = config_of(path)
             if config["seed"] != seed:

@@ -15,7 +15,7 @@ from nda.data import ImageSet, to_uint8
 from nda.evaluation.class_figures import neighbours_metric
 from nda.evaluation.features import extract_features
 from nda.evaluation.record import WARNING, Evaluation, Histogram, Metric, Protocol
-from nda.evaluation.structure import structure_similarity
+from nda.evaluation.structure import VIEWS, different, structure_similarity
 from nda.negatives import Jigsaw, Negative
 from nda.report.feature_map import Encoded, save_feature_pictures
 from nda.report.grid import image_grid, save_png
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 SHOWN = 8  # images in a picture
 COLLAPSED = 0.01  # spread of features below which nothing is told apart any more
 MOST_COMPARED = 2000  # images whose cosines are measured
+FEATURES = "Features of an image beside those of"  # tables of cosines
+HEAD = "The same after the head, which the objective moves apart"
+COLUMNS = {
+    "cosine_std": "deviation",
+    "cosine": "cosine",
+    "distance": "distance, relative to different images",
+    "nearer": "share nearer than two views",
+}
+ROWS = {VIEWS: "another view of it", different("image"): "another image"}
 
 
 def evaluate(state: MocoState) -> Evaluation:
@@ -82,19 +91,32 @@ def structure(state: MocoState, heldout: ImageSet) -> tuple[list[Metric], list[H
     network.eval()
     metrics: list[Metric] = []
     histograms: list[Histogram] = []
-    for encode, prefix, words in ((network[0], "", ""), (network, "head_", ", after the head")):
+    for encode, prefix, table, words in (
+        (network[0], "", FEATURES, ""),
+        (network, "head_", HEAD, ", after the head"),
+    ):
         found, drawn = structure_similarity(
             encode,
             images,
             negatives,
             generator=generator_for(state.config.seed, purpose="evaluation"),
-            protocol={"split": state.splits.heldout_name, "features": f"of the encoder{words}"},
+            protocol={"split": state.splits.heldout_name},
             device=state.fabric.device,
         )
-        metrics += [replace(m, name=prefix + m.name, title=m.title + words) for m in found]
-        histograms += [replace(h, name=prefix + h.name, title=h.title + words) for h in drawn]
+        metrics += [in_table(metric, prefix, table) for metric in found]
+        histograms += [
+            replace(each, name=prefix + each.name, title=f"{each.title}{words}") for each in drawn
+        ]
     network.train(training)
     return metrics, histograms
+
+
+def in_table(metric: Metric, prefix: str, table: str) -> Metric:
+    """A figure of `structure_similarity` at its place: a row for what the image is beside."""
+    kind = next(each for each in COLUMNS if metric.name.startswith(f"{each}_"))
+    beside = metric.name.removeprefix(f"{kind}_")
+    row = ROWS.get(beside, f"its {beside.replace('_', ' ')}")
+    return replace(metric, name=prefix + metric.name, table=table, row=row, column=COLUMNS[kind])
 
 
 def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
