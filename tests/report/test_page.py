@@ -102,6 +102,14 @@ def test_settings_and_the_command_to_repeat_are_given(whole: Read) -> None:
     assert command.endswith("Made with nda 0.1.0, torch 2.11.0, Python 3.12.3.")
 
 
+def test_a_run_of_videos_has_seen_clips(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("recipe: dpc\n")
+    row = {"step": 2, "images": 16, "seconds": 4.0}
+    (tmp_path / "log.jsonl").write_text(json.dumps(row) + "\n")
+    text = Read(write_report(RunFolder(tmp_path)).read_text()).text
+    assert "2 steps and seen 16 clips in 4.0 s (4 clips/s)" in text
+
+
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     metric = distance(1.5, split=f'"{hostile}')

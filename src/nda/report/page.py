@@ -89,11 +89,11 @@ def _summary(run: RunContents) -> str:
         return "has no log: how far it came is not known."
     text = f"has trained for {told['steps']} steps"
     if "images seen" in told:
-        text += f" and seen {told['images seen']} images"
+        text += f" and seen {told['images seen']} {run.samples_are}"
     if "training time" in told:
         text += f" in {told['training time']}"
     if "images/s" in told:
-        text += f" ({told['images/s']} images/s)"
+        text += f" ({told['images/s']} {run.samples_are}/s)"
     on = [
         f"{name} {wording.setting(run.settings[name])}"
         for name in ("device", "precision", "seed")

@@ -13,6 +13,8 @@ from nda.evaluation.record import Evaluation
 from nda.report.wording import duration, number
 from nda.training.run_folder import RunFolder
 
+OF_VIDEOS = ("dpc", "action")  # recipes
+
 
 @dataclass(frozen=True)
 class RunContents:
@@ -29,6 +31,11 @@ class RunContents:
     @property
     def recipe(self) -> str:
         return str(self.settings["recipe"])
+
+    @property
+    def samples_are(self) -> str:
+        """What a batch holds."""
+        return "clips" if self.recipe in OF_VIDEOS else "images"
 
     @property
     def command(self) -> str:
