@@ -232,7 +232,7 @@ def test_settings_and_weights_that_do_not_fit(run: Path, videos: Path, refusal: 
     (run / "config.yaml").write_text(yaml.safe_dump(settings | {"width": 16}))
     assert f"The network in {run} does not fit its settings" in refusal(words)
     (run / "config.yaml").write_text(yaml.safe_dump(settings | {"widht": 16}))
-    assert "config.yaml is not as nda wrote it" in refusal(words)
+    assert "has a setting 'widht' that this version of nda does not know" in refusal(words)
     (run / "config.yaml").write_text(yaml.safe_dump(settings))
     shutil.rmtree(run / "checkpoints")
     assert "holds no checkpoint yet" in refusal(words)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nda.data.clips import Clips
-from nda.errors import CheckpointError, ConfigError, DataError
+from nda.errors import CheckpointError, DataError
 from nda.networks.dpc import DensePredictor
 from nda.recipes.clip_loading import load_splits
 from nda.recipes.dpc_config import DpcConfig
-from nda.training.begin import newest_content
+from nda.training.begin import config_of, newest_content
 from nda.training.run_folder import RunFolder
 
 
@@ -36,18 +36,12 @@ def open_predictor(text: str | Path) -> Predictor:
     or one that does not fit its settings, and `ConfigError` for settings that are not of dpc.
     """
     folder = RunFolder.open(text)
-    settings = folder.config()
-    if settings["recipe"] != "dpc":
+    recipe = folder.config()["recipe"]
+    if recipe != "dpc":
         raise CheckpointError(
-            f"{text} is a run of {settings['recipe']}, which predicts no videos; give a run of dpc."
+            f"{text} is a run of {recipe}, which predicts no videos; give a run of dpc."
         )
-    try:
-        config = DpcConfig(**settings)
-    except TypeError as error:
-        raise ConfigError(
-            f"{folder.config_path} is not as nda wrote it ({error}). Restore it."
-        ) from error
-    config.check()
+    config = config_of(folder, DpcConfig)
     content = newest_content(folder)
     network = DensePredictor(
         config.network, width=config.width, steps=config.predict, dropout=config.dropout

@@ -7,7 +7,7 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import yaml
@@ -32,6 +32,8 @@ PATHS = (
 )  # settings that name a file or folder
 NAME_OR_PATH = ("palette",)  # settings that may name a file, or something that nda knows
 
+Config = TypeVar("Config", bound=RunConfig)
+
 
 def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     """A run at step 0 in a new folder, which is made only once data and networks stand."""
@@ -55,6 +57,20 @@ def reopen(
     **changes: Any,
 ) -> Run[Any, Any]:
     """The run in `folder` as its newest checkpoint left it; `changes` go over its settings."""
+    config = config_of(folder, config_class, **changes)
+    checkpoint = newest_content(folder)
+    refuse_changes(checkpoint["config"], config.as_dict(), folder)
+    fabric = launch(config)
+    run = Run(recipe, config, folder, fabric, recipe.build(config, fabric), Means())
+    run.load(checkpoint)
+    return run
+
+
+def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> Config:
+    """The settings in `folder`, checked; `changes` that are not None go over them.
+
+    Raises `ConfigError` for settings that are unknown, missing or out of range.
+    """
     names = {field.name for field in dataclasses.fields(config_class)}
     settings = folder.config()
     unknown = sorted(set(settings) - names)
@@ -78,12 +94,7 @@ def reopen(
         raise ConfigError(
             f"{folder.config_path} is not as nda wrote it ({error}). Restore it."
         ) from error
-    checkpoint = newest_content(folder)
-    refuse_changes(checkpoint["config"], config.as_dict(), folder)
-    fabric = launch(config)
-    run = Run(recipe, config, folder, fabric, recipe.build(config, fabric), Means())
-    run.load(checkpoint)
-    return run
+    return config
 
 
 def keep_length(run: Run[Any, Any]) -> None:
