@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_video import tiny_action, tiny_dpc, write_videos
 
 from nda.data.clips import windows
 from nda.errors import CheckpointError, ConfigError, DataError
@@ -19,6 +18,7 @@ from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
+from tiny_video import tiny_action, tiny_dpc, write_videos
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_video import tiny_dpc, write_videos
 from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
@@ -20,6 +19,7 @@ from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
+from tiny_video import tiny_dpc, write_videos
 
 ACCURACIES = {"top1", "top3", "top5", "over_temporal", "over_spatial", "over_easy"}
 
