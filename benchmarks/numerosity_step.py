@@ -65,8 +65,8 @@ def measure(config: NumerosityConfig, steps: int, warm_up: int = 3) -> dict[str,
     wall, cpu = time.perf_counter() - started, time.process_time() - used
     whole = sum(sum(taken[part]) for part in PARTS)
     return {
-        "images_per_second": steps * state.images_per_step / wall,
-        "images_per_cpu_second": steps * state.images_per_step / cpu,
+        "images_per_second": steps * state.config.samples_per_step / wall,
+        "images_per_cpu_second": steps * state.config.samples_per_step / cpu,
         "share_of_time": {part: sum(taken[part]) / whole for part in PARTS},
         "median_seconds_of_an_update": {part: statistics.median(taken[part]) for part in PARTS},
     }

@@ -93,6 +93,24 @@ def test_a_video_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert picture.height > 9 * 128  # 128 pixels, where no resolution is given
 
 
+def test_classes_are_chosen_and_broken_videos_skipped(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("calm", "wild"):
+        (frames / label).mkdir()
+    (frames / "dark").rename(frames / "calm" / "dark")
+    (frames / "light").rename(frames / "wild" / "light")
+    (frames / "wild" / "light" / "3.png").write_bytes(b"no picture")
+    out = tmp_path / "all.png"
+    words = ["preview", str(frames), "--video", "--resolution", "32", "--out", str(out)]
+    assert main([*words, "--classes", "calm"]) == 0
+    assert " of calm/dark, " in capsys.readouterr().out
+    assert main([*words, "--classes", "calm, wild", "--skip_broken", "true"]) == 0
+    assert " of calm/dark, " in capsys.readouterr().out
+    assert main(words) == 2
+    assert "wild/light cannot be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "clip.mp4 cannot be read (an empty file)"), (b"x" * 99, "(not a video, or cut short)")],

@@ -10,7 +10,7 @@ import torch
 from made_videos import encode, frame_folder, numbers_in, only_sound, zip_of
 
 from nda.data import clip_decode
-from nda.data.clips import draw_clips, load_clip_splits, load_clips, load_few_clips
+from nda.data.clips import draw_clips, load_clip_splits, load_clips
 from nda.errors import DataError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -209,7 +209,7 @@ def test_few_videos_are_drawn_before_any_is_read(files: Path, own_cache: Path) -
     drawn = set()
     for seed in range(20):
         try:
-            few = load_few_clips(
+            few, _ = draw_clips(
                 files, 1, resolution=8, generator=torch.Generator().manual_seed(seed)
             )
         except DataError:

@@ -28,7 +28,7 @@ def flat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_step_sees_fresh_images_and_an_epoch_each_image_once(image_folder: Path) -> None:
     state = build(tiny(image_folder, batch_size=5, d_steps=4))
-    assert state.images_per_step == 20
+    assert state.config.samples_per_step == 20
     seen = []
     for step in range(2):
         images, labels = state.batch(step)

@@ -52,7 +52,7 @@ def test_real_images_have_the_right_count_and_negatives_another(dots: Path) -> N
     assert set(count_dots(state.gan.splits.heldout.images).tolist()) == {2}
     assert state.gan.other is not None
     assert set(count_dots(state.gan.other).tolist()) == {1, 3}
-    assert state.images_per_step == 16
+    assert state.config.samples_per_step == 16
 
 
 def test_negatives_may_be_chosen_and_may_come_from_elsewhere(dots: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from nda.commands.check import FEWEST, CheckOptions
 from nda.data.images import load_images
+from nda.data.layout import class_names
 from nda.errors import DataError
 from nda.evaluation.paired_auroc import paired_aurocs
 from nda.evaluation.probes import ProbeScores, probe_negatives
@@ -51,7 +52,7 @@ def measure(options: CheckOptions) -> Checked:
     data = load_images(
         options.images,
         resolution=options.resolution,
-        classes=[name.strip() for name in options.classes.split(",")] if options.classes else None,
+        classes=class_names(options.classes),
         skip_broken=options.skip_broken,
     )
     train, heldout = divide(data.images, options)

@@ -64,6 +64,7 @@ def preview_images(options: PreviewOptions) -> int:
     import torch
 
     from nda.data.images import load_images
+    from nda.data.layout import class_names
     from nda.negatives.named import negatives_from_list
     from nda.report.grid import image_grid, save_png
     from nda.training.randomness import generator_for
@@ -72,7 +73,7 @@ def preview_images(options: PreviewOptions) -> int:
     data = load_images(
         options.images,
         resolution=options.resolution,
-        classes=[name.strip() for name in options.classes.split(",")] if options.classes else None,
+        classes=class_names(options.classes),
         skip_broken=options.skip_broken,
     )
     draws = generator_for(options.seed, purpose="preview")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nda.data.clips import Clips, load_few_clips
+from nda.data.clips import Clips, draw_clips
+from nda.data.layout import class_names
 from nda.negatives.named import negatives_from_list
 from nda.report.grid import image_grid, save_png
 from nda.training.randomness import generator_for
@@ -27,8 +28,13 @@ def preview_video(options: PreviewOptions) -> int:
     """
     negatives = negatives_from_list(options.negatives)
     draws = generator_for(options.seed, purpose="preview")
-    clips = load_few_clips(
-        options.images, 2, resolution=options.resolution or RESOLUTION, generator=draws
+    clips, _ = draw_clips(
+        options.images,
+        2,
+        resolution=options.resolution or RESOLUTION,
+        generator=draws,
+        classes=class_names(options.classes),
+        skip_broken=options.skip_broken,
     )
     numbers = spread(int(clips.lengths[0]), options.count)
     pair = torch.stack([clips.frames(0, numbers), _partner(clips, numbers)])  # (2, T, 3, R, R)

@@ -13,6 +13,7 @@ from nda.commands.probe_subject import Subject, trained_on
 from nda.data.clip_batches import ClipShape, in_blocks
 from nda.data.clip_stream import open_video_stream
 from nda.data.clips import Clips, draw_clips
+from nda.data.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.evaluation.record import Protocol
 from nda.evaluation.structure import structure_similarity
@@ -115,7 +116,7 @@ def drawn_videos(options: ProbeOptions, predictor: Predictor) -> tuple[Clips, st
         resolution=int(config.resolution or 0),
         generator=generator_for(options.seed, purpose="probe images"),
         split=options.split,
-        classes=[name.strip() for name in options.classes.split(",")] if options.classes else None,
+        classes=class_names(options.classes),
         fit=config.fit,
         split_file=config.split_file if own else None,
         fold=config.fold,

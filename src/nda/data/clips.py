@@ -34,7 +34,6 @@ __all__ = [
     "draw_starts",
     "load_clip_splits",
     "load_clips",
-    "load_few_clips",
     "span",
     "windows",
 ]
@@ -168,22 +167,6 @@ def load_clip_splits(
             "more videos."
         )
     return ClipSplits(rest, held, f"1 of {every} recordings, held out")
-
-
-def load_few_clips(
-    source: str | Path, count: int, *, resolution: int, generator: torch.Generator
-) -> Clips:
-    """At most `count` videos of all splits of `source`, drawn before any is read.
-
-    Nothing is kept but the number of their frames. Raises `DataError` for broken ones.
-    """
-    path = Path(source).expanduser()
-    options = _Options(path, resolution, None, "crop", None, 1, False, False, cache_folder())
-    with open_videos(path) as opened:
-        videos = find_videos(opened.stamps, opened.where)
-        drawn = torch.randperm(len(videos), generator=generator)[:count].tolist()
-        chosen = Chosen([videos[index] for index in drawn], [0] * len(drawn), ())
-        return _clips(opened, chosen, 0, options)
 
 
 def draw_clips(

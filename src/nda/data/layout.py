@@ -22,6 +22,11 @@ class Entry:
     label: str
 
 
+def class_names(text: str | None) -> list[str] | None:
+    """The names in a list separated by commas; None, for all classes, where there is none."""
+    return [name.strip() for name in text.split(",")] if text else None
+
+
 def parse_layout(names: Iterable[str]) -> list[Entry]:
     """The entries in order of their names, so that no file system's order shows.
 

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, load_images, to_float
+from nda.data.layout import class_names
 from nda.errors import ConfigError
 from nda.evaluation.conformal import images_needed
 from nda.evaluation.detector import build_network
@@ -47,10 +48,6 @@ class AnomalyState:
     @property
     def data(self) -> str:
         return self.train.fingerprint + self.calibration.fingerprint
-
-    @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size * self.fabric.world_size
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -99,7 +96,7 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
         config.data,
         resolution=config.resolution,
         fit=config.fit,
-        classes=config.classes.split(",") if config.classes else None,
+        classes=class_names(config.classes),
         skip_broken=config.skip_broken,
     )
     every = round(1 / config.holdout)

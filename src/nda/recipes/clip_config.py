@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nda.errors import ConfigError
 from nda.training.config import RunConfig, at_least
@@ -32,6 +32,8 @@ class ClipConfig(RunConfig):
         holdout: share of videos held out where the data has no test split
         skip_broken: skip and count unreadable videos in place of refusing them
     """
+
+    samples_are: ClassVar[str] = "clips"
 
     split_file: str | None = None
     fold: int = 1

@@ -10,6 +10,7 @@ from nda.data import EpochBatches
 from nda.data.clip_batches import ClipBatches, ClipShape
 from nda.data.clip_views import ClipViews
 from nda.data.clips import Clips, ClipSplits, load_clip_splits
+from nda.data.layout import class_names
 from nda.recipes.clip_config import ClipConfig
 from nda.training.randomness import generator_for
 
@@ -20,7 +21,7 @@ def load_splits(config: ClipConfig) -> ClipSplits:
         config.data,
         resolution=int(config.resolution or 0),
         holdout=config.holdout,
-        classes=config.classes.split(",") if config.classes else None,
+        classes=class_names(config.classes),
         fit=config.fit,
         split_file=config.split_file,
         fold=config.fold,

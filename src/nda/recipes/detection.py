@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, to_float
 from nda.data.boxes import BoxSplits, load_boxes
 from nda.data.boxes_resize import resized
+from nda.data.layout import class_names
 from nda.errors import ConfigError
 from nda.evaluation.boxes_coco import require_coco
 from nda.networks.faster_rcnn import build_detector, take_over
@@ -63,10 +64,6 @@ class DetectionState:
         return self.splits.train.fingerprint
 
     @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size * self.fabric.world_size
-
-    @property
     def saved(self) -> dict[str, Any]:
         return {"network": self.network.module, "optimizer": self.optimizer, "origin": self.origin}
 
@@ -92,7 +89,7 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
         train_split=config.train_split,
         test_split=config.test_split,
         longest=config.resolution,
-        classes=config.classes.split(",") if config.classes else None,
+        classes=class_names(config.classes),
         skip_broken=config.skip_broken,
     )
     origin, weights = origin_of(config)

@@ -51,11 +51,6 @@ class DpcState:
         return self.train.fingerprint
 
     @property
-    def images_per_step(self) -> int:
-        """Clips; each counts as one."""
-        return self.config.batch_size * self.fabric.world_size
-
-    @property
     def saved(self) -> dict[str, Any]:
         network: DensePredictor = self.network.module
         return {

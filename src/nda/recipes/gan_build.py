@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet
 from nda.data.images import Splits, load_images, load_splits
+from nda.data.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
@@ -42,10 +43,6 @@ class GanState:
     images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
     labels: Tensor  # their classes (N,), all 0 in an unconditional GAN
     step: int = 0
-
-    @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size * self.config.d_steps * self.fabric.world_size
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -137,11 +134,6 @@ def load_training_data(config: GanConfig) -> Splits:
             "give a larger --holdout, or more data."
         )
     return splits
-
-
-def class_names(text: str | None) -> list[str] | None:
-    """The names in a list separated by commas."""
-    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:

@@ -72,6 +72,10 @@ class GanConfig(RunConfig):
     evaluation_samples: int = 10_000
     inception_weights: str | None = None
 
+    @property
+    def samples_per_step(self) -> int:
+        return self.batch_size * self.d_steps
+
     def check(self) -> None:
         super().check()
         for name, smallest in (("width", 1), ("latent_dim", 1), ("d_steps", 1), ("ema_start", 0),

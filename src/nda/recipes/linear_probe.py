@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, load_splits, to_float
 from nda.data.crops import crop_and_flip
+from nda.data.layout import class_names
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.features import extract_features
 from nda.networks.linear_heads import LinearHeads
@@ -50,10 +51,6 @@ class LinearProbeState:
     @property
     def data(self) -> str:
         return self.train.fingerprint + self.validation.fingerprint + self.test.fingerprint
-
-    @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size * self.fabric.world_size
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -145,7 +142,7 @@ def load_parts(
         config.data,
         holdout=config.holdout,
         resolution=resolution,
-        classes=config.classes.split(",") if config.classes else None,
+        classes=class_names(config.classes),
         skip_broken=config.skip_broken,
     )
     every = splits.train

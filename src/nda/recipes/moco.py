@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, Splits, load_splits
+from nda.data.layout import class_names
 from nda.data.views import Views
 from nda.errors import ConfigError
 from nda.negatives import Negative, negative_from_name
@@ -54,10 +55,6 @@ class MocoState:
         return self.splits.train.fingerprint
 
     @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size * self.fabric.world_size
-
-    @property
     def saved(self) -> dict[str, Any]:
         encoder, head = self.query.module
         saved = {"encoder": encoder, "head": head, "key": self.key, "queue": self.queue}
@@ -76,7 +73,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
         config.data,
         holdout=config.holdout,
         resolution=config.resolution,
-        classes=config.classes.split(",") if config.classes else None,
+        classes=class_names(config.classes),
         skip_broken=config.skip_broken,
     )
     negative = None if config.negative == "none" else negative_from_name(config.negative)

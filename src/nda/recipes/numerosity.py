@@ -47,10 +47,6 @@ class NumerosityState:
         return self.gan.data
 
     @property
-    def images_per_step(self) -> int:
-        return self.gan.images_per_step
-
-    @property
     def saved(self) -> dict[str, Any]:
         return self.gan.saved
 

@@ -75,6 +75,10 @@ class NumerosityConfig(RunConfig):
     counter_data: str | None = None
     evaluation_samples: int = 10_000
 
+    @property
+    def samples_per_step(self) -> int:
+        return self.batch_size * self.d_steps
+
     def check(self) -> None:
         super().check()
         at_least(self, "right_count", 0)

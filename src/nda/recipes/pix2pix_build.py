@@ -43,10 +43,6 @@ class Pix2PixState:
     step: int = 0
 
     @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size * self.fabric.world_size
-
-    @property
     def saved(self) -> dict[str, Any]:
         return {
             "generator": self.generator.module,

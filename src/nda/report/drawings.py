@@ -44,7 +44,6 @@ _AXES = {
     "d_fake": "mean D(generated)",
     "d_negative": "mean D(negative)",
     "d_mixture": "mean D(mixture)",
-    SPEED: "images per second",
 }
 
 Labelled = Sequence[tuple[str, RunContents]]  # runs with the labels they have in the legends
@@ -135,7 +134,7 @@ def _scalars(runs: Iterable[RunContents]) -> list[str]:
 
 def _scalar_drawing(runs: Labelled, name: str, *, band: bool) -> Drawing:
     logged = [(label, run) for label, run in runs if any(name in row for row in run.rows)]
-    axis = _AXES.get(name, in_words(name))
+    axis = _speed(logged) if name == SPEED else _AXES.get(name, in_words(name))
     svg = curve_figure(
         [curve_from_log(run.rows, name, label, band=band) for label, run in logged],
         axis,
@@ -144,6 +143,11 @@ def _scalar_drawing(runs: Labelled, name: str, *, band: bool) -> Drawing:
     )
     caption = axis[:1].upper() + axis[1:]
     return _drawing(caption, _averaging([run for _, run in logged], band=band), svg)
+
+
+def _speed(runs: Labelled) -> str:
+    kinds = {run.samples_are for _, run in runs}
+    return f"{kinds.pop() if len(kinds) == 1 else 'samples'} per second"
 
 
 def _averaging(runs: Iterable[RunContents], *, band: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from nda.errors import ConfigError
 
@@ -61,6 +61,8 @@ class RunConfig:
         skip_broken: skip and count unreadable images in place of refusing them
     """
 
+    samples_are: ClassVar[str] = "images"  # what a batch holds, in the plural
+
     data: str
     out: str
     steps: int
@@ -95,6 +97,11 @@ class RunConfig:
             raise ConfigError(
                 f"holdout is {self.holdout}; it is a share of the images, at least 0 and below 1."
             )
+
+    @property
+    def samples_per_step(self) -> int:
+        """What a process draws for one step."""
+        return self.batch_size
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

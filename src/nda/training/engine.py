@@ -45,9 +45,6 @@ class State(Protocol):
     def data(self) -> str: ...
 
     @property
-    def images_per_step(self) -> int: ...
-
-    @property
     def saved(self) -> dict[str, Saved]: ...
 
     def batch(self, step: int) -> Any:
@@ -94,7 +91,7 @@ class Run(Generic[C, S]):
         with (
             contextlib.closing(log) if log else contextlib.nullcontext(),
             stop_on_signal() as stop,
-            progress_bar(config.steps, state.step, main) as bar,
+            progress_bar(config, state.step, main) as bar,
         ):
             while state.step < config.steps:
                 started = time.perf_counter()
@@ -102,8 +99,7 @@ class Run(Generic[C, S]):
                 row = self.means.take() if self._due(config.log_every) else None
                 self.seconds += time.perf_counter() - started
                 if row is not None:
-                    images = (state.step - row_step) * state.images_per_step
-                    rate = images / (self.seconds - row_seconds)
+                    rate = self._samples(state.step - row_step) / (self.seconds - row_seconds)
                     self._write_row(log, rate, row)
                     bar.show_rate(rate)
                     row_step, row_seconds = state.step, self.seconds
@@ -166,11 +162,14 @@ class Run(Generic[C, S]):
         self.state.step += 1
         self.means.add(self.state.step, scalars)
 
+    def _samples(self, steps: int) -> int:
+        """How many all processes draw in so many steps."""
+        return steps * self.config.samples_per_step * self.fabric.world_size
+
     def _write_row(self, log: LogWriter | None, rate: float, means: dict[str, float]) -> None:
         if log is not None:
             step = self.state.step
-            images = step * self.state.images_per_step
-            row = {"step": step, "images": images, "seconds": round(self.seconds, 3)}
+            row = {"step": step, "images": self._samples(step), "seconds": round(self.seconds, 3)}
             speed = {
                 "images_per_second": round(rate, 2),
                 "peak_memory_mib": round(peak_memory(self.fabric.device), 1),
