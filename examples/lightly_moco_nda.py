@@ -48,7 +48,9 @@ class MoCo(nn.Module):
         return F.normalize(self.projection_head_momentum(self.backbone_momentum(x)), dim=1)
 
 
-def main(steps: int, batch_size: int = 32, images: int = 2000) -> tuple[float, float]:
+def main(
+    steps: int, batch_size: int = 32, images: int = 2000, weight: float = 1.0
+) -> tuple[float, float]:
     """Train for `steps`; mean cosine of an image and its jigsaw, before and after."""
     torch.manual_seed(0)
     draws = torch.Generator().manual_seed(0)
@@ -69,10 +71,10 @@ def main(steps: int, batch_size: int = 32, images: int = 2000) -> tuple[float, f
 
         query = model(x_query)
         keys = torch.cat([x_key, negative(x_key)])  # new: in one forward, as batch norm sees them
-        key, made = model.forward_momentum(keys).split(batch_size)
+        key, made = model.forward_momentum(keys).split(batch_size)  # new
         key, queue = memory_bank(key, update=True)  # keys alone: negatives are never queued
         loss = nda.nda_info_nce(  # new: in place of NTXentLoss
-            query, key, queue, made[:, None], temperature=TEMPERATURE
+            query, key, queue, made[:, None], temperature=TEMPERATURE, negative_weight=weight
         )
         optimizer.zero_grad()
         loss.backward()
@@ -82,12 +84,17 @@ def main(steps: int, batch_size: int = 32, images: int = 2000) -> tuple[float, f
 
 @torch.no_grad()
 def cosine(model: MoCo, images: Tensor) -> float:
-    """Mean cosine of the vectors of images and of their jigsaws."""
-    return float((model(images) * model(nda.Jigsaw()(images))).sum(dim=1).mean())
+    """Mean cosine of the vectors of images and of their jigsaws, the same ones at every call."""
+    jigsaws = nda.Jigsaw()(images, generator=torch.Generator().manual_seed(0))
+    # A copy, whose running statistics may move, and one forward, so that both share the batch's.
+    vectors = copy.deepcopy(model)(torch.cat([images, jigsaws]))
+    return float((vectors[: len(images)] * vectors[len(images) :]).sum(dim=1).mean())
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=200)
-    before, after = main(parser.parse_args().steps)
+    parser.add_argument("--weight", type=float, default=1.0, help="of a negative; 0 is plain MoCo")
+    words = parser.parse_args()
+    before, after = main(words.steps, weight=words.weight)
     print(f"mean cosine of an image and its jigsaw: {before:.2f} before, {after:.2f} after")

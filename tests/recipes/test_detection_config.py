@@ -37,7 +37,11 @@ def test_encoders_of_small_images_get_small_images() -> None:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_configurations_are_valid(path: Path) -> None:
     words = ["--config", str(path), "--data", "voc.zip", "--out", "run"]
-    parse(words, DetectionConfig, command="train detection", config_file=True).check()
+    config = parse(words, DetectionConfig, command="train detection", config_file=True)
+    config.check()
+    # A run that is given as --encoder knows both, and refuses others.
+    assert config.network is None
+    assert config.width is None
 
 
 @pytest.mark.parametrize("value", ["128", "96,128"])
@@ -57,6 +61,7 @@ def test_sides_are_given_as_text_of_numbers(value: str) -> None:
         ({"test_side": 8}, "test_side is 8; it must be at least 32"),
         ({"longest_side": 8}, "longest_side is 8; it must be at least 32"),
         ({"resolution": 8}, "resolution is 8; it must be at least 32"),
+        ({"precision": "bf16-mixed"}, "precision is bf16-mixed; detection takes 32-true"),
         ({"width": 4}, "width is 4; it must be at least 8"),
         ({"rois": 0}, "rois is 0; it must be at least 1"),
         ({"lr": float("nan")}, "lr is nan; it must be above 0"),

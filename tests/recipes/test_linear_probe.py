@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,33 @@ def test_images_without_classes_are_refused(image_folder: Path, encoder: Path) -
         build(image_folder / "train", encoder, classes="dark")
     with pytest.raises(DataError, match=r"has no class folders.*one folder a class, as in train/"):
         build(image_folder / "train" / "dark", encoder)
+
+
+def test_the_test_images_must_be_of_the_same_classes(
+    image_folder: Path, encoder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(image_folder / "train", tmp_path / "flat" / "train")
+    (tmp_path / "flat" / "test").mkdir()
+    for path in (image_folder / "test").rglob("*.png"):
+        shutil.copy(path, tmp_path / "flat" / "test" / f"{path.parent.name}-{path.name}")
+    with pytest.raises(DataError, match="the test split has no class folders, where the training"):
+        build(tmp_path / "flat", encoder)
+    shutil.copytree(image_folder, tmp_path / "more")
+    shutil.copytree(tmp_path / "more" / "test" / "dark", tmp_path / "more" / "test" / "grey")
+    with pytest.raises(DataError, match="no training image of class 'grey'"):
+        build(tmp_path / "more", encoder)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3, 0.35, 0.4, 0.5])
+def test_the_validation_part_is_the_share_asked_for(
+    image_folder: Path, encoder: Path, share: float
+) -> None:
+    state = build(image_folder, encoder, validation=share)
+    assert len(state.validation) == pytest.approx(40 * share, abs=1)
+    assert len(state.validation) + len(state.train) == 40
+    assert torch.bincount(state.validation.labels).tolist() == pytest.approx(
+        [20 * share] * 2, abs=1
+    )
 
 
 def test_features_that_are_not_finite_stop_it(image_folder: Path, tmp_path: Path) -> None:

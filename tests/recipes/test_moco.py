@@ -12,14 +12,16 @@ import torch.nn.functional as F
 from tiny_moco import tiny_moco
 from torch import Tensor, nn
 
-from nda.errors import ConfigError
+from nda.errors import ConfigError, DataError
 from nda.negatives import NEGATIVE_NAMES, Negative
 from nda.negatives.base import Params
+from nda.objectives.contrastive import nda_info_nce
 from nda.recipes import moco
 from nda.recipes.moco import MocoState, learning_rate
 from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
+from nda.training.randomness import generator_for
 from nda.training.run_folder import RunFolder
 
 SCALARS = {"loss", "alignment", "uniformity", "spread", "cosine_key", "queue_age"}
@@ -48,9 +50,13 @@ def test_every_negative_trains_the_encoder(image_folder: Path, negative: str) ->
     assert sum(changed) > 0.9 * len(changed)
 
 
-def test_a_step_is_the_published_one(image_folder: Path) -> None:
-    """Query, momentum, keys and negatives in one forward, loss, and only then the queue."""
-    state = build(image_folder, bn_splits=1, weight_decay=0.0)
+@pytest.mark.parametrize(("splits", "weight"), [(1, 1.0), (2, 3.0)])
+def test_a_step_is_the_published_one(image_folder: Path, splits: int, weight: float) -> None:
+    """Query, momentum, keys and negatives in one forward, loss, and only then the queue.
+
+    With several parts of batch norm, keys stand in another order than their queries meanwhile.
+    """
+    state = build(image_folder, bn_splits=splits, weight_decay=0.0, negative_weight=weight)
     network, average = copy.deepcopy(state.query.module), copy.deepcopy(state.key)
     queue = state.queue.vectors.clone()
     batch, generator = state.batch(0), draws()
@@ -63,12 +69,20 @@ def test_a_step_is_the_published_one(image_folder: Path) -> None:
             mine.copy_(0.9 * mine + 0.1 * its)
         assert state.negative is not None
         negative = state.negative(views[1], generator=generator)
-        vectors = F.normalize(average(torch.cat([views[1], negative])), dim=1)
+        order = torch.arange(16)
+        if splits > 1:
+            agreed = generator_for(0, step=0, purpose="shuffle 16", device=torch.device("cpu"))
+            order = torch.randperm(16, generator=agreed)
+            parts = order.argsort().view(2, 8)  # where each sample went, keys in the first row
+            assert set((parts[0] // 8).tolist()) == {0, 1}
+        vectors = torch.empty(16, 12)
+        shuffled = average(torch.cat([views[1], negative])[order])
+        vectors[order] = F.normalize(shuffled, dim=1)
     key, made = vectors[:8], vectors[8:]
     total = torch.zeros(())
     for i in range(8):
-        scores = torch.cat([key[i : i + 1], queue, made[i : i + 1]]) @ query[i] / 0.07
-        total = total - scores.log_softmax(dim=0)[0] / 8
+        likeness = torch.exp(torch.cat([key[i : i + 1], queue, made[i : i + 1]]) @ query[i] / 0.07)
+        total = total - (likeness[0] / (likeness[:-1].sum() + weight * likeness[-1])).log() / 8
     torch.testing.assert_close(logs["loss"], total)
     torch.autograd.backward(total)
     for mine, its in zip(state.query.module.parameters(), network.parameters(), strict=True):
@@ -110,6 +124,46 @@ def test_all_negatives_of_the_batch_may_count_for_every_query(image_folder: Path
     assert torch.equal(own[3], made[6:8])
     logs = moco.step(state, state.batch(0), draws())
     assert logs["loss"].isfinite()
+
+
+@pytest.mark.parametrize(("source", "rows"), [("batch", 16), ("queue", 32)])
+def test_negatives_for_all_are_those_of_all_processes(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch, source: Any, rows: int
+) -> None:
+    state = build(image_folder, negatives_from=source, negative_queue_size=16)
+    for queue in filter(None, (state.queue, state.negative_queue)):
+        queue.batch = 16
+    compared = []
+
+    def seen(*vectors: Any, **settings: Any) -> Tensor:
+        compared.append(vectors[3])
+        return nda_info_nce(*vectors, **settings)
+
+    monkeypatch.setattr(moco, "nda_info_nce", seen)
+    monkeypatch.setattr(moco, "gathered", lambda x: torch.cat([x, -x]))  # of a second process
+    moco.step(state, state.batch(0), draws())
+    assert len(compared[0]) == rows
+    assert torch.equal(compared[0][8:16], -compared[0][:8])
+
+
+@pytest.mark.parametrize("negative", [*NEGATIVE_NAMES, "jigsaw+stitch"])
+def test_no_negative_of_several_is_the_view_itself(image_folder: Path, negative: str) -> None:
+    """Among copies of a sample, its partner to be mixed with could be one of them."""
+    state = build(image_folder, negative=negative, negatives_per_sample=3)
+    state.key = Kept()
+    view = state.views(state.batch(0), generator=draws())
+    for seed in range(10):
+        key, made = moco.encode_keys(state, view, draws(seed))
+        assert made is not None
+        whose = key.repeat_interleave(3, dim=0)
+        assert (whose - made).abs().amax(dim=1).min() > 1e-4
+
+
+class Kept(nn.Module):
+    """Pixels as vectors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
 
 
 def test_a_joint_forward_gives_keys_and_negatives_common_statistics(image_folder: Path) -> None:
@@ -170,6 +224,12 @@ def test_a_resumed_run_is_the_same_run(
     for index, moments in expected["optimizer"]["state"].items():
         assert torch.equal(mine["optimizer"]["state"][index]["momentum_buffer"],
                            moments["momentum_buffer"])  # fmt: skip
+
+
+def test_too_few_images_to_measure_are_refused_before_training(image_folder: Path) -> None:
+    flat = image_folder / "train" / "dark"
+    with pytest.raises(DataError, match="has 2 images, and measuring an encoder needs 4"):
+        build(flat, holdout=0.1)
 
 
 def test_it_generates_nothing(image_folder: Path) -> None:

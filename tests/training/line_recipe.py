@@ -42,10 +42,6 @@ class LineState:
     step: int = 0
 
     @property
-    def images_per_step(self) -> int:
-        return self.config.batch_size
-
-    @property
     def saved(self) -> dict[str, Any]:
         return {"line": self.line, "optimizer": self.optimizer}
 

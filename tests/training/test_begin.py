@@ -11,7 +11,7 @@ import yaml
 from line_recipe import LineConfig
 
 from nda.errors import CheckpointError, ConfigError, DataError
-from nda.training.begin import begin, refuse_unusable, reopen
+from nda.training.begin import begin, keep_length, refuse_unusable, reopen
 from nda.training.run_folder import RunFolder
 
 
@@ -144,3 +144,21 @@ def test_data_that_changed_are_refused_and_data_that_moved_are_not(
     line_recipe.write_points(data, slope=2.5)
     with pytest.raises(CheckpointError, match=r"moved\.txt is not what .* was trained on"):
         reopen(line_recipe, LineConfig, run.folder)
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_a_new_length_is_kept_and_told_where_the_rate_falls_over_it(
+    config: LineConfig, capsys: pytest.CaptureFixture[str], falls: bool
+) -> None:
+    class Falling(LineConfig):
+        rate_falls = falls
+
+    run = begin(line_recipe, config)
+    assert run.train()
+    longer = reopen(line_recipe, Falling, run.folder, steps=6)
+    keep_length(longer)
+    told = capsys.readouterr().err
+    assert run.folder.config()["steps"] == 6
+    assert ("now 6 steps in place of 4; from step 4 on it follows the new curve" in told) == falls
+    keep_length(longer)
+    assert capsys.readouterr().err == ""

@@ -17,7 +17,7 @@ from nda.data.colour_jitter import draw_jitter, jittered
 from nda.data.crops import crop_and_flip
 from nda.data.image_set import to_float
 
-SIGMA = (0.1, 2.0)  # of the blur, in pixels at 224
+SIGMA = (0.1, 2.0)  # of the blur, in pixels, whatever the side
 BLUR_SHARE = 0.1  # of the side, which the kernel of the blur spans
 
 

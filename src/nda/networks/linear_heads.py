@@ -14,7 +14,8 @@ class LinearHeads(nn.Module):
     """`heads` linear layers side by side: features `(B, D)` to logits float32 `(heads, B, C)`.
 
     All begin at the same weights, drawn from `seed`, so that they differ by their training alone.
-    Computed in float32, also under mixed precision: heads cost next to nothing.
+    Computed in float32, also under mixed precision, where Fabric has rounded the features on their
+    way here.
     """
 
     def __init__(self, heads: int, features: int, classes: int, *, seed: int = 0) -> None:

@@ -40,7 +40,7 @@ def nda_info_nce(
         negative_weight: w, at least 0: how many keys a negative counts for.
 
     Returns:
-        A scalar. At chance it is log(1 + K + w m).
+        A scalar. At chance it is log(1 + K + w m), and log(B + w m) without a queue.
 
     Raises:
         ShapeError: where shapes do not match.

@@ -62,6 +62,10 @@ class ActionConfig(ClipConfig):
             return self.encoder_lr
         return self.lr if self.encoder == "none" else 0.1 * self.lr
 
+    @property
+    def rate_falls(self) -> bool:
+        return self.lr_falls
+
     def check(self) -> None:
         super().check()
         if self.width is not None:

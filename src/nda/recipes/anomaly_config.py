@@ -51,6 +51,10 @@ class AnomalyConfig(RunConfig):
     checkpoint_every: int = 250
     sample_every: int = 500
 
+    @property
+    def rate_falls(self) -> bool:
+        return True
+
     def check(self) -> None:
         super().check()
         at_least(self, "batch_size", 2)

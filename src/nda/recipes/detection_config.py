@@ -1,4 +1,4 @@
-"""The settings of the detection recipe; the defaults are those of MoCo's transfer to Pascal VOC."""
+"""The settings of the detection recipe; those of training are by default MoCo's for Pascal VOC."""
 
 from __future__ import annotations
 
@@ -74,6 +74,10 @@ class DetectionConfig(RunConfig):
     checkpoint_every: int = 1000
     sample_every: int = 4000
 
+    @property
+    def rate_falls(self) -> bool:
+        return True
+
     def check(self) -> None:
         super().check()
         for name, smallest in (("roi_size", 2), ("rois", 1), ("proposals", 2), ("warmup", 0),
@@ -94,6 +98,11 @@ class DetectionConfig(RunConfig):
             raise ConfigError(
                 f"holdout is {self.holdout}, but detection takes its splits from lists by name; "
                 "leave it out and give --train_split and --test_split."
+            )
+        if self.precision != "32-true":
+            raise ConfigError(
+                f"precision is {self.precision}; detection takes 32-true, since boxes lose whole "
+                "pixels in half precision. Leave it out."
             )
         if self.compile:
             raise ConfigError(

@@ -152,7 +152,20 @@ def load_parts(
             "learns to tell classes apart. Sort the images into one folder a class, as in "
             "train/cat/1.png."
         )
-    kept = torch.arange(len(every)) % round(1 / config.validation) == 0
+    if splits.heldout.classes != every.classes:
+        raise DataError(
+            f"{config.data}: the {splits.heldout_name} has {len(splits.heldout.classes) or 'no'} "
+            f"class folders, where the training images have {len(every.classes)}. Sort its images "
+            "into folders of the same names."
+        )
+    if absent := set(range(len(every.classes))) - set(every.labels.tolist()):
+        raise DataError(
+            f"{config.data} has no training image of class {every.classes[min(absent)]!r}, which "
+            "the test images show. Add some, or name the others in --classes."
+        )
+    # Evenly spread, beginning with the first.
+    reached = (torch.arange(-1, len(every)).double() * config.validation).floor()
+    kept = reached.diff() > 0
     return every.only(~kept), every.only(kept), splits.heldout, splits.heldout_name
 
 

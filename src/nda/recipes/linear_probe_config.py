@@ -41,7 +41,7 @@ class LinearProbeConfig(RunConfig):
     schedule: Literal["step", "cosine"] = "step"
     validation: float = 0.1
     augment: bool = False
-    crop_low: float = 0.2
+    crop_low: float = 0.08
     checkpoint_every: int = 2000
     log_every: int = 100
     sample_every: int = 10_000
@@ -58,6 +58,10 @@ class LinearProbeConfig(RunConfig):
         if not all(0 < rate < float("inf") for rate in rates):
             raise ConfigError(f"lrs is {self.lrs!r}; learning rates must be above 0.")
         return rates
+
+    @property
+    def rate_falls(self) -> bool:
+        return True
 
     def check(self) -> None:
         super().check()

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, Splits, load_splits
 from nda.data.layout import class_names
 from nda.data.views import Views
-from nda.errors import ConfigError
+from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.gathering import gathered
 from nda.networks.moco import Queue, build_moco, follow, shuffled
 from nda.objectives.contrastive import nda_info_nce
-from nda.recipes.moco_config import MocoConfig
+from nda.recipes.moco_config import FEWEST, MocoConfig
 from nda.recipes.moco_evaluation import draw_samples, evaluate
 from nda.training.randomness import generator_for
 
@@ -79,21 +79,8 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
     negative = None if config.negative == "none" else negative_from_name(config.negative)
     if negative is not None:
         negative.check(splits.train.images[: config.shown])
-    plain = build_moco(
-        config.network,
-        width=config.width,
-        dim=config.dim,
-        bn_splits=config.bn_splits,
-        seed=config.seed,
-    )
-    key = copy.deepcopy(plain).requires_grad_(False).to(fabric.device)
-    if config.compile:
-        plain.compile()
-        key.compile()
-    sgd = torch.optim.SGD(
-        plain.parameters(), lr=config.lr, momentum=0.9, weight_decay=config.weight_decay
-    )
-    query, optimizer = fabric.setup(plain, sgd)
+    refuse_few(splits)
+    query, key, optimizer = networks_of(config, fabric)
     batch, seed, processes = config.batch_size, config.seed, fabric.world_size
     queue = Queue(config.queue_size, config.dim, batch=batch * processes, seed=seed)
     negative_queue = None
@@ -124,6 +111,35 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
     )
 
 
+def refuse_few(splits: Splits) -> None:
+    """Refuse what could not be measured when the training is done."""
+    if len(splits.heldout) < FEWEST:
+        raise DataError(
+            f"The {splits.heldout_name} has {len(splits.heldout)} images, and measuring an encoder "
+            f"needs {FEWEST}; give more images, or a larger --holdout."
+        )
+
+
+def networks_of(config: MocoConfig, fabric: Fabric) -> tuple[Any, nn.Module, Any]:
+    """The query encoder as Fabric runs it, the key encoder that is its average, the optimizer."""
+    plain = build_moco(
+        config.network,
+        width=config.width,
+        dim=config.dim,
+        bn_splits=config.bn_splits,
+        seed=config.seed,
+    )
+    key = copy.deepcopy(plain).requires_grad_(False).to(fabric.device)
+    if config.compile:
+        plain.compile()
+        key.compile()
+    sgd = torch.optim.SGD(
+        plain.parameters(), lr=config.lr, momentum=0.9, weight_decay=config.weight_decay
+    )
+    query, optimizer = fabric.setup(plain, sgd)
+    return query, key, optimizer
+
+
 def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """One update of the encoder, and of the momentum encoder that follows it."""
     config = state.config
@@ -132,11 +148,14 @@ def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[st
 
     follow(state.key, state.query.module, config.key_momentum)
     key, made = encode_keys(state, views[1], generator)  # (B, D), (M, D) or None
+    shared = made  # negatives that queries are compared with, those of all processes if not own
+    if made is not None and config.negatives_from != "own":
+        shared = gathered(made)
     loss = nda_info_nce(
         query,
         key,
         state.queue.vectors,
-        negatives_for(state, made),
+        negatives_for(state, shared),
         temperature=config.temperature,
         negative_weight=config.negative_weight,
     )
@@ -149,8 +168,8 @@ def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[st
 
     # Only now: in the queue before the loss, the key would stand among the query's negatives.
     state.queue.enqueue(gathered(key), state.step)
-    if state.negative_queue is not None and made is not None:
-        state.negative_queue.enqueue(gathered(made), state.step)
+    if state.negative_queue is not None and shared is not None:
+        state.negative_queue.enqueue(shared, state.step)
     return {"loss": loss} | monitors(state, query.detach(), key, made)
 
 
@@ -166,8 +185,11 @@ def encode_keys(
     inputs = [view]
     if state.negative is not None:
         shown = view[: config.shown]
-        shown = shown.repeat_interleave(config.negatives_per_sample, dim=0)
-        inputs.append(channels_last(state.negative(shown, generator=generator)))
+        # Drawn one after another: in a batch of copies a sample could be mixed with itself.
+        made = [
+            state.negative(shown, generator=generator) for _ in range(config.negatives_per_sample)
+        ]
+        inputs.append(channels_last(torch.stack(made, dim=1).flatten(0, 1)))
     # In one forward, so that batch-norm statistics cannot tell keys and negatives apart.
     together = [torch.cat(inputs)] if config.joint_forward else inputs
     vectors = torch.cat([key_vectors(state, x) for x in together])

@@ -8,6 +8,8 @@ from typing import Literal
 from nda.errors import ConfigError
 from nda.training.config import RunConfig, at_least
 
+FEWEST = 4  # images whose cosines say anything: pairs of different ones are taken of them
+
 
 @dataclass(frozen=True, kw_only=True)
 class MocoConfig(RunConfig):
@@ -37,8 +39,8 @@ class MocoConfig(RunConfig):
         crop_low: smallest share of the area that a view shows
         jitter_probability: share of views whose colours are jittered (0.4, 0.4, 0.4, 0.1)
         grey: share of views that lose their colour
-        blur: share of views that are blurred
-        evaluation_samples: held-out images to measure, and neighbours to ask; 0 for all
+        blur: share of views that are blurred; 0.5 as published for ImageNet
+        evaluation_samples: held-out images to measure, at least 4, and neighbours to ask; 0 for all
         resolution: side of the images in pixels
     """
 
@@ -64,7 +66,7 @@ class MocoConfig(RunConfig):
     crop_low: float = 0.2
     jitter_probability: float = 0.8
     grey: float = 0.2
-    blur: float = 0.5
+    blur: float = 0.0
     evaluation_samples: int = 0
     resolution: int | None = 32
 
@@ -80,6 +82,10 @@ class MocoConfig(RunConfig):
         """How many negatives a process makes in a step."""
         return self.shown * self.negatives_per_sample
 
+    @property
+    def rate_falls(self) -> bool:
+        return True
+
     def check(self) -> None:
         super().check()
         # Of fewer channels the convolutions of some processors and releases of torch go astray.
@@ -90,6 +96,13 @@ class MocoConfig(RunConfig):
         for name in ("jitter_probability", "grey", "blur", "key_momentum"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        if 0 < self.evaluation_samples < FEWEST:
+            raise ConfigError(
+                f"evaluation_samples is {self.evaluation_samples}; give 0 for all, or at least "
+                f"{FEWEST}."
+            )
+        if self.negative_weight == float("inf"):
+            raise ConfigError("negative_weight is inf; it must be finite.")
         for name in ("temperature", "lr"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")

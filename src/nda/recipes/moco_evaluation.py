@@ -36,7 +36,7 @@ COLUMNS = {
     "distance": "distance, relative to different images",
     "nearer": "share nearer than two views",
 }
-ROWS = {VIEWS: "another view of it", different("image"): "another image"}
+ROWS = {VIEWS: "two views of it, beside each other", different("image"): "another image"}
 
 
 def evaluate(state: MocoState) -> Evaluation:
@@ -49,10 +49,10 @@ def evaluate(state: MocoState) -> Evaluation:
         encoded(state, encoder, images) for images in (state.splits.heldout, state.splits.train)
     )
     protocol: Protocol = {"split": state.splits.heldout_name, "images": len(heldout.images)}
-    metrics, notes = [spread_metric(heldout.features, protocol)], []
-    if WARNING in metrics[0].protocol:
-        notes.append(f"Collapse: {metrics[0].protocol[WARNING]}.")
-    if len(heldout.images.classes) > 1:
+    metrics = spread_metrics(heldout.features, head_of(state, heldout.features), protocol)
+    collapse = [f"Collapse: {m.protocol[WARNING]}." for m in metrics if WARNING in m.protocol]
+    notes = collapse[:1]
+    if len(known.images.classes) > 1 and known.images.classes == heldout.images.classes:
         metrics.append(
             neighbours_metric(
                 known.features,
@@ -64,10 +64,23 @@ def evaluate(state: MocoState) -> Evaluation:
             )
         )
     else:
-        notes.append("Nearest neighbours: the images are not sorted into classes.")
+        notes.append("Nearest neighbours: not all images are sorted into the same classes.")
+    if collapse:  # of features that are all alike, or zero, there are no cosines to tell
+        return Evaluation(state.step, metrics, [], notes)
     save_feature_pictures(RunFolder(Path(state.config.out)).samples, known, heldout)
     cosines, histograms = structure(state, heldout.images)
     return Evaluation(state.step, metrics + cosines, histograms, notes)
+
+
+@torch.no_grad()
+def head_of(state: MocoState, features: Tensor) -> Tensor:
+    """The vectors (N, dim) of the head, which the objective compares, of features (N, D)."""
+    head: nn.Module = state.query.module[1]
+    training = head.training
+    head.eval()
+    vectors: Tensor = head(features.to(state.fabric.device)).float().cpu()
+    head.train(training)
+    return vectors
 
 
 def encoded(state: MocoState, encoder: nn.Module, images: ImageSet) -> Encoded:
@@ -119,7 +132,20 @@ def in_table(metric: Metric, prefix: str, table: str) -> Metric:
     return replace(metric, name=prefix + metric.name, table=table, row=row, column=COLUMNS[kind])
 
 
-def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
+def spread_metrics(features: Tensor, vectors: Tensor, protocol: Protocol) -> list[Metric]:
+    """The spread of the encoder's features (N, D), and of the head's vectors (N, dim)."""
+    return [
+        spread_metric(features, protocol),
+        spread_metric(vectors, protocol, "head_spread", "Spread after the head"),
+    ]
+
+
+def spread_metric(
+    features: Tensor,
+    protocol: Protocol,
+    name: str = "feature_spread",
+    title: str = "Spread of the features",
+) -> Metric:
     """Deviation of normalised features (N, D) over the images, 1 for directions at random."""
     directions = F.normalize(features, dim=1)
     spread = float(directions.std(dim=0).mean()) * math.sqrt(features.shape[1])
@@ -128,7 +154,7 @@ def spread_metric(features: Tensor, protocol: Protocol) -> Metric:
             WARNING: f"features have collapsed: their spread is {spread:.2g}, so that all images "
             "look alike to the encoder; lower the learning rate or raise the temperature"
         }
-    return Metric("feature_spread", "Spread of the features", spread, "", protocol)
+    return Metric(name, title, spread, "", protocol)
 
 
 def draw_samples(state: MocoState, folder: RunFolder) -> None:

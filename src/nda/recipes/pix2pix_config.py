@@ -72,6 +72,10 @@ class Pix2PixConfig(RunConfig):
     checkpoint_every: int = 5000
     sample_every: int = 5000
 
+    @property
+    def rate_falls(self) -> bool:
+        return self.lr_decay_from < 1
+
     def check(self) -> None:
         super().check()
         for name, smallest in (("width", 1), ("l1_weight", 0), ("palette_tolerance", 0),

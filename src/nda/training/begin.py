@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,9 +99,20 @@ def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> 
 
 
 def keep_length(run: Run[Any, Any]) -> None:
-    """Write a new length into config.yaml, so that the next resume knows it too."""
-    if run.fabric.is_global_zero and run.folder.config()["steps"] != run.config.steps:
+    """Write a new length into config.yaml, so that the next resume knows it too.
+
+    Says so where learning rates fall over the length of the run, which they do anew then.
+    """
+    steps = run.config.steps
+    if run.fabric.is_global_zero and (before := run.folder.config()["steps"]) != steps:
         create(run.folder, run.config)
+        if run.config.rate_falls:
+            print(
+                f"nda: the learning rate falls over the length of a run, now {steps:,} steps in "
+                f"place of {before:,}; from step {run.state.step:,} on it follows the new curve, "
+                f"which is not the run of {steps:,} steps from the start.",
+                file=sys.stderr,
+            )
     run.fabric.barrier()
 
 

@@ -10,8 +10,8 @@ from nda.errors import ConfigError
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-# What may differ between a run and its continuation without changing what is learned. Data and
-# encoders may have moved: fingerprints say whether they are still the same.
+# What may differ between a run and its continuation without changing what is learned up to there.
+# Data and encoders may have moved: fingerprints say whether they are still the same.
 FREE_ON_RESUME = frozenset(
     {
         "data",
@@ -102,6 +102,11 @@ class RunConfig:
     def samples_per_step(self) -> int:
         """What a process draws for one step."""
         return self.batch_size
+
+    @property
+    def rate_falls(self) -> bool:
+        """Whether the learning rate falls over the length of the run."""
+        return False
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -6,6 +6,7 @@ It knows steps and files and has never heard of GANs.
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from nda.errors import CheckpointError, TrainingError
-from nda.evaluation.record import Evaluation
+from nda.evaluation.record import WARNING, Evaluation
 from nda.training.checkpoint import newest_checkpoint, save_checkpoint
 from nda.training.config import FREE_ON_RESUME, RunConfig
 from nda.training.log import LogWriter, Means
@@ -183,7 +184,13 @@ class Run(Generic[C, S]):
         if self._due(config.sample_every) or self.state.step == config.steps:
             self._on_main(lambda: self.recipe.draw_samples(self.state, self.folder))
         if config.evaluate_every and self._due(config.evaluate_every):
-            self._on_main(self.evaluate)
+            self._on_main(self._measure_on_the_way)
+
+    def _measure_on_the_way(self) -> None:
+        """Warnings cannot wait for the end, when the figures are shown."""
+        for metric in self.evaluate().metrics:
+            if WARNING in metric.protocol:
+                print(f"nda: step {self.state.step}: {metric.protocol[WARNING]}", file=sys.stderr)
 
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0
