@@ -131,6 +131,25 @@ def test_an_absent_file_is_one_sentence(
     assert "There is no " in refusal(["preview", str(tmp_path / "clip.mp4")])
 
 
+def test_a_single_frame_is_no_partner_to_itself(
+    tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    (tmp_path / "one").mkdir()
+    Image.new("RGB", (32, 32), (9, 200, 30)).save(tmp_path / "one" / "1.png")
+    words = ["preview", str(tmp_path / "one"), "--video", "--out", str(tmp_path / "all.png")]
+    assert "at least 2" in refusal([*words, "--negatives", "mixup"])
+    assert main([*words, "--negatives", "cutout"]) == 0
+
+
+def test_a_folder_of_video_files_is_told_from_one_of_images(
+    tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(b"x")
+    said = refusal(["preview", str(tmp_path / "clips")])
+    assert "clips holds videos; give --video to see one." in said
+
+
 def test_frames_are_spread_from_the_first_to_the_last() -> None:
     assert spread(44, 6).tolist() == [0, 9, 17, 26, 34, 43]
     assert spread(3, 6).tolist() == [0, 1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,8 +50,9 @@ def kept_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(kept_run: Path, tmp_path: Path) -> Path:
-    """The same run, to be changed."""
-    shutil.copytree(kept_run, tmp_path / "run", symlinks=True)
+    """The same run, to be changed, which has not scored anything."""
+    left_out = shutil.ignore_patterns("surprise.json")
+    shutil.copytree(kept_run, tmp_path / "run", symlinks=True, ignore=left_out)
     return tmp_path / "run"
 
 
@@ -128,8 +130,42 @@ def test_the_summary(
     assert "note: 1 video of fewer than 8 frames, which a window spans: looped." in out
     assert "trained on videos of this data" not in out
     assert "scores: deep/s.csv" in out
-    assert main(["score", str(kept_run), str(data), *RATE]) == 0
-    assert "note: The run was trained on videos of this data" in capsys.readouterr().out
+    for known in (data, data / "train", data / ".." / data.name):
+        assert main(["score", str(kept_run), str(known), *RATE]) == 0
+        assert "note: The run was trained on videos of this data" in capsys.readouterr().out
+
+
+def test_the_calibration_is_kept_until_the_weights_change(
+    run: Path, data: Path, videos: Path, refusal: Refusal
+) -> None:
+    words = ["score", str(run), str(videos), *RATE]
+    assert main(words) == 0
+    first = rows()
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(config | {"data": "/nowhere"}))
+    assert main(words) == 0
+    assert rows() == first
+    path = run / "checkpoints" / "step-00000007.pt"
+    content = load_checkpoint(path)
+    content["state"]["predictor"]["0.bias"] += 0.1
+    save_checkpoint(run / "checkpoints", 8, content, keep=2)
+    assert "There is no /nowhere" in refusal(words)
+    (run / "surprise.json").write_text("{}")
+    save_checkpoint(run / "checkpoints", 9, load_checkpoint(path), keep=3)
+    assert "There is no /nowhere" in refusal(words)
+
+
+def test_names_need_not_be_utf8(kept_run: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "odd" / "a", 9, 1, 3)
+    odd = os.fsdecode(b"b\xff")
+    try:
+        write_video(tmp_path / "odd" / odd, 9, 1, 3)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    assert main(["score", str(kept_run), str(tmp_path / "odd"), *RATE]) == 0
+    assert [row["file"] for row in rows()] == ["a", "b\\udcff"]
+    clips = load_clips(tmp_path / "odd", resolution=32, cache_dir=tmp_path / "cache")
+    assert clips.names == ("a", odd)
 
 
 def test_the_page_shows_a_frame_of_each(kept_run: Path, videos: Path) -> None:
@@ -164,6 +200,7 @@ def test_data_that_has_moved(run: Path, data: Path, videos: Path, refusal: Refus
     shutil.copytree(data, "moved")
     (run / "config.yaml").write_text(yaml.safe_dump(settings | {"data": str(Path("moved"))}))
     assert main(words) == 0
+    (run / "surprise.json").unlink()
     write_video(Path("moved/train/left/new"), 9, 1, 0)
     assert "The data at moved is not what" in refusal(words)
 
@@ -221,6 +258,10 @@ def test_images_are_refused(run: Path, tmp_path: Path, refusal: Refusal) -> None
     said = refusal(["score", str(run), "photos", *RATE])
     assert "photos seems to hold images: its pictures are not the frames of videos (dark: " in said
     assert "is a run of dpc, which takes videos, or folders of frames" in said
+    for path in sorted((tmp_path / "photos").rglob("*.png")):  # numbered without a gap
+        path.rename(path.with_name(f"{round(int(path.stem) ** 0.5) + 1:03d}.png"))
+    said = refusal(["score", str(run), "photos", *RATE])
+    assert "the pictures in its folders follow each other by number, but differ as those" in said
     (tmp_path / "one").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "one" / "1.png")
     assert "(one: a single picture)" in refusal(["score", str(run), "one", *RATE])

@@ -78,6 +78,9 @@ def test_recordings_are_not_parted() -> None:
         ("train/jack/person1_b", "person1"),
         ("fight/fi007.mp4", "fi007"),
         ("wave/a_b.c_f_cm_1", "a_b.c_f_cm_1"),
+        ("brush_hair/April_09_u_nm_np1_ba_goo_0.avi", "April_09_u_nm_np1_ba_goo"),
+        ("brush_hair/April_09_u_nm_np1_ba_med_12.avi", "April_09_u_nm_np1_ba_med"),
+        ("clips/clip_001.avi", "clip_001"),
     ],
 )
 def test_what_a_recording_is(name: str, recording: str) -> None:

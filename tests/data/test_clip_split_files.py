@@ -67,6 +67,8 @@ def test_hmdb51(tmp_path: Path) -> None:
     kept, unlisted = sort_by_lists(videos, read_split_files(tmp_path, 1), None, "here")
     assert splits(kept) == {"train": ["wave/a#1_wave.avi"], "test": ["wave/b.avi"]}
     assert unlisted == 2  # c serves in no split of this fold, d stands in no list
+    others = [*videos, *find_videos(["jump/e.avi"], "here")]
+    assert sort_by_lists(others, read_split_files(tmp_path, 1), ["wave"], "here") == (kept, 2)
 
 
 def test_plain_lists_keep_names_with_spaces_and_numbers() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nda.errors import ShapeError
+from nda.errors import ConfigError, ShapeError
 from nda.evaluation.surprise import cell_surprise, video_surprise
 from nda.networks.dpc import DensePredictor
 
@@ -50,6 +50,13 @@ def test_agrees_with_a_double_loop_over_cells(
     predicted, target = features(*shape, seed=seed), features(*shape, seed=seed + 1)
     found = cell_surprise(predicted, target, temperature=temperature)
     assert found.tolist() == pytest.approx(naive(predicted, target, temperature), abs=1e-4)
+
+
+def test_a_single_cell_has_nothing_to_be_told_from() -> None:
+    network = DensePredictor("resnet18", width=8, steps=1).eval()
+    window = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    with pytest.raises(ConfigError, match="predicts a single cell of each clip"):
+        video_surprise(network, [window], frames=1, temperature=1.0)
 
 
 def test_other_clips_do_not_matter() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +113,11 @@ def test_a_frozen_encoder_stays_what_it_was(videos: Path, pretrained: Path) -> N
 
 
 def test_rates_fall_twice() -> None:
-    config = tiny_action(Path("unused"), steps=10)
+    config = tiny_action(Path("unused"), steps=10, first_drop=0.6, second_drop=0.8)
     assert [fallen(step, config) for step in range(10)] == pytest.approx(
         [1] * 6 + [0.1] * 2 + [0.01] * 2
     )
-    assert fallen(9, tiny_action(Path("unused"), steps=10, lr_falls=False)) == 1
+    assert fallen(9, tiny_action(Path("unused"), steps=10, first_drop=1.0, second_drop=1.0)) == 1
 
 
 def test_videos_are_kept_apart(videos: Path) -> None:
@@ -191,8 +192,8 @@ def test_figures_say_how_many_videos_were_used(
 def test_a_trained_classifier_tells_the_directions_apart(videos: Path, tmp_path: Path) -> None:
     config = tiny_action(
         videos, tmp_path / "run", steps=60, lr=5e-3, dropout=0.0, encoder_dropout=0.0,
-        batch_size=8, holdout=0.0, crop_low=1.0, jitter_probability=0.0, lr_falls=False,
-        log_every=10,
+        batch_size=8, holdout=0.0, crop_low=1.0, jitter_probability=0.0, first_drop=1.0,
+        second_drop=1.0, log_every=10,
     )  # fmt: skip
     run = begin(action, config)
     assert run.train()
@@ -236,6 +237,12 @@ def test_a_run_remembers_the_encoder_it_began_with(videos: Path, tmp_path: Path)
     again = reopen(action, type(run.config), run.folder)
     assert again.state.origin == run.state.origin
     assert again.state.origin.step == 2
+    shutil.rmtree(encoder.folder.path)
+    again = reopen(action, type(run.config), run.folder)
+    assert again.state.origin == run.state.origin
+    for name, value in weights(run.state, "encoder").items():
+        assert torch.equal(weights(again.state, "encoder")[name], value), name
+    assert again.train()
 
 
 def test_runs_of_another_recipe_or_network_are_refused(
@@ -294,6 +301,17 @@ def test_videos_without_classes_are_refused(tmp_path: Path) -> None:
 def test_settings_out_of_range_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         tiny_action(Path("unused"), **changes).check()
+
+
+def test_a_class_without_training_videos_is_refused(videos: Path, tmp_path: Path) -> None:
+    for split, names in (("train", ("left/g0", "right/g1", "right/g2")), ("test", ("left/g0",))):
+        for name in names:
+            shutil.copytree(videos / split / name, tmp_path / "few" / split / name)
+    with pytest.raises(
+        DataError, match=r"no training video of class 'left' left when --holdout 0\.5"
+    ):
+        build(tmp_path / "few", holdout=0.5)
+    build(tmp_path / "few", holdout=0.0, batch_size=2)
 
 
 def test_it_generates_nothing(videos: Path) -> None:

@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from nda.data.clip_batches import in_blocks
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES
+from nda.objectives.dense_predictive import dense_predictive
 from nda.recipes import dpc
 from nda.recipes.dpc import DpcState
 from nda.training.begin import begin, reopen
@@ -87,6 +89,24 @@ def test_the_update_is_a_cross_entropy_cell_by_cell(videos: Path, negatives_from
         torch.testing.assert_close(mine.grad, hand.grad, atol=1e-5, rtol=1e-3)
 
 
+def test_a_process_finds_its_own_clips_among_those_of_all(
+    videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two processes, whose targets stand behind those of the first."""
+    alone = build(videos, negative="none", dropout=0.0)
+    expected = copy.deepcopy(alone.network.module)
+    batch = alone.batch(0)
+    clips = alone.views(batch, generator=draws())
+    predicted, target, _ = expected(in_blocks(clips, 2))
+    others = torch.flip(target, [0]).detach()
+    loss = dense_predictive(predicted, torch.cat([others, target]), first=4)
+
+    monkeypatch.setattr(dpc, "gathered", lambda x: torch.cat([x.flip(0).detach(), x]))
+    monkeypatch.setattr(type(alone.fabric), "global_rank", 1)
+    logs = dpc.step(alone, batch, draws())
+    torch.testing.assert_close(logs["loss"], loss)
+
+
 def test_all_frames_of_a_negative_clip_share_its_parameters(videos: Path) -> None:
     state = build(videos)
     assert state.negative is not None
@@ -149,13 +169,15 @@ def test_evaluation_tells_what_is_found_among_which_cells(videos: Path, tmp_path
     ]  # fmt: skip
     assert found.notes == []
     chances = {name: m.value for name, m in metrics.items() if name.startswith("chance")}
-    assert chances == {
-        "chance_over_temporal": 1 / 2,
-        "chance_over_spatial": 1 / 7,
-        "chance_over_easy": 1 / 41,  # 6 videos of 8 cells
-        "chance_over_jigsaw": 1 / 9,
-        "chance_over_cutmix": 1 / 9,
-    }
+    assert chances == pytest.approx(
+        {
+            "chance_over_temporal": 1 / 2,
+            "chance_over_spatial": 1 / 7,
+            "chance_over_easy": 1 / 41,  # 6 videos of 8 cells
+            "chance_over_jigsaw": 1 / 9,
+            "chance_over_cutmix": 1 / 9,
+        }
+    )
     assert metrics["dpc_top1"].protocol["videos"] == (
         "6, of which 2 with fewer than 8 frames are looped"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nda.commands.options import parse
-from nda.errors import ConfigError
+from nda.errors import ConfigError, DataError
 
 PREVIEWED = (
     "jigsaw", "stitch", "cutout", "cutmix", "mixup", "horizontal_flip", "random_crop",
@@ -63,6 +63,7 @@ def preview_images(options: PreviewOptions) -> int:
 
     import torch
 
+    from nda.commands.kind_of_source import holds_video_files
     from nda.data.images import load_images
     from nda.data.layout import class_names
     from nda.negatives.named import negatives_from_list
@@ -70,12 +71,17 @@ def preview_images(options: PreviewOptions) -> int:
     from nda.training.randomness import generator_for
 
     negatives = negatives_from_list(options.negatives)
-    data = load_images(
-        options.images,
-        resolution=options.resolution,
-        classes=class_names(options.classes),
-        skip_broken=options.skip_broken,
-    )
+    try:
+        data = load_images(
+            options.images,
+            resolution=options.resolution,
+            classes=class_names(options.classes),
+            skip_broken=options.skip_broken,
+        )
+    except DataError as error:
+        if not holds_video_files(options.images):
+            raise
+        raise DataError(f"{options.images} holds videos; give --video to see one.") from error
     draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
     rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]

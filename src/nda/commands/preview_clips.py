@@ -37,7 +37,8 @@ def preview_video(options: PreviewOptions) -> int:
         skip_broken=options.skip_broken,
     )
     numbers = spread(int(clips.lengths[0]), options.count)
-    pair = torch.stack([clips.frames(0, numbers), _partner(clips, numbers)])  # (2, T, 3, R, R)
+    some = [clips.frames(0, numbers), *_partner(clips, numbers)]
+    pair = torch.stack(some)  # (2, T, 3, R, R), or 1 of them
     rows = [pair[0], *(negative(pair, generator=draws)[0] for negative in negatives.values())]
     grid = image_grid(
         torch.cat(rows),
@@ -58,8 +59,9 @@ def spread(length: int, count: int) -> Tensor:
     return torch.linspace(0, length - 1, min(count, length), dtype=torch.float64).round().long()
 
 
-def _partner(clips: Clips, numbers: Tensor) -> Tensor:
+def _partner(clips: Clips, numbers: Tensor) -> list[Tensor]:
+    """Frames to be mixed in; none where there is but one frame, which is no partner to itself."""
     if len(clips) > 1:
         length = int(clips.lengths[1])
-        return clips.frames(1, numbers * length // int(clips.lengths[0]))
-    return clips.frames(0, numbers.roll(-(len(numbers) // 2)))
+        return [clips.frames(1, numbers * length // int(clips.lengths[0]))]
+    return [clips.frames(0, numbers.roll(-(len(numbers) // 2)))] if len(numbers) > 1 else []

@@ -10,10 +10,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as v2
 
+from nda.commands.kind_of_source import within
 from nda.commands.probe import ProbeOptions
 from nda.data.decode import Fit
 from nda.data.images import load_images
-from nda.data.layout import HELDOUT_SPLITS, choose_split, heldout_split, parse_layout
+from nda.data.layout import HELDOUT_SPLITS, choose_split, class_names, heldout_split, parse_layout
 from nda.data.sources import open_source
 from nda.data.torchvision_sets import torchvision_splits
 from nda.errors import ConfigError
@@ -93,7 +94,7 @@ def load_subject(
         split=split or None,
         resolution=options.resolution,
         fit=fit,
-        classes=[name.strip() for name in chosen.split(",")] if chosen else None,
+        classes=class_names(chosen),
         skip_broken=options.skip_broken,
     )
     draws = generator_for(options.seed, purpose="probe images")
@@ -134,8 +135,7 @@ def refuse_other_side(options: ProbeOptions, side: int) -> None:
 
 def trained_on(options: ProbeOptions, data: str, subject: Subject) -> list[str]:
     """A warning where the run with this `data` may know these very images or videos."""
-    same = Path(options.images).expanduser().absolute() == Path(data).absolute()
-    if not same or subject.split in HELDOUT_SPLITS:
+    if not within(options.images, data) or subject.split in HELDOUT_SPLITS:
         return []
     return [
         f"The run was trained on {subject.of}s of this data. Its network may know them by heart; "

@@ -7,7 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.commands.kind_of_source import refuse_no_videos, refuse_pictures
+from nda.commands.kind_of_source import (
+    refuse_no_videos,
+    refuse_pictures,
+    refuse_unlike_frames,
+    same_place,
+)
 from nda.commands.probe import ProbeOptions
 from nda.commands.probe_subject import Subject, trained_on
 from nda.data.clip_batches import ClipShape, in_blocks
@@ -86,6 +91,7 @@ def load_videos(options: ProbeOptions, predictor: Predictor) -> Subject:
     refuse_no_videos(options.images, options.model)
     with open_video_stream(Path(options.images)) as stream:
         refuse_pictures(stream.videos, options.images, options.model)
+        refuse_unlike_frames(stream, options.images, options.model)
     asked = negatives_from_list(options.negatives)
     clips, split = drawn_videos(options, predictor)
     shape, rows = shape_of(predictor.config), torch.arange(len(clips))
@@ -109,7 +115,7 @@ def load_videos(options: ProbeOptions, predictor: Predictor) -> Subject:
 def drawn_videos(options: ProbeOptions, predictor: Predictor) -> tuple[Clips, str]:
     """Videos and their split; refuses fewer than can be measured (`DataError`)."""
     config = predictor.config
-    own = Path(options.images).expanduser().absolute() == Path(config.data).absolute()
+    own = same_place(options.images, config.data)
     clips, split = draw_clips(
         options.images,
         options.count,

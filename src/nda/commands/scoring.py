@@ -149,7 +149,10 @@ def images_of(source: str) -> Iterator[Stream]:
 def csv_rows(path: Path) -> Iterator[Callable[[tuple[str, ...]], object]]:
     """Writes rows under the header; the file is there once all of them are."""
     with atomic_file(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        # Names of files need not be UTF-8.
+        text = io.TextIOWrapper(
+            file, encoding="utf-8", errors="backslashreplace", newline="", write_through=True
+        )
         table = csv.writer(text, lineterminator="\n")
         table.writerow(HEADER)
         yield table.writerow

@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from nda.commands.kind_of_source import refuse_no_videos, refuse_pictures
+from nda.commands.kind_of_source import (
+    refuse_no_videos,
+    refuse_pictures,
+    refuse_unlike_frames,
+    within,
+)
 from nda.commands.scoring import FLAGGED, csv_rows
 from nda.data.clip_decode import UnreadableError
 from nda.data.clip_stream import VideoStream, open_video_stream, windows_of
+from nda.data.clips import Clips
 from nda.data.decode import Pixels
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.conformal import conformal_threshold, images_needed, p_values
@@ -24,6 +31,7 @@ from nda.evaluation.surprise import Surprise, video_surprise
 from nda.progress import progress, tracked
 from nda.recipes.clip_loading import shape_of
 from nda.recipes.dpc_predictor import Predictor, heldout_videos, open_predictor
+from nda.recipes.dpc_surprise import keep_surprise, kept_surprise
 from nda.report.score_page import Judged, ScoredImages, write_score_page
 from nda.report.scored import Scored
 from nda.training.launch import choose_device
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from nda.commands.score import ScoreOptions
 
 RATE = 0.05  # of false alarms, unless another one is asked for: 0.01 takes 99 held-out videos
+READ_AT_ONCE = 256  # frames of a held-out video
 CACHED = 4  # windows at once on a processor, which more do not make faster
 
 
@@ -50,6 +59,7 @@ def score_videos(options: ScoreOptions) -> int:
     with ExitStack() as opened:
         stream = opened.enter_context(open_video_stream(Path(options.images)))
         refuse_pictures(stream.videos, options.images, options.run)
+        refuse_unlike_frames(stream, options.images, options.run)
         judge = Judge.of(options, rate)
         seen = ScoredImages(keep_pictures=options.html is not None)
         for path in filter(None, (options.out, options.html)):
@@ -99,12 +109,22 @@ class Judge:
         judge = cls(
             open_predictor(options.run), choose_device(options.device), rate, options.batch_size
         )
-        heldout = heldout_videos(judge.predictor)
-        conformal_threshold(torch.zeros(len(heldout)), rate, of="videos")
-        rows = tracked(range(len(heldout)), "scoring held-out videos")
-        scores = [judge.surprise_of(iter(heldout.frames(row).numpy())).score for row in rows]
-        judge.calibration = torch.tensor(scores, dtype=torch.float64)
+        kept = kept_surprise(judge.predictor)
+        if kept is None:
+            heldout = heldout_videos(judge.predictor)
+            conformal_threshold(torch.zeros(len(heldout)), rate, of="videos")
+            kept = judge.calibrated(heldout)
+        conformal_threshold(kept, rate, of="videos")
+        judge.calibration = kept
         return judge
+
+    def calibrated(self, heldout: Clips) -> Tensor:
+        """The surprise of each held-out video, which is kept for the next time."""
+        rows = tracked(range(len(heldout)), "scoring held-out videos")
+        scores = [self.surprise_of(in_turn(heldout, row)).score for row in rows]
+        found = torch.tensor(scores, dtype=torch.float64)
+        keep_surprise(self.predictor, found)
+        return found
 
     def scores_of(self, stream: VideoStream) -> Iterator[Scored]:
         """One result a video, in their order."""
@@ -168,6 +188,13 @@ class Judge:
         )
 
 
+def in_turn(clips: Clips, row: int) -> Iterator[Pixels]:
+    """The frames of a video one after the other, of which some are in memory at once."""
+    length = int(clips.lengths[row])
+    for start in range(0, length, READ_AT_ONCE):
+        yield from clips.frames(row, range(start, min(start + READ_AT_ONCE, length))).numpy()
+
+
 class Counted:
     """Frames, and how many there were."""
 
@@ -189,7 +216,7 @@ def notes_on(options: ScoreOptions, judge: Judge) -> list[str]:
         notes.append(
             f"{judge.short:,} {are} {judge.shape.span} frames, which a window spans: {how}."
         )
-    if Path(options.images).expanduser().absolute() == Path(config.data).absolute():
+    if within(options.images, config.data):
         notes.append(
             "The run was trained on videos of this data, which it foresees better than new ones, "
             "or holds them out to judge by, where they are compared with themselves. Score others."

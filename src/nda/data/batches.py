@@ -30,7 +30,7 @@ class EpochBatches:
         if batch_size * world_size > n:
             processes = f" on each of {world_size} processes" if world_size > 1 else ""
             raise DataError(
-                f"A batch of {batch_size} images{processes} is larger than the data set of {n}: "
+                f"A batch of {batch_size} samples{processes} is larger than the data set of {n}: "
                 f"give --batch_size {n // world_size} or less, or more data."
             )
         self.n = n

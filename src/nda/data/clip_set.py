@@ -19,8 +19,9 @@ from nda.data.clip_sampling import Short, draw_starts, frame_numbers, span
 from nda.data.clip_store import digest_of
 from nda.errors import ShapeError
 
-# What tells apart clips of one recording: UCF101's `_c01`, or a letter as in `person1_a`.
-_PART_OF_RECORDING = re.compile(r"_(c\d+|[a-z])$")
+# What tells apart clips of one recording: UCF101's `_c01`, a letter as in `person1_a`, or in HMDB51
+# the number behind the quality, as in `..._goo_0`.
+_PART_OF_RECORDING = re.compile(r"_(c\d+|[a-z]|(?<=_goo_|_med_|_bad_)\d+)$")
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ class Clips:
     def without_every(self, step: int) -> tuple[Clips, Clips]:
         """The videos without every `step`-th recording in order of names, and those of them.
 
-        Clips of one recording are never parted: UCF101's `g01_c01`, `g01_c02`, and names that
-        differ in a last letter alone, such as `person1_a` and `person1_b`.
+        Clips of one recording are never parted: UCF101's `g01_c01`, `g01_c02`, HMDB51's
+        `..._goo_0`, `..._goo_1`, and names that differ in a last letter alone, such as `person1_a`.
         """
         recordings = [recording_of(name) for name in self.names]
         held = set(sorted(set(recordings))[::step])

@@ -131,6 +131,7 @@ def sort_by_lists(
     Raises `DataError` that lists the absent videos, and for names that fit several videos or
     stand in two splits.
     """
+    wanted: set[str] = set()
     if classes:
         wanted = {classes} if isinstance(classes, str) else set(classes)
         listed = [each for each in listed if _label(each.name) in {*wanted, ""}]
@@ -159,7 +160,10 @@ def sort_by_lists(
             )
     kept = [placed[video.name] for video in videos if video.name in placed]
     kept = [video for video in kept if video.split]
-    return kept, len(videos) - len(kept)
+    # With classes chosen, videos of the others are not asked about.
+    asked = [video for video in videos if not classes or (video.label in wanted)]
+    there = {video.name for video in kept}
+    return kept, sum(video.name not in there for video in asked)
 
 
 def _absent(absent: Sequence[Listed], where: str) -> DataError:

@@ -81,7 +81,8 @@ class ClipStore:
 
     def path(self, name: str) -> Path:
         """Where the frames of a video are kept."""
-        return self.folder / f"{hashlib.blake2b(name.encode(), digest_size=12).hexdigest()}.rgb"
+        key = name.encode(errors="surrogateescape")  # names need not be UTF-8
+        return self.folder / f"{hashlib.blake2b(key, digest_size=12).hexdigest()}.rgb"
 
     def read(self, name: str, numbers: NDArray[np.int64], out: Pixels) -> None:
         """Write kept frames into `out` `(len(numbers), 3, R, R)`."""

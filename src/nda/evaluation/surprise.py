@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nda.data.clip_batches import in_blocks
 from nda.data.image_set import to_float
+from nda.errors import ConfigError
 from nda.networks.dpc import DensePredictor
 from nda.objectives.dense_predictive import dense_predictive
 
@@ -61,12 +62,19 @@ def video_surprise(
         frames: of them that make a block.
         temperature: that of the training.
         batch_size: windows at once.
+
+    Raises `ConfigError` for a network that predicts one cell of a clip.
     """
     device = next(network.parameters()).device
     found, middles = [], []
     for some in _batches(windows, batch_size):
         clips = to_float(some.to(device))
         predicted, target, _ = network(in_blocks(clips, frames))
+        if predicted.shape[1] * predicted.shape[3:].numel() == 1:
+            raise ConfigError(
+                "The network predicts a single cell of each clip, which there is nothing to tell "
+                "from; train one on larger frames or with a larger --predict."
+            )
         found.append(cell_surprise(predicted, target, temperature=temperature))
         middles.append(some[:, some.shape[1] // 2].clone())
     pictures = torch.cat(middles)

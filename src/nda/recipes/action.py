@@ -7,6 +7,7 @@ What is measured stands in action_evaluation.py, every setting in action_config.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,12 +23,14 @@ from nda.networks.dpc import ActionClassifier
 from nda.recipes.action_config import ActionConfig
 from nda.recipes.action_evaluation import draw_samples, evaluate
 from nda.recipes.clip_loading import batches_of, load_splits, remarks, shape_of, views_of
-from nda.recipes.origin import Origin
-from nda.recipes.pretrained_video import open_video_encoder
+from nda.recipes.origin import NONE
+from nda.recipes.pretrained_video import EncoderOrigin, open_video_encoder
+from nda.training.begin import newest_content
+from nda.training.checkpoint import newest_checkpoint
+from nda.training.run_folder import RunFolder
 
 __all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
 
-FALLS = (0.6, 0.8)  # shares of the steps after which learning rates fall to a tenth
 Batch = tuple[Tensor, Tensor]  # clips uint8 (B, F, 3, R, R) and labels (B,)
 
 
@@ -43,7 +46,7 @@ class ActionState:
     test_name: str
     network: Any  # as Fabric runs it; `.module` is the plain network
     optimizer: Any
-    origin: Origin
+    origin: EncoderOrigin
     views: ClipViews
     shape: ClipShape
     batches: ClipBatches
@@ -76,9 +79,7 @@ def build(config: ActionConfig, fabric: Fabric) -> ActionState:
             "at least 2. Sort the videos into a folder for each class."
         )
     remarks(config, fabric, splits)
-    train, validation = splits.train, None
-    if config.holdout:
-        train, validation = train.without_every(round(1 / config.holdout))
+    train, validation = parted(config, splits.train)
     plain, origin = network_of(config, len(train.classes))
     if config.compile:
         plain.compile()
@@ -99,18 +100,41 @@ def build(config: ActionConfig, fabric: Fabric) -> ActionState:
     )
 
 
-def network_of(config: ActionConfig, classes: int) -> tuple[ActionClassifier, Origin]:
-    """The classifier, whose head is the same whatever the encoder."""
+def parted(config: ActionConfig, videos: Clips) -> tuple[Clips, Clips | None]:
+    """Videos to train on and, with a `holdout`, those to validate on."""
+    if not config.holdout:
+        return videos, None
+    train, validation = videos.without_every(round(1 / config.holdout))
+    left = torch.bincount(train.labels, minlength=len(videos.classes))
+    if lost := [
+        name for name, count in zip(videos.classes, left.tolist(), strict=True) if not count
+    ]:
+        raise DataError(
+            f"{config.data} has no training video of class {lost[0]!r} left when --holdout "
+            f"{config.holdout:g} of the recordings validate; give --holdout 0, or more videos."
+        )
+    return train, validation
+
+
+def network_of(config: ActionConfig, classes: int) -> tuple[ActionClassifier, EncoderOrigin]:
+    """The classifier, whose head is the same whatever the encoder.
+
+    A run that has begun knows its network, whose weights are its own by now: the encoder's run may
+    have been trained on, or thrown away.
+    """
+    folder = RunFolder(Path(config.out))
+    begun = newest_checkpoint(folder.checkpoints) is not None
+    kept = EncoderOrigin(**newest_content(folder)["state"]["origin"]) if begun else None
     encoder, origin = open_video_encoder(
-        config.encoder,
-        network=config.network,
-        width=config.width,
+        NONE if kept else config.encoder,
+        network=kept.network if kept else config.network,
+        width=kept.width if kept else config.width,
         dropout=config.encoder_dropout,
         seed=config.seed,
     )
     torch.manual_seed(config.seed)
     plain = ActionClassifier(encoder, classes, dropout=config.dropout, frozen=config.frozen)
-    return plain, origin
+    return plain, kept or origin
 
 
 def optimizer_of(plain: ActionClassifier, config: ActionConfig) -> torch.optim.Adam:
@@ -140,9 +164,8 @@ def step(state: ActionState, batch: Batch, generator: torch.Generator) -> dict[s
 
 def fallen(step: int, config: ActionConfig) -> float:
     """What is left of the learning rates at a step; a function of the step alone."""
-    if not config.lr_falls:
-        return 1.0
-    return float(0.1 ** sum(step >= fall * config.steps for fall in FALLS))
+    drops = (config.first_drop, config.second_drop)
+    return float(0.1 ** sum(step >= drop * config.steps for drop in drops))
 
 
 def sample(state: ActionState, count: int, seed: int) -> Tensor:

@@ -27,7 +27,8 @@ class ActionConfig(ClipConfig):
         lr: learning rate of the classifier (Adam)
         encoder_lr: learning rate of the encoder; by default a tenth of lr for one of a run, and
             lr for random weights
-        lr_falls: learning rates fall to a tenth after 60 % and again after 80 % of the steps
+        first_drop: share of the steps after which learning rates are a tenth; 1 for never
+        second_drop: share of the steps after which they are a hundredth
         weight_decay: weight decay
         encoder_dropout: of the memory's state after each block
         dropout: before the linear layer
@@ -45,7 +46,8 @@ class ActionConfig(ClipConfig):
     batch_size: int = 64
     lr: float = 1e-3
     encoder_lr: float | None = None
-    lr_falls: bool = True
+    first_drop: float = 60 / 300
+    second_drop: float = 80 / 300
     weight_decay: float = 1e-3
     encoder_dropout: float = 0.1
     dropout: float = 0.5
@@ -64,7 +66,7 @@ class ActionConfig(ClipConfig):
 
     @property
     def rate_falls(self) -> bool:
-        return self.lr_falls
+        return self.first_drop < 1
 
     def check(self) -> None:
         super().check()
@@ -79,6 +81,11 @@ class ActionConfig(ClipConfig):
                 raise ConfigError(
                     f"{name} is {getattr(self, name)}; it must be at least 0 and below 1."
                 )
+        if not 0 <= self.first_drop <= self.second_drop <= 1:
+            raise ConfigError(
+                f"first_drop is {self.first_drop} and second_drop {self.second_drop}; they are "
+                "shares of the steps between 0 and 1, the first not above the second."
+            )
         if self.holdout > 0.5:
             raise ConfigError(
                 f"holdout is {self.holdout}; at most 0.5 of the training videos can be kept to "

@@ -28,7 +28,7 @@ class DpcConfig(ClipConfig):
         negatives_from: own (each clip against its own negative) or all (against those of all)
         lr: learning rate (Adam)
         weight_decay: weight decay
-        sample_every: steps between pictures
+        sample_every: of no effect here: pictures of clips and negatives are drawn at the start
     """
 
     recipe: Literal["dpc"] = "dpc"

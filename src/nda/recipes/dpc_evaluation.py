@@ -73,12 +73,15 @@ def compared_with(state: DpcState) -> dict[str, Negative]:
 def among_real(state: DpcState, network: DensePredictor, protocol: Protocol) -> list[Metric]:
     """Loss and accuracies without negatives, then accuracies over each kind of real cell."""
     every: list[tuple[int, dict[str, Tensor]]] = []
+    columns: list[int] = []
     for clips in clips_of(state):
         predicted, target, _ = network(in_blocks(clips, state.config.frames))
         scores = dense_scores(predicted, target, temperature=state.config.temperature)
-        every.append((len(scores.logits), {"loss": loss_of(scores)} | dense_accuracies(scores)))
+        every.append((len(scores.logits), {"loss": loss_of(scores)} | found_and_chance(scores)))
+        columns.append(scores.logits.shape[1])
     found = mean_over_rows(every)
-    among: Protocol = {"among": f"{scores.logits.shape[1]:,} real cells"}
+    most = f"{min(columns):,} to " if min(columns) < max(columns) else ""
+    among: Protocol = {"among": f"{most}{max(columns):,} real cells"}
     metrics = [
         Metric("dpc_loss", "Loss without negatives", found["loss"], "lower", protocol | among)
     ]
@@ -95,8 +98,7 @@ def among_real(state: DpcState, network: DensePredictor, protocol: Protocol) -> 
         for most in (1, 3, 5)
     ]
     for kind in scores.negatives:
-        share = found[f"over_{kind.name.lower()}"]
-        metrics += rows_of(kind.name.lower(), COLUMNS[kind], share, chance(scores, kind), protocol)
+        metrics += rows_of(kind.name.lower(), COLUMNS[kind], found, kind, protocol)
     return metrics
 
 
@@ -111,15 +113,15 @@ def among_negatives(
         last = clips[:, -config.predict * config.frames :]
         made = in_blocks(negative(last, generator=draws), config.frames)
         scores = dense_scores(*network(in_blocks(clips, config.frames), made))
-        every.append((len(scores.logits), dense_accuracies(scores)))
-    share = mean_over_rows(every)["over_nda"]
-    return rows_of(name, f"cells of {name}", share, chance(scores, Kind.NDA), protocol)
+        every.append((len(scores.logits), found_and_chance(scores)))
+    return rows_of(name, f"cells of {name}", mean_over_rows(every), Kind.NDA, protocol)
 
 
 def rows_of(
-    name: str, row: str, share: float, by_chance: float, protocol: Protocol
+    name: str, row: str, means: dict[str, float], kind: Kind, protocol: Protocol
 ) -> list[Metric]:
     """A row of the table: what was found, and what would be by chance."""
+    share, by_chance = (means[f"{word}_{kind.name.lower()}"] for word in ("over", "chance"))
     title = f"Nearer to its target than to {row}"
     found = Metric(
         f"dpc_over_{name}", title, share, "higher", protocol, table=FOUND, row=row, column="share"
@@ -137,9 +139,14 @@ def rows_of(
     return [found, chance]
 
 
-def chance(scores: DenseScores, kind: Kind) -> float:
-    """The share that features without any relation to the clips would find."""
-    return 1 / (1 + int((scores.kinds[0] == kind).sum()))
+def found_and_chance(scores: DenseScores) -> dict[str, Tensor]:
+    """Accuracies, and the shares that features without any relation to the clips would find."""
+    found = dense_accuracies(scores)
+    for kind in scores.negatives:
+        columns = int((scores.kinds[0] == kind).sum())
+        share = torch.tensor(1 / (1 + columns), dtype=torch.float64)
+        found[f"chance_{kind.name.lower()}"] = share
+    return found
 
 
 def mean_over_rows(every: list[tuple[int, dict[str, Tensor]]]) -> dict[str, float]:

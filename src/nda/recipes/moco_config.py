@@ -42,6 +42,7 @@ class MocoConfig(RunConfig):
         blur: share of views that are blurred; 0.5 as published for ImageNet
         evaluation_samples: held-out images to measure, at least 4, and neighbours to ask; 0 for all
         resolution: side of the images in pixels
+        sample_every: of no effect here: pictures of views and negatives are drawn at the start
     """
 
     recipe: Literal["moco"] = "moco"

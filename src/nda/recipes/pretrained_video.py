@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from nda.networks.digest import weights_digest
 from nda.networks.dpc import VideoEncoder
 from nda.networks.resnet2d3d import PUBLISHED_WIDTH
 from nda.recipes.origin import NONE, Origin, open_encoder_run
+
+
+@dataclass
+class EncoderOrigin(Origin):
+    """Kept in the checkpoints of a run that builds on it, with what it takes to build the same."""
+
+    network: str = "resnet18"
+    width: int = PUBLISHED_WIDTH
 
 
 def open_video_encoder(
@@ -17,7 +27,7 @@ def open_video_encoder(
     width: int | None = None,
     dropout: float = 0.1,
     seed: int = 0,
-) -> tuple[VideoEncoder, Origin]:
+) -> tuple[VideoEncoder, EncoderOrigin]:
     """The encoder of the dpc run in the folder `text`; or, for `none`, one of random weights.
 
     `network` and `width` describe the latter (default resnet18 and 64); a run knows its own.
@@ -25,9 +35,11 @@ def open_video_encoder(
     """
     if text == NONE:
         torch.manual_seed(seed)
-        channels = width or PUBLISHED_WIDTH
-        random = VideoEncoder(network or "resnet18", width=channels, dropout=dropout)
-        return random, Origin(NONE, NONE, 0, weights_digest(random))
+        name, channels = network or "resnet18", width or PUBLISHED_WIDTH
+        random = VideoEncoder(name, width=channels, dropout=dropout)
+        return random, EncoderOrigin(NONE, NONE, 0, weights_digest(random), name, channels)
     run = open_encoder_run(text, "dpc", "videos", network=network, width=width)
-    encoder = VideoEncoder(run.settings["network"], width=run.settings["width"], dropout=dropout)
-    return encoder, run.load_into(encoder)
+    name, channels = run.settings["network"], run.settings["width"]
+    encoder = VideoEncoder(name, width=channels, dropout=dropout)
+    origin = run.load_into(encoder)
+    return encoder, EncoderOrigin(**origin.state_dict(), network=name, width=channels)

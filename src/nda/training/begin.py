@@ -130,7 +130,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     """The same settings with paths that hold from any working directory."""
     given = {name: getattr(config, name, None) for name in PATHS}
     absolute = {
-        name: str(Path(value).absolute())
+        name: str(Path(value).expanduser().absolute())
         for name, value in given.items()
         if value and value != "none" and not value.startswith("torchvision:")
     } | {

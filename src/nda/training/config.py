@@ -94,9 +94,7 @@ class RunConfig:
         if self.resolution is not None:
             at_least(self, "resolution", 1)
         if not 0 <= self.holdout < 1:
-            raise ConfigError(
-                f"holdout is {self.holdout}; it is a share of the images, at least 0 and below 1."
-            )
+            raise ConfigError(f"holdout is {self.holdout}; it is a share, at least 0 and below 1.")
 
     @property
     def samples_per_step(self) -> int:

@@ -1,0 +1,44 @@
+"""The surprise of the videos that a dpc run held out, kept in its folder once it is measured.
+
+Whoever scores videos later needs neither the run's data nor the time to score them again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nda.files import write_text_atomically
+from nda.networks.digest import weights_digest
+from nda.recipes.dpc_predictor import Predictor
+
+_FILE = "surprise.json"
+
+
+def kept_surprise(predictor: Predictor) -> Tensor | None:
+    """What was kept of these very weights, float64 `(n,)`; None where nothing was."""
+    try:
+        found = json.loads(_path(predictor).read_text(encoding="utf-8"))
+        scores = torch.tensor(found["scores"], dtype=torch.float64)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return scores if found.get("weights") == weights_digest(predictor.network) else None
+
+
+def keep_surprise(predictor: Predictor, scores: Tensor) -> None:
+    """Keep the scores of the held-out videos, unless the run's folder cannot be written."""
+    content = {
+        "step": predictor.step,
+        "weights": weights_digest(predictor.network),
+        "scores": scores.tolist(),
+    }
+    with contextlib.suppress(OSError):
+        write_text_atomically(_path(predictor), json.dumps(content, indent=1))
+
+
+def _path(predictor: Predictor) -> Path:
+    return predictor.folder.path / _FILE
