@@ -66,9 +66,9 @@ def test_only_the_permutations_in_use_are_kept() -> None:
     [
         (
             {"batch_size": 11},
-            r"batch of 11 images is larger than the data set of 10.*--batch_size 10",
+            r"batch of 11 samples is larger than the data set of 10.*--batch_size 10",
         ),
-        ({"batch_size": 4, "world_size": 3}, r"4 images on each of 3 processes.*--batch_size 3"),
+        ({"batch_size": 4, "world_size": 3}, r"4 samples on each of 3 processes.*--batch_size 3"),
         ({"batch_size": 0}, r"--batch_size must be 1 or more; got 0"),
         ({"batch_size": 2, "rank": 2, "world_size": 2}, r"Rank must lie in 0\.\.1; got 2"),
     ],

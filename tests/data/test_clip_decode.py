@@ -228,6 +228,9 @@ def test_limits_are_checked_before_and_while_decoding(
     monkeypatch.setattr(clip_decode, "MAX_FRAMES", 4)
     with pytest.raises(UnreadableError, match=r"more than 4 frames; cut it into clips"):
         decoded(path)
+    frame_folder(tmp_path / "long" / "jump", [3, 4, 5, 6, 7])
+    with pytest.raises(UnreadableError, match=r"more than 4 frames; cut it into clips"):
+        decoded(tmp_path / "long")
     monkeypatch.setattr(clip_decode, "MAX_PIXELS", 700)
     with pytest.raises(UnreadableError, match=r"32 x 24 pixels, more than 64 megapixels"):
         decoded(path)

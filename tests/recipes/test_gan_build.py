@@ -83,7 +83,7 @@ def test_negatives_may_come_from_another_folder(image_folder: Path, flat_folder:
         ({"positives": "mixup", "batch_size": 1}, ShapeError, "mixup mixes each sample"),
         ({"negative": "jigsw"}, ConfigError, "no negative 'jigsw'; did you mean 'jigsaw'"),
         ({"positives": "none"}, ConfigError, "there is no negative 'none'"),
-        ({"batch_size": 41}, DataError, "batch of 41 images is larger than the data set of 40"),
+        ({"batch_size": 41}, DataError, "batch of 41 samples is larger than the data set of 40"),
         ({"resolution": 48}, ConfigError, "32, 64, 128 pixels, not for 48"),
         ({"network": "dcgan", "resolution": 20}, ConfigError, "multiple of 8, not 20"),
         ({"classes": "dark", "conditional": True}, ConfigError, "at least two classes, and"),

@@ -186,7 +186,7 @@ def test_a_critic_that_is_shown_negatives_learns_to_tell_them(dots: Path) -> Non
         ({"negative_data": "no-such.zip"}, DataError, r"There is no no-such\.zip"),
         ({"negative_data": "torchvision:CIFAR10"}, DataError, r"is not sorted by numbers of obj"),
         ({"resolution": 20}, ConfigError, r"must be a multiple of 8, not 20"),
-        ({"batch_size": 99}, DataError, r"batch of 99 images is larger than the data set of 27"),
+        ({"batch_size": 99}, DataError, r"batch of 99 samples is larger than the data set of 27"),
     ],
     ids=str,
 )

@@ -26,7 +26,6 @@ from nda.errors import ConfigError, UserError
 MAX_BYTES = 2**30  # of a file in an archive, which is read whole
 _KEPT_BYTES = 64 * 2**20  # of a file whose packets are all held at once
 MAX_FRAMES = 100_000  # of one video: nearly an hour, at 30 a second
-_TOO_LONG = f"more than {MAX_FRAMES:,} frames; cut it into clips"
 # Containers with the pictures inside them: no playlists, which name other files.
 _CONTAINERS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,ogg,flv,asf"
 _ATTACHED_PICTURE = 1024  # FFmpeg's mark of a stream that is a cover
@@ -53,10 +52,14 @@ def frames_of(
     if video.fault:
         raise UnreadableError(video.fault)
     if len(video.frames) > MAX_FRAMES:
-        raise UnreadableError(_TOO_LONG)
+        raise _too_long()
     if video.frames:
         return (partial(_picture, source, name, resolution, fit) for name in video.frames)
     return (frame for _, frame in _decoded(source, video.name, resolution, fit))
+
+
+def _too_long() -> UnreadableError:
+    return UnreadableError(f"more than {MAX_FRAMES:,} frames; cut it into clips")
 
 
 def all_frames(
@@ -173,7 +176,7 @@ def _decoded(
                         raise UnreadableError(f"damaged at frame {count + 1}")
                     count += 1
                     if count > MAX_FRAMES:
-                        raise UnreadableError(_TOO_LONG)
+                        raise _too_long()
                     place = f"damaged after frame {count}"
                     number = count - 1 if order is None else order.get(frame.pts, -1)
                     yield number, partial(convert, frame)
