@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import pytest
 
-from nda.files import atomic_file, write_atomically, write_text_atomically
+from nda.errors import ConfigError
+from nda.files import atomic_file, ready, write_atomically, write_text_atomically
 
 
 def files_in(folder: Path) -> list[str]:
@@ -108,3 +109,22 @@ def test_a_file_name_of_bytes_that_are_no_text_can_be_written_down(tmp_path: Pat
     name = os.fsdecode(b"caf\xe9.png")
     write_text_atomically(tmp_path / "note.txt", f"λ: {name}")
     assert (tmp_path / "note.txt").read_text(encoding="utf-8") == "λ: caf\\udce9.png"
+
+
+def test_an_output_among_the_files_to_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path / "photos")
+    for out, source in (("a.png", "."), ("../photos/deep/a.png", str(tmp_path / "photos"))):
+        with pytest.raises(ConfigError, match=r"--out .* lies within .*; choose a place outside"):
+            ready(Path(out), source)
+    assert not list((tmp_path / "photos").iterdir())
+    assert ready(Path("../new/a.png"), ".").parent.is_dir()
+    assert ready(Path("a.png"), "photos.zip") == Path("a.png")
+
+
+def test_a_place_that_can_be_no_folder_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"Not a directory|File exists"):
+        ready(tmp_path / "file" / "page.html")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 import sys
 from dataclasses import dataclass
 
@@ -25,8 +26,10 @@ class Command:
 # What a disk refuses: the user's to mend, unlike other errors of the operating system.
 DISK_ERRORS = {
     errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
-    errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
 }  # fmt: skip
+
+NO_MEMORY = re.compile(r"can't allocate memory|out of memory")  # as torch says it
 
 COMMANDS = {
     "quickstart": Command(
@@ -69,6 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+            raise
+        print(
+            f"nda: There is not enough memory ({str(error).strip().splitlines()[0][:120]}). Give a "
+            "smaller batch, resolution, width or size.",
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from nda.errors import ConfigError
+
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that at every moment either the old or the whole new one is there."""
@@ -31,6 +33,27 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def ready(out: Path, source: str | Path = "", name: str = "--out") -> Path:
+    """`out`, whose folder is made now, so that a wrong place shows before the work is done.
+
+    Raises `ConfigError` where it lies within the folder `source`, whose files it would join, and
+    `OSError` where there can be no such folder.
+    """
+    if source and within_folder(out, Path(source)):
+        raise ConfigError(
+            f"{name} {out} lies within {source}, where it would be taken for one of the files to "
+            "read; choose a place outside."
+        )
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def within_folder(path: Path, folder: Path) -> bool:
+    """Whether `path` is, or would be, something in an existing `folder`."""
+    folder = folder.expanduser()
+    return folder.is_dir() and path.absolute().resolve().is_relative_to(folder.resolve())
 
 
 def write_text_atomically(path: Path, text: str) -> None:

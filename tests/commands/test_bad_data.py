@@ -204,3 +204,9 @@ def test_a_run_folder_below_a_file(image_folder: Path, tmp_path: Path, refusal: 
     said = refusal(train(image_folder, tmp_path / "file" / "run"))
     assert f"{tmp_path / 'file'} is a file, not a folder" in said
     assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_run_among_its_own_images_is_refused(data: Path, refusal: Refusal) -> None:
+    out = data / "train" / "run"
+    assert f"--out {out} lies within the data {data}" in refusal(train(data, out))
+    assert not out.exists()

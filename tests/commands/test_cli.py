@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from nda import cli
 from nda.cli import COMMANDS, main
@@ -95,3 +96,23 @@ def test_what_the_disk_refuses_is_one_sentence(
         "nda: run/log.jsonl could not be read or written (No space left on device). "
         "Choose another place, or make room for it.\n"
     )
+
+
+def test_too_little_memory_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for fault in (
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore."),
+        MemoryError("Unable to allocate 9 TiB for an array"),
+    ):
+
+        def fail(words: list[str], fault: Exception = fault) -> int:
+            raise fault
+
+        monkeypatch.setattr(cli, "dispatch", fail)
+        assert main(["train"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("nda: There is not enough memory (")
+        assert said.endswith("Give a smaller batch, resolution, width or size.\n")
+        assert said.count("\n") == 1

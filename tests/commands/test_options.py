@@ -162,6 +162,8 @@ def test_print_config_gives_a_file_that_is_read_again(
             "resolution is 'big', but a whole number was expected.",
         ),
         ([*NEEDED, "--steps"], "argument --steps: expected one argument."),
+        (["--data", "", "--out", "b"], "data is empty; give a path."),
+        (["--data", "a", "--out="], "out is empty; give a path."),
     ],
 )
 def test_mistakes_in_words(words: list[str], message: str) -> None:
@@ -205,6 +207,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         gan("--config", str(tmp_path / "none.yaml"), *NEEDED)
 
 
+def test_a_folder_of_files(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"configuration file .* is no file; give another"):
+        gan("--config", str(tmp_path), *NEEDED)
+
+
 @dataclass(frozen=True)
 class SetOptions:
     """A run and sets.
@@ -239,6 +246,19 @@ def test_awkward_words_of_a_list_stay_as_they_are() -> None:
     words = ['ü="x", [1]', "yes=no", "3=4"]
     assert sets("RUN", "--sets", *words).sets == words
     assert sets("RUN", "--sets", "no_equals_sign").sets == ["no_equals_sign"]
+
+
+def test_a_list_needs_a_value() -> None:
+    for words in (("RUN", "--sets"), ("--sets", "--quick", "RUN")):
+        with pytest.raises(
+            ConfigError, match="--sets was given without a value; write --sets NAME="
+        ):
+            sets(*words)
+
+
+def test_an_empty_positional_is_no_path() -> None:
+    with pytest.raises(ConfigError, match="run is empty; give a path"):
+        sets("")
 
 
 def test_a_stray_word_after_a_list_is_named() -> None:

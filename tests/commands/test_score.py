@@ -262,3 +262,41 @@ def test_videos_are_refused_with_what_takes_them(
     for source in (tmp_path / "clips", tmp_path / "clips" / "a.mp4"):
         said = refusal(["score", str(run), str(source), "--out", str(tmp_path / "s.csv")])
         assert f"{source} holds videos, and {run} takes images. Give images, or a run of" in said
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_no_success(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_text("no picture")
+    words = ["score", str(run), str(tmp_path / "bad"), "--out", str(tmp_path / "s.csv")]
+    assert main(words) == 2
+    assert "none of 1 files in " in capsys.readouterr().err
+    assert "not an image" in (tmp_path / "s.csv").read_text()
+
+
+def test_one_image(run: Path, photos: Path, tmp_path: Path) -> None:
+    whole, alone = tmp_path / "whole.csv", tmp_path / "alone.csv"
+    picture = next(path for path in sorted(photos.rglob("*.png")) if path.stat().st_size > 100)
+    assert main(["score", str(run), str(photos), "--out", str(whole)]) == 0
+    assert main(["score", str(run), str(picture), "--out", str(alone)]) == 0
+    (row,) = alone.read_text().splitlines()[1:]
+    assert row.partition(",")[0] == str(picture)
+    assert row.partition(",")[2] in whole.read_text()
+
+
+def test_heat_maps_among_the_images_are_refused(
+    run: Path, photos: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    before = sorted(photos.rglob("*"))
+    words = ["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]
+    assert "lies within" in refusal([*words, "--heatmaps", str(photos)])
+    assert sorted(photos.rglob("*")) == before
+
+
+def test_a_file_for_onnx_runtime(
+    photos: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    (tmp_path / "detector.onnx").write_bytes(b"x")
+    said = refusal(["score", str(tmp_path / "detector.onnx"), str(photos)])
+    assert "detector.onnx is for ONNX Runtime; give the run" in said

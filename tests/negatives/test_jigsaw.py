@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -112,7 +113,7 @@ def test_refuses_sizes_the_grid_does_not_divide() -> None:
         Jigsaw(4)(torch.zeros(2, 3, 32, 30))
 
 
-@pytest.mark.parametrize("grid", [1, 0, -2])
-def test_refuses_a_grid_below_two(grid: int) -> None:
+@pytest.mark.parametrize("grid", [1, 0, -2, 2.5, "2"])
+def test_refuses_a_grid_that_is_no_whole_number_from_two_on(grid: Any) -> None:
     with pytest.raises(ConfigError, match=f"jigsaw was given grid={grid}; expected"):
         Jigsaw(grid)

@@ -67,6 +67,7 @@ def test_a_plus_makes_a_mixture() -> None:
         ("jigsaw+", r"no negative ''; known are: jigsaw"),
         ("cutout:lwo=0.3", r"no parameter 'lwo'; did you mean 'low'\? known are: low, high"),
         ("stitch:grid=2", r"stitch has no parameter 'grid'; it takes none"),
+        ("jigsaw:grid=4,stitch", r"stitch is a negative of its own; join several by \+, as in jig"),
         ("jigsaw:grid", r"given grid without a value; write grid=VALUE"),
         ("jigsaw:grid=two", r"given grid=two; expected a whole number, as in jigsaw:grid=4"),
         ("jigsaw:grid=2.5", r"given grid=2\.5; expected a whole number"),

@@ -147,6 +147,12 @@ def test_images_are_saved_one_a_file(tmp_path: Path) -> None:
             assert np.array_equal(np.asarray(read), image.permute(1, 2, 0).numpy())
 
 
+def test_other_kinds_of_pictures_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"x.jpg cannot be written: pictures are .png files"):
+        save_images(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), tmp_path / "x.jpg")
+    assert not list(tmp_path.iterdir())
+
+
 def test_images_are_not_mixed_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ConfigError, match="already holds files"):

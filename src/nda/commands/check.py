@@ -58,8 +58,11 @@ def check(words: list[str]) -> int:
     from pathlib import Path
 
     from nda.commands.checking import measure, show, write_figures
+    from nda.files import ready
     from nda.report.check_page import write_check_page
 
+    for path in filter(None, (options.out, options.json)):
+        ready(Path(path))
     checked = measure(options)
     command = shlex.join(["nda", "check", *words])
     show(checked)

@@ -29,8 +29,8 @@ HEADER = ("images", "exact", "95 %", "count", "hues", "colour", "places")
 NOTE = (
     "Exact: share of images with the right number of dots, and its Wilson interval; then mean "
     "count and standard deviation. Variety: entropy in bits over 12 hues, mean saturation, and "
-    "entropy over 4 × 4 places of single dots; better counting with lower variety would be bought "
-    "with it."
+    "entropy over 4 × 4 places of single dots. If counting improves while variety falls, the gain "
+    "came at the expense of variety."
 )
 
 

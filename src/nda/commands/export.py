@@ -45,6 +45,7 @@ def export(words: list[str]) -> int:
 
     from pathlib import Path
 
+    from nda.files import ready
     from nda.training.run_folder import RunFolder
 
     if Path(options.run).is_file():  # a detector that was exported before
@@ -56,8 +57,9 @@ def export(words: list[str]) -> int:
     ending = Path(name).suffix
     if options.out is not None and not options.out.endswith(ending):
         raise ConfigError(f"--out {options.out} must end in {ending} for --format {kind}.")
-    path = Path(options.out) if options.out else Path(options.run) / name
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    run = Path(options.run)
+    path = Path(options.out) if options.out else (run.parent if run.is_file() else run) / name
+    ready(path)
 
     from nda.commands.exporting import write_detector, write_encoder
 

@@ -14,6 +14,7 @@ import jsonargparse
 from nda.errors import ConfigError
 
 T = TypeVar("T")
+PATHS = ("data", "out")  # settings that are never empty, as are those given without a name
 _NO_YAML = "The file of --config is not YAML of 'name: value' lines"
 
 
@@ -66,6 +67,9 @@ def parse(
     except UnicodeDecodeError as error:
         raise ConfigError(_NO_YAML + f" ({error}).") from error
     values.pop("config", None)
+    for name in {*names, *PATHS} & values.keys():
+        if values[name] == "":
+            raise ConfigError(f"{name} is empty; give a path.")
     return options(**values)
 
 
@@ -87,15 +91,18 @@ class _Parser(jsonargparse.ArgumentParser):
 
 def _with_underscores(words: list[str], flags: set[str]) -> list[str]:
     """Accept `--fake-weight` for `--fake_weight`, and `--compile` for `--compile true`."""
-    result = []
-    for position, word in enumerate(words):
+    result, words = [], list(words)
+    for position in range(len(words)):
+        word = words[position]
         name, equals, value = word.partition("=")
         if name.startswith("--"):
             name = "--" + name[2:].replace("-", "_")
         result.append(name + equals + value)
         follower = words[position + 1] if position + 1 < len(words) else ""
-        if name[2:] in flags and not equals and follower not in ("true", "false"):
+        if name[2:] in flags and not equals and follower.lower() not in ("true", "false"):
             result.append("true")
+        elif name[2:] in flags and not equals:
+            words[position + 1] = follower.lower()
     return result
 
 
@@ -126,6 +133,9 @@ def _gathered(words: list[str], lists: set[str]) -> list[str]:
         else:
             open_list = ""
             result.append(word)
+    for name, some in values.items():
+        if not some:
+            raise ConfigError(f"--{name} was given without a value; write --{name} NAME=VALUE.")
     return result + [f"--{name}={json.dumps(some)}" for name, some in values.items()]
 
 
@@ -139,9 +149,10 @@ def _sentence(message: str, known: list[str], positional: tuple[str, ...]) -> st
         names = missing.group(1).split(", ")
         words = (name.upper() if name in positional else f"--{name}" for name in names)
         return f"Missing: {', '.join(words)}. '--help' explains what it is."
-    absent = re.search(r'"config": File does not exist: (.+)', message)
-    if absent:
-        return f"The configuration file {absent.group(1)} does not exist; give another --config."
+    file = re.search(r'"config": (File does not exist|Path is not a file): (.+)', message)
+    if file:
+        is_what = "does not exist" if "not exist" in file.group(1) else "is no file"
+        return f"The configuration file {file.group(2)} {is_what}; give another --config."
     wrong = re.search(
         r'key "([^"]+)":.*?Expected an? (<class .+?>|typing\..+?\]).*(?:Got|Given) value: (.*)',
         message,

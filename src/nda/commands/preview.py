@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nda.commands.options import parse
 from nda.errors import ConfigError, DataError
+from nda.training.config import at_least
 
 PREVIEWED = (
     "jigsaw", "stitch", "cutout", "cutmix", "mixup", "horizontal_flip", "random_crop",
@@ -43,12 +44,18 @@ class PreviewOptions:
 def preview(words: list[str]) -> int:
     """Write the picture."""
     options = parse(words, PreviewOptions, command="preview", positional="images")
+    at_least(options, "seed", 0)
     if options.count < 2:
         raise ConfigError(f"count is {options.count}; stitch and mixup need at least 2 images.")
     if not options.out.endswith(".png"):
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
 
+    from pathlib import Path
+
     from nda.data.clip_layout import VIDEO_EXTENSIONS
+    from nda.files import ready
+
+    ready(Path(options.out), options.images)
 
     if options.video or options.images.lower().endswith(VIDEO_EXTENSIONS):
         from nda.commands.preview_clips import preview_video

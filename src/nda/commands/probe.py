@@ -58,8 +58,11 @@ def probe(words: list[str]) -> int:
     from pathlib import Path
 
     from nda.commands.probing import measure, show, write_figures
+    from nda.files import ready
     from nda.report.probe_page import write_probe_page
 
+    for path in filter(None, (options.out, options.json)):
+        ready(Path(path))
     probed = measure(options)
     command = shlex.join(["nda", "probe", *words])
     show(probed)

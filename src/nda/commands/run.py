@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from nda.commands.options import parse
 from nda.errors import ConfigError
+from nda.training.config import at_least
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def sample(words: list[str]) -> int:
     count = 64 if options.count is None else options.count
     if count < 1:
         raise ConfigError(f"count is {options.count}; it must be at least 1.")
+    at_least(options, "seed", 0)
     if options.images is not None:
         from nda.commands.translating import translate_images
 

@@ -13,11 +13,13 @@ from nda.training.config import at_least
 class ScoreOptions:
     """Score images with a run of anomaly, or videos with one of dpc: score, p-value, verdict.
 
-    Ends with code 0, or with 3 where --fail_on_anomaly is given and an image was flagged.
+    Ends with code 0, with 2 where nothing could be read, and with 3 where --fail_on_anomaly is
+    given and an image was flagged.
 
     Args:
         run: folder of the run, or a detector file that nda exported
-        images: folder or .zip of images, or - for paths on standard input; videos for a run of dpc
+        images: folder or .zip of images, one image, or - for paths on standard input; or videos,
+            for a run of dpc
         out: .csv file to write: file, score, p_value, verdict, reason
         html: .html page to write, the most anomalous images or videos first
         heatmaps: folder to write a picture of each image under its heat to; not for videos

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from nda.commands.kind_of_source import expecting_images
+from nda.data.sources import EXTENSIONS
 from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
-from nda.files import atomic_file
+from nda.files import atomic_file, ready
 from nda.progress import progress
 from nda.report.heat import warmth
 from nda.report.score_page import ScoredImages, judged_by, write_score_page
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nda.commands.score import ScoreOptions
 
 FLAGGED = 3  # the exit code of --fail_on_anomaly
+UNREADABLE = 2  # and that of a source of which nothing could be scored
 CACHED = 32  # images at once on a processor: almost twice as fast as 256
 
 
@@ -44,7 +46,9 @@ def score_images(options: ScoreOptions) -> int:
     rate = settings.false_alarm_rate if rate is None else rate
     conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
     for path in filter(None, (options.out, options.html)):
-        Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
+        ready(Path(path))
+    if options.heatmaps:
+        ready(Path(options.heatmaps), options.images, "--heatmaps")
     seen = ScoredImages(keep_pictures=options.html is not None)
     with ExitStack() as opened:
         opened.enter_context(expecting_images(options.images, options.run))
@@ -64,6 +68,18 @@ def score_images(options: ScoreOptions) -> int:
         judged = judged_by(detector, rate)
         write_score_page(Path(options.html), seen, judged, source=options.images)
     summarise(options, seen, detector, rate)
+    return exit_code(options, seen)
+
+
+def exit_code(options: ScoreOptions, seen: ScoredImages) -> int:
+    """Of a command that has written its results: what was found, or that nothing could be read."""
+    if seen.counts["broken"] == seen.total:
+        print(
+            f"nda: none of {seen.total:,} files in {options.images} could be read; {options.out} "
+            "says why.",
+            file=sys.stderr,
+        )
+        return UNREADABLE
     return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
 
 
@@ -133,7 +149,7 @@ def score_in_parts(detector: Detector, images: Tensor) -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def images_of(source: str) -> Iterator[Stream]:
-    """The images of a folder or zip, or of the paths that standard input lists."""
+    """The images of a folder or zip, one image, or those that standard input lists."""
     if source == "-":
         yield stream_of_paths(sys.stdin)
         return
@@ -141,6 +157,9 @@ def images_of(source: str) -> Iterator[Stream]:
         raise ConfigError(
             f"{source} cannot be scored; give a folder, a .zip, or - for paths on standard input."
         )
+    if Path(source).suffix.lower() in EXTENSIONS and Path(source).is_file():
+        yield stream_of_paths([source])
+        return
     with open_stream(Path(source)) as stream:
         yield stream
 

@@ -20,7 +20,7 @@ from nda.commands.kind_of_source import (
     refuse_unlike_frames,
     within,
 )
-from nda.commands.scoring import FLAGGED, csv_rows
+from nda.commands.scoring import csv_rows, exit_code
 from nda.data.clip_decode import UnreadableError
 from nda.data.clip_stream import VideoStream, open_video_stream, windows_of
 from nda.data.clips import Clips
@@ -28,6 +28,7 @@ from nda.data.decode import Pixels
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.surprise import Surprise, video_surprise
+from nda.files import ready
 from nda.progress import progress, tracked
 from nda.recipes.clip_loading import shape_of
 from nda.recipes.dpc_predictor import Predictor, heldout_videos, open_predictor
@@ -63,7 +64,7 @@ def score_videos(options: ScoreOptions) -> int:
         judge = Judge.of(options, rate)
         seen = ScoredImages(keep_pictures=options.html is not None)
         for path in filter(None, (options.out, options.html)):
-            Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
+            ready(Path(path))
         write_row = opened.enter_context(csv_rows(Path(options.out)))
         advance = opened.enter_context(progress("scoring", len(stream.videos)))
         for scored in judge.scores_of(stream):
@@ -74,7 +75,7 @@ def score_videos(options: ScoreOptions) -> int:
         judged = judge.judged(notes_on(options, judge))
         write_score_page(Path(options.html), seen, judged, source=options.images)
     summarise(options, seen, judge)
-    return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
+    return exit_code(options, seen)
 
 
 def refuse(options: ScoreOptions) -> None:

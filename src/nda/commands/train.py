@@ -10,7 +10,9 @@ from nda.recipes import RECIPES
 def train(words: list[str]) -> int:
     """Train the recipe that the first word names; gives the exit code."""
     if not words or words[0] in ("-h", "--help"):
-        rows = "\n".join(f"  {name:<12}{entry.summary}" for name, entry in RECIPES.items())
+        rows = "\n".join(
+            f"  {name.replace('_', '-'):<14}{entry.summary}" for name, entry in RECIPES.items()
+        )
         print(
             "usage: nda train RECIPE --data PATH --out RUN [options]\n\n"
             f"recipes:\n{rows}\n\n'nda train RECIPE --help' lists the options of a recipe."

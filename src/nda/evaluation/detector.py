@@ -142,6 +142,11 @@ def load_detector(path: Path, device: torch.device | str = "cpu") -> Detector:
     """
     if not path.is_file():
         raise CheckpointError(f"There is no detector {path}; give a file that nda wrote.")
+    if path.suffix.lower() == ".onnx":
+        raise CheckpointError(
+            f"{path} is for ONNX Runtime; give the run, or a .safetensors file that "
+            "'nda export RUN --format safetensors' writes."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["detector"])

@@ -32,7 +32,7 @@ class Jigsaw(Negative):
 
     def __init__(self, grid: int = 2) -> None:
         super().__init__()
-        if grid < 2:
+        if not isinstance(grid, int) or grid < 2:
             raise ConfigError(f"jigsaw was given grid={grid}; expected a whole number from 2 on")
         self.grid = grid
         # For the usual grid all 23 other orders fit a table, which is quicker than unranking.

@@ -96,6 +96,10 @@ def _one(text: str) -> Negative:
 def _setting(name: str, text: str, parsers: dict[str, Parser]) -> tuple[str, int | float]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if key not in parsers:
+        if key in NEGATIVE_NAMES and not equals:
+            raise ConfigError(
+                f"{key} is a negative of its own; join several by +, as in {name}+{key}"
+            )
         known = _known(key, tuple(parsers)) if parsers else "it takes none"
         raise ConfigError(f"the negative {name} has no parameter {key!r}; {known}")
     if not equals:

@@ -38,7 +38,7 @@ RECIPES = {
         "nda.recipes.gan_outliers",
     ),
     "numerosity": Entry(
-        "a GAN that shall draw a given number of objects, and how well it counts",
+        "a GAN that should draw a given number of objects, and how well it counts",
         "nda.recipes.numerosity_config",
         "NumerosityConfig",
         "nda.recipes.numerosity",

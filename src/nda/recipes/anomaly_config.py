@@ -21,7 +21,7 @@ class AnomalyConfig(RunConfig):
         steps: updates of the network
         batch_size: normal images an update; as many negatives are made of them
         resolution: side of the images in pixels, a multiple of 16
-        fit: how images are brought to it: stretch (all of the image) or crop (its middle)
+        fit: how images become squares of that side: stretch (all of the image) or crop (its middle)
         holdout: share of the normal images that is kept from training, to calibrate on
         negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
         backbone: plain (from scratch) or torchvision:NAME[:weights.pth]

@@ -198,7 +198,7 @@ def transform_of(config: GanConfig, images: Tensor) -> Negative | None:
 
 def positive_of(config: GanConfig, images: Tensor) -> RandomApply | None:
     """The transform that serves as ordinary augmentation, likewise."""
-    if config.positives is None:
+    if config.positives in (None, "none"):
         return None
     transform = negative_from_name(config.positives)
     transform.check(images)

@@ -30,7 +30,7 @@ class GanConfig(RunConfig):
         fake_weight: λ, the share of generated samples in the mixture of eq. 3
         mixture: weighted (losses of both parts, as the paper's code) or sampled (same expectation)
         joint_forward: one forward of the discriminator for real, generated and negative samples
-        positives: transforms that serve as ordinary augmentation of the real images
+        positives: transforms that serve as ordinary augmentation of the real images, or none
         positive_probability: share of the real images that `positives` changes
         d_steps: updates of the discriminator a step, each on a fresh batch
         lr_d: learning rate of the discriminator (Adam)
@@ -90,8 +90,10 @@ class GanConfig(RunConfig):
                     f"{name} is {getattr(self, name)}; it must be at least 0 and below 1."
                 )
         for name in ("lr_d", "lr_g", "eps"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; it must be above 0 and finite."
+                )
         if self.negative != "data" and (self.negative_data or self.negative_classes):
             raise ConfigError(
                 f"negative_data and negative_classes need --negative data, not {self.negative}."

@@ -115,8 +115,8 @@ def refuse_few(splits: Splits) -> None:
     """Refuse what could not be measured when the training is done."""
     if len(splits.heldout) < FEWEST:
         raise DataError(
-            f"The {splits.heldout_name} has {len(splits.heldout)} images, and measuring an encoder "
-            f"needs {FEWEST}; give more images, or a larger --holdout."
+            f"Only {len(splits.heldout)} images are held out ({splits.heldout_name}), and "
+            f"measuring an encoder needs {FEWEST}; give more images, or a larger --holdout."
         )
 
 

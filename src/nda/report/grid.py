@@ -97,6 +97,10 @@ def save_images(images: Tensor, out: Path) -> Path:
     if out.suffix.lower() == ".png":
         save_png(image_grid(images, math.ceil(math.sqrt(len(images)))), out)
         return out
+    if out.suffix.lower() in (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"):
+        raise ConfigError(
+            f"{out} cannot be written: pictures are .png files. Name a .png or a folder."
+        )
     if out.is_file():
         raise ConfigError(f"{out} is a file; give a name that ends in .png, or a new folder.")
     if out.is_dir() and any(out.iterdir()):

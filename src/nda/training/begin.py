@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from nda.errors import CheckpointError, ConfigError
-from nda.files import write_text_atomically
+from nda.files import within_folder, write_text_atomically
 from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.config import RunConfig
 from nda.training.engine import Recipe, Run, refuse_changes
@@ -41,6 +41,11 @@ def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     config.check()
     config = with_absolute_paths(config)
     folder = RunFolder(Path(config.out))
+    if within_folder(folder.path, Path(config.data)):
+        raise ConfigError(
+            f"--out {folder.path} lies within the data {config.data}, which its pictures would "
+            "join; choose a folder outside."
+        )
     if _is_first_process():
         refuse_unusable(folder)
     fabric = launch(config)
