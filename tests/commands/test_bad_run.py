@@ -71,8 +71,9 @@ def test_changed_data(image_folder: Path, tmp_path: Path, refusal: Refusal) -> N
 def test_data_that_went_away(copy: Path, refusal: Refusal) -> None:
     settings = RunFolder.open(copy).config()
     (copy / "config.yaml").write_text(yaml.safe_dump(settings | {"data": "/no/such/place"}))
-    said = refusal(["sample", str(copy)])
+    said = refusal(["evaluate", str(copy)])
     assert "There is no /no/such/place." in said
+    assert main(["sample", str(copy), "--out", str(copy / "drawn.png")]) == 0
 
 
 def test_a_checkpoint_cut_short(copy: Path, refusal: Refusal) -> None:

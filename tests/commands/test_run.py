@@ -123,6 +123,28 @@ def test_samples_follow_from_their_seed(finished: Path, tmp_path: Path) -> None:
     assert pictures[0] == pictures[1] != pictures[2]
 
 
+@pytest.mark.parametrize(
+    ("recipe", "instead"),
+    [
+        ("anomaly", "score images with 'nda score {run} IMAGES'"),
+        ("pix2pix", "'nda sample {run} IMAGES --out DIR'"),
+        ("moco", "'nda train linear-probe --encoder {run}'"),
+        ("linear_probe", "{run}/report.html"),
+        ("detection", "{run}/report.html"),
+        ("dpc", "'nda train action --encoder {run}'"),
+        ("action", "'nda evaluate {run}' measures it"),
+    ],
+)
+def test_runs_that_generate_nothing_say_what_to_do_with_them(
+    recipe: str, instead: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"recipe": recipe, "device": "cpu"}))
+    assert main(["sample", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"is a run of {recipe}, which generates no images; " in said
+    assert instead.format(run=tmp_path) in said
+
+
 def test_report_writes_the_page_again(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = copy / "report.html"
     page.unlink()

@@ -130,7 +130,9 @@ def test_mistakes_are_one_sentence_each(
     shutil.copytree(photos, full)
     sample = ["sample", str(run), str(photos)]
     out = ["--out", str(tmp_path / "out")]
-    assert "translates images; say which: 'nda sample" in refusal(["sample", str(run)])
+    assert "generates no images; it translates; say what: 'nda sample" in refusal(
+        ["sample", str(run)]
+    )
     assert "Where to? Give a folder for the translations of" in refusal(sample)
     assert "out.png must be a folder" in refusal([*sample, "--out", str(tmp_path / "out.png")])
     assert "already holds files" in refusal([*sample, "--out", str(full)])

@@ -312,8 +312,3 @@ def test_a_class_without_training_videos_is_refused(videos: Path, tmp_path: Path
     ):
         build(tmp_path / "few", holdout=0.5)
     build(tmp_path / "few", holdout=0.0, batch_size=2)
-
-
-def test_it_generates_nothing(videos: Path) -> None:
-    with pytest.raises(ConfigError, match="is a run of action, which generates no images"):
-        action.sample(build(videos), 1, 0)

@@ -214,8 +214,3 @@ def test_a_negative_that_cannot_take_the_clips_is_refused(videos: Path) -> None:
 def test_settings_out_of_range_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         tiny_dpc(Path("unused"), **changes).check()
-
-
-def test_it_generates_nothing(videos: Path) -> None:
-    with pytest.raises(ConfigError, match="generates no images; classify actions with 'nda train"):
-        dpc.sample(build(videos), 1, 0)

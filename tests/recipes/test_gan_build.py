@@ -45,11 +45,11 @@ def test_labels_are_classes_in_a_conditional_gan_only(image_folder: Path) -> Non
     images, labels = conditional.batch(0)
     bright = images.float().mean(dim=(1, 2, 3)) > 127
     assert torch.equal(bright.long(), labels)
-    drawn = conditional.draw_labels(1000, torch.Generator().manual_seed(0))
+    drawn = conditional.sampler.draw_labels(1000, torch.Generator().manual_seed(0))
     assert 400 < int(drawn.sum()) < 600  # as frequent as in the data: half and half
     plain = build(tiny(image_folder))
     assert not plain.batch(0)[1].any()
-    assert not plain.draw_labels(100, torch.Generator().manual_seed(0)).any()
+    assert not plain.sampler.draw_labels(100, torch.Generator().manual_seed(0)).any()
 
 
 def test_weights_follow_from_the_seed(image_folder: Path) -> None:
@@ -82,7 +82,6 @@ def test_negatives_may_come_from_another_folder(image_folder: Path, flat_folder:
         ({"negative": "stitch", "batch_size": 1}, ShapeError, "stitch mixes each sample"),
         ({"positives": "mixup", "batch_size": 1}, ShapeError, "mixup mixes each sample"),
         ({"negative": "jigsw"}, ConfigError, "no negative 'jigsw'; did you mean 'jigsaw'"),
-        ({"positives": "none"}, ConfigError, "there is no negative 'none'"),
         ({"batch_size": 41}, DataError, "batch of 41 samples is larger than the data set of 40"),
         ({"resolution": 48}, ConfigError, "32, 64, 128 pixels, not for 48"),
         ({"network": "dcgan", "resolution": 20}, ConfigError, "multiple of 8, not 20"),

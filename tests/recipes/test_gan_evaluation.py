@@ -19,7 +19,8 @@ from torch import Tensor
 from nda.recipes import gan
 from nda.recipes.gan_build import Batch, GanState
 from nda.recipes.gan_config import GanConfig
-from nda.recipes.gan_evaluation import PAPERS_NEGATIVES, draw_negatives, generate
+from nda.recipes.gan_evaluation import PAPERS_NEGATIVES, draw_negatives
+from nda.recipes.gan_generator import load_sampler
 from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint
 from nda.training.engine import Run
@@ -125,11 +126,15 @@ def test_a_stopped_run_goes_on_bit_by_bit(
 
 def test_a_run_from_its_folder_samples_and_measures_the_same(run: Run[Any, Any]) -> None:
     again = reopen(gan, GanConfig, run.folder)
-    images = gan.sample(again.state, 10, seed=4)
+    images = again.state.sampler.sample(10, seed=4)
     assert images.shape == (10, 3, 32, 32)
     assert images.dtype == torch.uint8
-    assert torch.equal(images, gan.sample(run.state, 10, seed=4))
-    assert not torch.equal(images, gan.sample(run.state, 10, seed=5))
+    assert torch.equal(images, run.state.sampler.sample(10, seed=4))
+    alone, _ = load_sampler(run.folder)  # without the data, which knows how frequent classes are
+    assert alone.labels.tolist() == [0, 1]
+    weights = again.state.ema.module.state_dict()
+    assert all(torch.equal(v, weights[name]) for name, v in alone.network.state_dict().items())
+    assert not torch.equal(images, run.state.sampler.sample(10, seed=5))
     assert gan.evaluate(again.state).as_dict() == run.folder.evaluations()[0]
 
 
@@ -176,7 +181,7 @@ def test_held_out_images_without_classes_are_a_note(image_folder: Path, tmp_path
 
 def test_generating_in_parts_gives_as_many_as_asked(image_folder: Path) -> None:
     state = build(tiny(image_folder))
-    images = generate(state, 7, torch.Generator().manual_seed(0), size=3)
+    images = state.sampler.generate(7, torch.Generator().manual_seed(0), size=3)
     assert images.shape == (7, 3, 32, 32)
     assert len({image.sum().item() for image in images}) == 7
 

@@ -236,8 +236,3 @@ def test_settings_out_of_range_are_refused(changes: dict[str, Any], message: str
 
 def test_rates_are_sorted_and_each_is_there_once() -> None:
     assert tiny(Path("unused"), "none", lrs="3,0.1, 3").rates == [0.1, 3.0]
-
-
-def test_it_generates_nothing(image_folder: Path, encoder: Path) -> None:
-    with pytest.raises(ConfigError, match="is a run of linear_probe, which generates no images"):
-        linear_probe.sample(build(image_folder, encoder), 1, 0)

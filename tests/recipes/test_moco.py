@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from tiny_moco import tiny_moco
 from torch import Tensor, nn
 
-from nda.errors import ConfigError, DataError
+from nda.errors import DataError
 from nda.negatives import NEGATIVE_NAMES, Negative
 from nda.negatives.base import Params
 from nda.objectives.contrastive import nda_info_nce
@@ -232,8 +232,3 @@ def test_too_few_images_to_measure_are_refused_before_training(image_folder: Pat
         DataError, match=r"Only 2 images are held out \(.*, and measuring an encoder needs 4"
     ):
         build(flat, holdout=0.1)
-
-
-def test_it_generates_nothing(image_folder: Path) -> None:
-    with pytest.raises(ConfigError, match="a run of moco, which generates no images"):
-        moco.sample(build(image_folder), 1, 0)

@@ -21,6 +21,7 @@ from nda.evaluation.counts import count_dots
 from nda.evaluation.record import Evaluation
 from nda.recipes import gan, numerosity
 from nda.recipes.gan_build import Batch
+from nda.recipes.gan_generator import load_sampler
 from nda.recipes.numerosity import NumerosityState
 from nda.recipes.numerosity_config import NumerosityConfig
 from nda.training.begin import begin, reopen
@@ -150,9 +151,11 @@ def test_figures_of_generated_images_stand_beside_those_of_real_ones(run: Run[An
 def test_the_same_run_measures_the_same(run: Run[Any, Any]) -> None:
     again = reopen(numerosity, NumerosityConfig, run.folder)
     assert numerosity.evaluate(again.state).as_dict() == run.folder.evaluations()[0]
-    images = numerosity.sample(again.state, 5, seed=3)
+    sampler, checkpoint = load_sampler(run.folder)
+    images = sampler.sample(5, seed=3)
+    assert checkpoint["step"] == 4
     assert images.shape == (5, 3, SIDE, SIDE)
-    assert torch.equal(images, numerosity.sample(run.state, 5, seed=3))
+    assert torch.equal(images, run.state.gan.sampler.sample(5, seed=3))
 
 
 def test_the_pictures_are_there(run: Run[Any, Any]) -> None:

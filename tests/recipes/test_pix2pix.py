@@ -17,7 +17,6 @@ from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES, negative_from_name
 from nda.recipes import pix2pix
 from nda.recipes.pix2pix import learning_rate, make_negatives
-from nda.recipes.pix2pix_build import Pix2PixState
 from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
@@ -251,12 +250,6 @@ def test_another_palette_is_other_data(street: Path, tmp_path: Path) -> None:
 def test_a_negative_that_cannot_take_the_targets_is_refused(street: Path) -> None:
     with pytest.raises(ShapeError, match="jigsaw cannot cut images of 64 x 64"):
         build(tiny_pix2pix(street, negative="jigsaw:grid=5"))
-
-
-def test_it_draws_nothing_without_images(street: Path) -> None:
-    state: Pix2PixState = build(tiny_pix2pix(street))
-    with pytest.raises(ConfigError, match="translates images; say which: 'nda sample unused IMAG"):
-        pix2pix.sample(state, 1, 0)
 
 
 @pytest.mark.parametrize(

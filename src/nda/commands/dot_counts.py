@@ -17,9 +17,8 @@ from nda.data import load_images
 from nda.evaluation.counts import count_dots, dot_diversity
 from nda.evaluation.intervals import wilson_interval
 from nda.files import write_text_atomically
-from nda.recipes import recipe_of
+from nda.recipes.gan_generator import load_sampler
 from nda.report.compare import Table
-from nda.training.begin import reopen
 from nda.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -84,11 +83,9 @@ def measure(title: str, images: Tensor, wanted: int) -> Counted:
 
 def count_run(path: Path, wanted: int, images: int) -> Counted:
     """Measure images drawn from a finished run."""
-    folder = RunFolder.open(path)
-    entry = recipe_of(folder.config()["recipe"])
-    run = reopen(entry.recipe(), entry.config_class(), folder)
-    title = "without NDA" if run.config.negative == "none" else "with NDA"
-    return measure(title, run.recipe.sample(run.state, images, run.config.seed), wanted)
+    sampler, checkpoint = load_sampler(RunFolder.open(path))
+    title = "without NDA" if checkpoint["config"]["negative"] == "none" else "with NDA"
+    return measure(title, sampler.sample(images, sampler.seed), wanted)
 
 
 def count_real(archive: Path, wanted: int, images: int) -> Counted:

@@ -126,13 +126,15 @@ def sample(words: list[str]) -> int:
 
     from pathlib import Path
 
-    from nda.commands.finish import open_run
+    from nda.recipes.gan_generator import load_sampler
     from nda.report.grid import save_images
+    from nda.training.launch import choose_device
+    from nda.training.run_folder import RunFolder
 
-    run = open_run(options.run, device=options.device)
-    if not run.fabric.is_global_zero:
-        return 0
-    images = run.recipe.sample(run.state, count, options.seed)
+    folder = RunFolder.open(options.run)
+    device = choose_device(options.device or folder.config()["device"])
+    sampler, checkpoint = load_sampler(folder, device)
+    images = sampler.sample(count, options.seed)
     written = save_images(images, Path(options.out or "samples.png"))
-    print(f"{len(images)} images of step {run.state.step}: {written}")
+    print(f"{len(images)} images of step {checkpoint['step']}: {written}")
     return 0

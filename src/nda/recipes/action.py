@@ -18,7 +18,7 @@ from torch import Tensor
 from nda.data.clip_batches import ClipBatches, ClipShape, in_blocks
 from nda.data.clip_views import ClipViews
 from nda.data.clips import Clips
-from nda.errors import ConfigError, DataError
+from nda.errors import DataError
 from nda.networks.dpc import ActionClassifier
 from nda.recipes.action_config import ActionConfig
 from nda.recipes.action_evaluation import draw_samples, evaluate
@@ -29,7 +29,7 @@ from nda.training.begin import newest_content
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.run_folder import RunFolder
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 Batch = tuple[Tensor, Tensor]  # clips uint8 (B, F, 3, R, R) and labels (B,)
 
@@ -166,12 +166,3 @@ def fallen(step: int, config: ActionConfig) -> float:
     """What is left of the learning rates at a step; a function of the step alone."""
     drops = (config.first_drop, config.second_drop)
     return float(0.1 ** sum(step >= drop * config.steps for drop in drops))
-
-
-def sample(state: ActionState, count: int, seed: int) -> Tensor:
-    """Refused: this recipe has no generator."""
-    del count, seed
-    raise ConfigError(
-        f"{state.config.out} is a run of action, which generates no images; "
-        f"'nda evaluate {state.config.out}' measures it."
-    )

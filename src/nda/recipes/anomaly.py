@@ -26,7 +26,7 @@ from nda.networks.torchvision_encoder import parse_model
 from nda.recipes.anomaly_config import AnomalyConfig
 from nda.recipes.anomaly_evaluation import draw_samples, evaluate
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass
@@ -158,12 +158,3 @@ def learning_rate(step: int, config: AnomalyConfig) -> float:
     if done < rise:
         return config.lr * done / rise
     return config.lr * 0.5 * (1 + math.cos(math.pi * (done - rise) / (1 - rise)))
-
-
-def sample(state: AnomalyState, count: int, seed: int) -> Tensor:
-    """Refused: this recipe has no generator."""
-    del count, seed
-    raise ConfigError(
-        f"{state.config.out} is a run of anomaly, which generates no images; score images with "
-        f"'nda score {state.config.out} IMAGES'."
-    )

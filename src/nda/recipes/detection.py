@@ -19,7 +19,6 @@ from nda.data import EpochBatches, to_float
 from nda.data.boxes import BoxSplits, load_boxes
 from nda.data.boxes_resize import resized
 from nda.data.layout import class_names
-from nda.errors import ConfigError
 from nda.evaluation.boxes_coco import require_coco
 from nda.networks.faster_rcnn import build_detector, take_over
 from nda.recipes.detection_config import SMALL, DetectionConfig
@@ -30,7 +29,7 @@ from nda.training.begin import newest_content
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.run_folder import RunFolder
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 MOMENTUM = 0.9
 Batch = list[tuple[Tensor, Tensor, Tensor]]  # image, boxes and labels of each image
@@ -202,12 +201,3 @@ def learning_rate(step: int, config: DetectionConfig) -> float:
     if step < config.warmup:
         rate *= 1e-3 + (1 - 1e-3) * step / config.warmup
     return rate
-
-
-def sample(state: DetectionState, count: int, seed: int) -> Tensor:
-    """Refused: this recipe has no generator."""
-    del count, seed
-    raise ConfigError(
-        f"{state.config.out} is a run of detection, which generates no images; what it finds in "
-        "the test images stands in its report, 'nda report'."
-    )

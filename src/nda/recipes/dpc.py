@@ -17,7 +17,6 @@ from torch import Tensor
 from nda.data.clip_batches import ClipBatches, ClipShape, in_blocks
 from nda.data.clip_views import ClipViews
 from nda.data.clips import Clips
-from nda.errors import ConfigError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.dpc import DensePredictor
 from nda.networks.gathering import gathered
@@ -26,7 +25,7 @@ from nda.recipes.clip_loading import batches_of, load_splits, remarks, shape_of,
 from nda.recipes.dpc_config import DpcConfig
 from nda.recipes.dpc_evaluation import draw_samples, evaluate
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass
@@ -130,12 +129,3 @@ def step(state: DpcState, batch: Tensor, generator: torch.Generator) -> dict[str
     fabric.backward(loss)
     state.optimizer.step()
     return {"loss": loss} | dense_accuracies(scores)
-
-
-def sample(state: DpcState, count: int, seed: int) -> Tensor:
-    """Refused: this recipe has no generator."""
-    del count, seed
-    raise ConfigError(
-        f"{state.config.out} is a run of dpc, which generates no images; classify actions with "
-        f"'nda train action --encoder {state.config.out}'."
-    )

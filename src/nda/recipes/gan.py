@@ -12,9 +12,9 @@ from torch import Tensor
 from nda.data import to_float
 from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.gan_build import Batch, GanState, build
-from nda.recipes.gan_evaluation import draw_samples, evaluate, sample
+from nda.recipes.gan_evaluation import draw_samples, evaluate
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 def step(state: GanState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -36,7 +36,7 @@ def update_discriminator(
     if state.positive is not None:
         real = state.positive(real, generator=draws)
     with torch.no_grad():
-        fake = state.generator(state.draw_latents(len(real), draws), labels)
+        fake = state.generator(state.sampler.draw_latents(len(real), draws), labels)
         negative = make_negatives(state, real, draws)
 
     parts = [real, fake]
@@ -91,8 +91,8 @@ def update_generator(state: GanState, draws: torch.Generator) -> dict[str, Tenso
     # The plain network: its own gradients are not wanted, so processes need not exchange them.
     discriminator = state.discriminator.module.requires_grad_(False)
     count = state.config.batch_size
-    labels = state.draw_labels(count, draws)
-    fake = state.generator(state.draw_latents(count, draws), labels)
+    labels = state.sampler.draw_labels(count, draws)
+    fake = state.generator(state.sampler.draw_latents(count, draws), labels)
     with state.fabric.autocast():
         logits = discriminator(fake, labels).float()
     _, loss_of_generator = adversarial.LOSSES[state.config.objective]

@@ -16,6 +16,7 @@ from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
 from nda.recipes.gan_config import GanConfig
+from nda.recipes.gan_sampler import Sampler
 from nda.training.ema import Ema
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
@@ -61,17 +62,10 @@ class GanState:
         rows = rows.to(self.images.device, non_blocking=True)
         return self.images[rows], self.labels[rows]
 
-    def draw_latents(self, count: int, draws: torch.Generator) -> Tensor:
-        """Standard normal z `(count, latent_dim)`."""
-        shape = (count, self.config.latent_dim)
-        return torch.randn(shape, generator=draws, device=self.fabric.device)
-
-    def draw_labels(self, count: int, draws: torch.Generator) -> Tensor:
-        """Labels `(count,)` as frequent as in the training data; all 0 if unconditional."""
-        device = self.labels.device
-        return self.labels[
-            torch.randint(len(self.labels), (count,), generator=draws, device=device)
-        ]
+    @property
+    def sampler(self) -> Sampler:
+        """Draws images, with labels as frequent as in the training data."""
+        return Sampler(self.ema.module, self.config.latent_dim, self.labels, self.config.seed)
 
 
 def build(config: GanConfig, fabric: Fabric) -> GanState:
@@ -164,19 +158,23 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
         )
     resolution, width = train.images.shape[-1], config.width
     classes = len(train.classes) if config.conditional else 1
-    generator: nn.Module
     torch.manual_seed(config.seed)
-    if config.network in UNCONDITIONAL:
-        module = UNCONDITIONAL[config.network]
-        generator = module.Generator(resolution, width=width, latent_dim=config.latent_dim)
-    else:
-        generator = biggan.Generator(
-            resolution, width=width, classes=classes, latent_dim=config.latent_dim
-        )
+    generator = build_generator(config.network, resolution, width, config.latent_dim, classes)
     discriminator = build_discriminator(config.network, resolution, width, classes)
     # Convolutions of few channels run up to half again as fast in this memory format.
     channels_last = {"memory_format": torch.channels_last}
     return generator.to(**channels_last), discriminator.to(**channels_last)
+
+
+def build_generator(
+    network: str, resolution: int, width: int, latent_dim: int, classes: int
+) -> nn.Module:
+    if network in UNCONDITIONAL:
+        generator: nn.Module = UNCONDITIONAL[network].Generator(
+            resolution, width=width, latent_dim=latent_dim
+        )
+        return generator
+    return biggan.Generator(resolution, width=width, classes=classes, latent_dim=latent_dim)
 
 
 def build_discriminator(network: str, resolution: int, width: int, classes: int) -> Discriminator:

@@ -46,7 +46,7 @@ def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discrimin
         settings, weights = checkpoint["config"], checkpoint["state"]["discriminator"]
         network, width = settings["network"], settings["width"]
         with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-            resolution, classes = _resolution(network, weights), _classes(weights)
+            resolution, classes = shapes_of(network, weights)
             discriminator = build_discriminator(network, resolution, width, classes)
         discriminator.load_state_dict(weights)
     except (KeyError, TypeError, AttributeError, RuntimeError, ConfigError) as error:
@@ -56,6 +56,11 @@ def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discrimin
         ) from error
     discriminator.to(memory_format=torch.channels_last)
     return discriminator.eval().requires_grad_(False)
+
+
+def shapes_of(network: str, weights: Weights) -> tuple[int, int]:
+    """Resolution and number of classes of a run whose discriminator has these weights."""
+    return _resolution(network, weights), _classes(weights)
 
 
 def _classes(weights: Weights) -> int:

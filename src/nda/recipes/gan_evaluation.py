@@ -9,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nda.data import to_uint8
 from nda.data.cache import cache_folder
 from nda.evaluation.classifier import classifier_frechet, train_feature_classifier
 from nda.evaluation.gap import discriminator_gap
@@ -19,7 +18,6 @@ from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.negatives import negative_from_name
 from nda.recipes.gan_build import GanState
 from nda.report.grid import image_grid, save_png
-from nda.training.ema import standing_statistics
 from nda.training.randomness import generator_for
 from nda.training.run_folder import RunFolder
 
@@ -53,7 +51,7 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
     from nda.evaluation.fidelity import inception_metrics, inception_weights
 
     draws = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
-    generated = generate(state, config.evaluation_samples, draws)
+    generated = state.sampler.generate(config.evaluation_samples, draws)
     weights = inception_weights(
         Path(config.inception_weights) if config.inception_weights else None
     )
@@ -117,7 +115,7 @@ def draw_samples(state: GanState, folder: RunFolder) -> None:
 
 def draw_grid(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
     """samples/step-<n>.png."""
-    images = generate(state, COLUMNS * COLUMNS, draws)
+    images = state.sampler.generate(COLUMNS * COLUMNS, draws)
     save_png(image_grid(images, COLUMNS), folder.samples / f"step-{state.step:08d}.png")
 
 
@@ -136,31 +134,3 @@ def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -
         names.append(state.config.negative)
     grid = image_grid(torch.cat(rows), len(rows[0]), row_labels=names)
     save_png(grid, folder.samples / "negatives.png")
-
-
-def sample(state: GanState, count: int, seed: int) -> Tensor:
-    """`count` images of `nda sample`, uint8 `(count, 3, R, R)`."""
-    return generate(state, count, generator_for(seed, purpose="sample", device=state.fabric.device))
-
-
-def sampler(state: GanState) -> nn.Module:
-    """The averaged generator with standing statistics, ready to sample from."""
-    draws = generator_for(state.config.seed, purpose="standing", device=state.fabric.device)
-
-    def sample(network: nn.Module) -> Tensor:
-        images: Tensor = network(state.draw_latents(64, draws), state.draw_labels(64, draws))
-        return images
-
-    return standing_statistics(state.ema.module, sample)
-
-
-@torch.no_grad()
-def generate(state: GanState, count: int, draws: torch.Generator, *, size: int = 250) -> Tensor:
-    """`count` generated images, uint8 `(count, 3, R, R)` on the CPU, made `size` at a time."""
-    network = sampler(state)
-    parts = []
-    for first in range(0, count, size):
-        some = min(size, count - first)
-        images = network(state.draw_latents(some, draws), state.draw_labels(some, draws))
-        parts.append(to_uint8(images).cpu())
-    return torch.cat(parts)

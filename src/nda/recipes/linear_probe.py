@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, ImageSet, load_splits, to_float
 from nda.data.crops import crop_and_flip
 from nda.data.layout import class_names
-from nda.errors import CheckpointError, ConfigError, DataError
+from nda.errors import CheckpointError, DataError
 from nda.evaluation.features import extract_features
 from nda.networks.linear_heads import LinearHeads
 from nda.recipes.linear_probe_config import LinearProbeConfig
 from nda.recipes.linear_probe_evaluation import draw_samples, evaluate
 from nda.recipes.pretrained import Pretrained, open_encoder
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass
@@ -206,12 +206,3 @@ def decay(step: int, config: LinearProbeConfig) -> float:
     if config.schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * done))
     return 0.1 ** ((done >= 0.6) + (done >= 0.8))
-
-
-def sample(state: LinearProbeState, count: int, seed: int) -> Tensor:
-    """Refused: this recipe has no generator."""
-    del count, seed
-    raise ConfigError(
-        f"{state.config.out} is a run of linear_probe, which generates no images; its figures are "
-        f"in {state.config.out}/report.html."
-    )

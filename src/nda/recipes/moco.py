@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, Splits, load_splits
 from nda.data.layout import class_names
 from nda.data.views import Views
-from nda.errors import ConfigError, DataError
+from nda.errors import DataError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.gathering import gathered
 from nda.networks.moco import Queue, build_moco, follow, shuffled
@@ -29,7 +29,7 @@ from nda.recipes.moco_config import FEWEST, MocoConfig
 from nda.recipes.moco_evaluation import draw_samples, evaluate
 from nda.training.randomness import generator_for
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass
@@ -258,12 +258,3 @@ def learning_rate(step: int, config: MocoConfig) -> float:
 
 def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def sample(state: MocoState, count: int, seed: int) -> Tensor:
-    """Refused: this recipe has no generator."""
-    del count, seed
-    raise ConfigError(
-        f"{state.config.out} is a run of moco, which generates no images; evaluate its encoder "
-        f"with 'nda train linear-probe --encoder {state.config.out}'."
-    )

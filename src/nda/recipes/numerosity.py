@@ -23,7 +23,7 @@ from nda.recipes.numerosity_config import NumerosityConfig
 from nda.recipes.numerosity_counter import counts_to_learn
 from nda.recipes.numerosity_evaluation import draw_samples, evaluate
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass
@@ -99,8 +99,3 @@ def in_words(counts: list[int]) -> str:
 def step(state: NumerosityState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     """`d_steps` updates of the critic against the mixture, then one of the generator."""
     return gan.step(state.gan, batch, generator)
-
-
-def sample(state: NumerosityState, count: int, seed: int) -> Tensor:
-    """`count` images of `nda sample`, uint8 `(count, 3, R, R)`."""
-    return gan.sample(state.gan, count, seed)

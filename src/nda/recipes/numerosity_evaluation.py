@@ -20,7 +20,7 @@ from nda.evaluation.count_figures import (
 )
 from nda.evaluation.nearest import nearest_images
 from nda.evaluation.record import Evaluation, Protocol
-from nda.recipes.gan_evaluation import COLUMNS, draw_grid, generate
+from nda.recipes.gan_evaluation import COLUMNS, draw_grid
 from nda.recipes.numerosity_counter import counter_of
 from nda.report.grid import image_grid, save_png
 from nda.training.randomness import generator_for
@@ -67,7 +67,7 @@ def images_to_measure(state: NumerosityState) -> dict[str, Tensor]:
     """Generated images and as many held-out ones at most, uint8 (N, 3, R, R)."""
     number, heldout = state.config.evaluation_samples, state.gan.splits.heldout.images
     draws = generator_for(state.config.seed, purpose="evaluation", device=state.gan.fabric.device)
-    return {"generated": generate(state.gan, number, draws), "real": heldout[:number]}
+    return {"generated": state.gan.sampler.generate(number, draws), "real": heldout[:number]}
 
 
 def draw_nearest(

@@ -19,9 +19,8 @@ from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.pix2pix_build import Batch, Pix2PixState, build
 from nda.recipes.pix2pix_config import Pix2PixConfig
 from nda.recipes.pix2pix_evaluation import draw_samples, evaluate
-from nda.recipes.pix2pix_translation import sample
 
-__all__ = ["build", "draw_samples", "evaluate", "sample", "step"]
+__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 def step(state: Pix2PixState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

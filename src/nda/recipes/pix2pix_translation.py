@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from torch import Tensor
 from nda.data import to_float, to_uint8
 from nda.errors import CheckpointError, ConfigError
 from nda.networks.pix2pix import Generator
-from nda.recipes.pix2pix_build import Pix2PixState
 from nda.training.randomness import key
 
 
@@ -55,13 +54,3 @@ def generator_of(checkpoint: Mapping[str, Any], where: str) -> Generator:
             f"The checkpoint of {where} does not hold the generator of a pix2pix run ({error})."
         ) from error
     return generator
-
-
-def sample(state: Pix2PixState, count: int, seed: int) -> NoReturn:
-    """Refused: this recipe needs images to translate."""
-    del count, seed
-    out = state.config.out
-    raise ConfigError(
-        f"{out} is a run of pix2pix, which translates images; say which: 'nda sample {out} IMAGES "
-        "--out DIR'."
-    )

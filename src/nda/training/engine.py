@@ -66,8 +66,6 @@ class Recipe(Protocol[C, S]):  # type: ignore[misc]  # a module of functions ser
 
     def draw_samples(self, state: S, folder: RunFolder) -> None: ...
 
-    def sample(self, state: S, count: int, seed: int) -> Tensor: ...
-
 
 @dataclass
 class Run(Generic[C, S]):
