@@ -25,6 +25,7 @@ from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.torchvision_encoder import parse_model
 from nda.recipes.anomaly_config import AnomalyConfig
 from nda.recipes.anomaly_evaluation import draw_samples, evaluate
+from nda.recipes.epochs import batches_of_run
 
 __all__ = ["build", "draw_samples", "evaluate", "step"]
 
@@ -79,13 +80,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         optimizer=optimizer,
         negative=negative,
         positive=positive_of(config, train.images),
-        batches=EpochBatches(
-            len(train),
-            config.batch_size,
-            seed=config.seed,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-        ),
+        batches=batches_of_run(len(train), config, fabric),
         images=train.images.to(fabric.device),
     )
 

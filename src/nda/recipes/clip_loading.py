@@ -6,12 +6,12 @@ import sys
 
 from lightning_fabric import Fabric
 
-from nda.data import EpochBatches
 from nda.data.clip_batches import ClipBatches, ClipShape
 from nda.data.clip_views import ClipViews
 from nda.data.clips import Clips, ClipSplits, load_clip_splits
 from nda.data.layout import class_names
 from nda.recipes.clip_config import ClipConfig
+from nda.recipes.epochs import batches_of_run
 from nda.training.randomness import generator_for
 
 
@@ -49,9 +49,7 @@ def batches_of(config: ClipConfig, fabric: Fabric, train: Clips) -> ClipBatches:
     seed, rank = config.seed, fabric.global_rank
     return ClipBatches(
         train,
-        EpochBatches(
-            len(train), config.batch_size, seed=seed, rank=rank, world_size=fabric.world_size
-        ),
+        batches_of_run(len(train), config, fabric),
         shape_of(config),
         lambda step: generator_for(seed, rank=rank, step=step, purpose="clips"),
     )

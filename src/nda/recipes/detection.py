@@ -23,6 +23,7 @@ from nda.evaluation.boxes_coco import require_coco
 from nda.networks.faster_rcnn import build_detector, take_over
 from nda.recipes.detection_config import SMALL, DetectionConfig
 from nda.recipes.detection_evaluation import draw_samples, evaluate
+from nda.recipes.epochs import batches_of_run
 from nda.recipes.origin import Origin
 from nda.recipes.pretrained import open_encoder
 from nda.training.begin import newest_content
@@ -114,13 +115,7 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
         network=network,
         optimizer=optimizer,
         origin=origin,
-        batches=EpochBatches(
-            len(splits.train),
-            config.batch_size,
-            seed=config.seed,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-        ),
+        batches=batches_of_run(len(splits.train), config, fabric),
     )
 
 

@@ -15,6 +15,7 @@ from nda.data.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
+from nda.recipes.epochs import batches_of_run
 from nda.recipes.gan_config import GanConfig
 from nda.recipes.gan_sampler import Sampler
 from nda.training.ema import Ema
@@ -91,13 +92,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         ema=ema,
         negative=transform_of(config, first),
         positive=positive_of(config, first),
-        batches=EpochBatches(
-            len(splits.train.images),
-            config.batch_size,
-            seed=config.seed,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-        ),
+        batches=batches_of_run(len(splits.train.images), config, fabric),
         images=splits.train.images.to(fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
     )

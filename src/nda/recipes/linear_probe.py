@@ -21,6 +21,7 @@ from nda.data.layout import class_names
 from nda.errors import CheckpointError, DataError
 from nda.evaluation.features import extract_features
 from nda.networks.linear_heads import LinearHeads
+from nda.recipes.epochs import batches_of_run
 from nda.recipes.linear_probe_config import LinearProbeConfig
 from nda.recipes.linear_probe_evaluation import draw_samples, evaluate
 from nda.recipes.pretrained import Pretrained, open_encoder
@@ -120,13 +121,7 @@ def build(config: LinearProbeConfig, fabric: Fabric) -> LinearProbeState:
         test_name=test_name,
         heads=heads,
         optimizer=optimizer,
-        batches=EpochBatches(
-            len(train),
-            config.batch_size,
-            seed=config.seed,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-        ),
+        batches=batches_of_run(len(train), config, fabric),
         inputs=inputs.to(fabric.device),
         labels=train.labels.to(fabric.device),
         rates=torch.tensor(config.rates, device=fabric.device),

@@ -25,6 +25,7 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.gathering import gathered
 from nda.networks.moco import Queue, build_moco, follow, shuffled
 from nda.objectives.contrastive import nda_info_nce
+from nda.recipes.epochs import batches_of_run
 from nda.recipes.moco_config import FEWEST, MocoConfig
 from nda.recipes.moco_evaluation import draw_samples, evaluate
 from nda.training.randomness import generator_for
@@ -104,9 +105,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
             grey=config.grey,
             blur=config.blur,
         ),
-        batches=EpochBatches(
-            len(splits.train), batch, seed=seed, rank=fabric.global_rank, world_size=processes
-        ),
+        batches=batches_of_run(len(splits.train), config, fabric),
         images=splits.train.images.to(fabric.device),
     )
 

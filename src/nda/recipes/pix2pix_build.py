@@ -17,6 +17,7 @@ from nda.data.palette import Palette, load_palette
 from nda.errors import ShapeError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.pix2pix import Generator, PatchDiscriminator
+from nda.recipes.epochs import batches_of_run
 from nda.recipes.pix2pix_config import Pix2PixConfig
 
 Batch = tuple[Tensor, Tensor, Tensor]  # rows (B,), inputs and targets uint8 (B, 3, R, R)
@@ -82,13 +83,7 @@ def build(config: Pix2PixConfig, fabric: Fabric) -> Pix2PixState:
         optimizer_d=optimizer_d,
         negative=negative,
         lends_partner=lends_partner,
-        batches=EpochBatches(
-            len(splits.train),
-            config.batch_size,
-            seed=config.seed,
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-        ),
+        batches=batches_of_run(len(splits.train), config, fabric),
         inputs=inputs.to(fabric.device),
         targets=targets.to(fabric.device),
     )
