@@ -17,6 +17,7 @@ from torchvision import models
 from conftest import write_split
 from nda.cli import main
 from nda.commands.finish import open_run
+from nda.commands.kind_of_source import within
 from nda.data.images import load_images
 from nda.evaluation.gap import discriminator_gap
 from nda.negatives import negative_from_name
@@ -289,3 +290,11 @@ def test_wrong_uses_are_refused(
     image_folder: Path, refusal: Refusal, model: str, words: list[str], expected: str
 ) -> None:
     assert expected in refusal(["probe", model, str(image_folder), *words])
+
+
+def test_a_set_of_torchvision_lies_in_no_folder() -> None:
+    assert within("torchvision:CIFAR10", "torchvision:CIFAR10")
+    assert not within(".", "torchvision:CIFAR10")
+    assert not within("torchvision:CIFAR100", "torchvision:CIFAR10")
+    assert within("photos/../photos/train", "photos")
+    assert not within("photos2", "photos")

@@ -85,7 +85,7 @@ def test_a_head_that_collapses_is_told_on_the_way(
     (evaluation,) = run.folder.evaluations()
     spread = {m["name"]: m["value"] for m in evaluation["metrics"] if "spread" in m["name"]}
     assert spread["head_spread"] < 0.01 < spread["feature_spread"]
-    assert "nda: step 1: features have collapsed" in capsys.readouterr().err
+    assert "nda: step 1: vectors of the head have collapsed" in capsys.readouterr().err
 
 
 def test_classes_of_the_held_out_images_alone_have_no_neighbours(

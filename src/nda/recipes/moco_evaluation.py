@@ -36,7 +36,7 @@ COLUMNS = {
     "distance": "distance, relative to different images",
     "nearer": "share nearer than two views",
 }
-ROWS = {VIEWS: "two views of it, beside each other", different("image"): "another image"}
+ROWS = {VIEWS: "two views of it", different("image"): "another image"}
 
 
 def evaluate(state: MocoState) -> Evaluation:
@@ -136,7 +136,9 @@ def spread_metrics(features: Tensor, vectors: Tensor, protocol: Protocol) -> lis
     """The spread of the encoder's features (N, D), and of the head's vectors (N, dim)."""
     return [
         spread_metric(features, protocol),
-        spread_metric(vectors, protocol, "head_spread", "Spread after the head"),
+        spread_metric(
+            vectors, protocol, "head_spread", "Spread after the head", "vectors of the head"
+        ),
     ]
 
 
@@ -145,13 +147,14 @@ def spread_metric(
     protocol: Protocol,
     name: str = "feature_spread",
     title: str = "Spread of the features",
+    what: str = "features",
 ) -> Metric:
     """Deviation of normalised features (N, D) over the images, 1 for directions at random."""
     directions = F.normalize(features, dim=1)
     spread = float(directions.std(dim=0).mean()) * math.sqrt(features.shape[1])
     if spread < COLLAPSED:
         protocol = protocol | {
-            WARNING: f"features have collapsed: their spread is {spread:.2g}, so that all images "
+            WARNING: f"{what} have collapsed: their spread is {spread:.2g}, so that all images "
             "look alike to the encoder; lower the learning rate or raise the temperature"
         }
     return Metric(name, title, spread, "", protocol)
