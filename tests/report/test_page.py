@@ -157,6 +157,8 @@ def test_an_unfinished_run_says_so_and_keeps_the_newest_row_of_a_step(tmp_path: 
     run.log_path.write_text("\n".join(lines) + '\n{"step": 13, "los')
     text = Read(write_report(run).read_text()).text
     assert "has trained for 12 of 20 steps and seen 768 images;" in text
+    run.save_evaluation(Evaluation(20, []).as_dict())  # the last steps made no whole row
+    assert "has trained for 20 steps and seen" in Read(write_report(run).read_text()).text
 
 
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:

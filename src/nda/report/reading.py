@@ -49,9 +49,11 @@ class RunContents:
         if not self.rows:
             return {}
         last = self.rows[-1]
-        told = {"steps": number(int(last["step"]))}
+        # The last steps of a run may make no whole row of the log.
+        done = max([int(last["step"]), *(measured.step for measured in self.evaluations[-1:])])
+        told = {"steps": number(done)}
         wanted = self.settings.get("steps")
-        if isinstance(wanted, int) and last["step"] < wanted:
+        if isinstance(wanted, int) and done < wanted:
             told["steps"] += f" of {number(wanted)}"
         if "images" in last:
             told["images seen"] = number(int(last["images"]))
