@@ -188,7 +188,7 @@ def memory(options: argparse.Namespace, cache: Path) -> dict[str, list[float]]:
 
 
 def resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 

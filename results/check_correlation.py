@@ -27,7 +27,7 @@ FIGURES = ("global - local", "global", "local", "distance", "share of local erro
 
 def correlations(path: Path) -> dict[str, Any]:
     """Of one check: rho and two-sided p of each figure."""
-    negatives = json.loads(path.read_text())["negatives"]
+    negatives = json.loads(path.read_text(encoding="utf-8"))["negatives"]
     names = [n for n in PAPERS_FID if "not_measured" not in negatives.get(n, {"not_measured": 1})]
     fids = [PAPERS_FID[name] for name in names]
     found: dict[str, Any] = {"negatives": len(names)}

@@ -21,6 +21,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NDA_CACHE", str(folder / "nda"))
         patch.setenv("TORCH_HOME", str(folder / "torch"))
+        patch.setenv("ORT_DISABLE_TELEMETRY", "1")  # also where a test imports onnxruntime itself
         yield
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +95,15 @@ def test_nothing_is_left_of_an_export_that_differs(
     with pytest.raises(ExportError):
         export_safetensors(detector, tmp_path / "detector.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_runtime_writes_no_id_of_the_device(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    told = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    del told["ORT_DISABLE_TELEMETRY"]
+    lines = "from nda.export import onnx_runtime; onnx_runtime()"
+    subprocess.run([sys.executable, "-c", lines], env=told, check=True, timeout=60)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_without_the_extra_it_says_which(

@@ -24,7 +24,6 @@ def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     write_text_atomically(path, "λ = 1/2\n")
     assert path.read_text(encoding="utf-8") == "λ = 1/2\n"
     assert files_in(tmp_path) == ["note.txt"]
-    assert path.stat().st_mode & 0o777 == 0o644  # as other files, not private as temporary ones
 
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -69,7 +68,22 @@ def test_a_file_written_bit_by_bit_appears_whole(tmp_path: Path) -> None:
             assert path.read_text() == "old"
     assert path.read_text() == "0\n1\n2\n"
     assert files_in(tmp_path) == ["rows.csv"]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_file_is_as_private_as_the_umask_says(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_text_atomically(tmp_path / "note.txt", "λ")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "note.txt").stat().st_mode & 0o777 == mode
+
+
+def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 251 + ".txt")
+    write_text_atomically(path, "λ")
+    assert files_in(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("fault", [ValueError("a mistake"), KeyboardInterrupt(), SystemExit(3)])

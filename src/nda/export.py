@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import io
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,8 +60,8 @@ def export_onnx(detector: Detector, path: Path) -> Parity:
     installed.
     """
     try:
+        onnx_runtime()  # before others import it
         import onnx
-        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(
@@ -92,15 +95,23 @@ def export_onnx(detector: Detector, path: Path) -> Parity:
 
 def onnx_scorer(content: bytes) -> Scorer:
     """ONNX Runtime on an exported model."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(content, providers=["CPUExecutionProvider"])
 
     def score(images: Tensor) -> tuple[Tensor, Tensor]:
         scores, rarity, _ = session.run(None, {"images": images.numpy()})
         return torch.from_numpy(scores), torch.from_numpy(rarity)
 
     return score
+
+
+def onnx_runtime() -> Any:
+    """The package `onnxruntime`, which reports to nobody.
+
+    From 1.32 on it otherwise writes a device's id into the user's cache and contacts a host of its
+    maker, from the import on: only the environment can tell it not to.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    return importlib.import_module("onnxruntime")
 
 
 @torch.no_grad()

@@ -78,6 +78,10 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def standard_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
 def test_every_file_has_a_row_in_order(run: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "scores.csv"
     assert main(["score", str(run), str(photos), "--out", str(out), "--batch_size", "3"]) == 0
@@ -117,7 +121,7 @@ def test_folder_zip_and_list_give_the_same_table(
             file.write(path, path.name)
     monkeypatch.chdir(photos)
     names = sorted(path.name for path in photos.iterdir())
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(names) + "\n\n"))
+    standard_input(monkeypatch, "\n".join(names) + "\n\n")
     for source, out in ((str(photos), "a.csv"), (str(archive), "b.csv"), ("-", "c.csv")):
         assert main(["score", str(run), source, "--out", str(tmp_path / out)]) == 0
     first, second, third = (rows(tmp_path / name) for name in ("a.csv", "b.csv", "c.csv"))
@@ -232,7 +236,7 @@ def test_sources_without_images_are_refused(
     assert "holds no images" in refusal(["score", str(run), str(empty), *out])
     assert "There is no" in refusal(["score", str(run), str(tmp_path / "nowhere"), *out])
     assert "cannot be scored" in refusal(["score", str(run), "torchvision:CIFAR10", *out])
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    standard_input(monkeypatch, "")
     assert "- names no images" in refusal(["score", str(run), "-", *out])
     assert not (tmp_path / "s.csv").exists()
 
@@ -240,7 +244,7 @@ def test_sources_without_images_are_refused(
 def test_a_listed_file_that_is_missing_is_told_in_its_row(
     run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{photos / '0.png'}\n{photos / 'gone.png'}\n"))
+    standard_input(monkeypatch, f"{photos / '0.png'}\n{photos / 'gone.png'}\n")
     assert main(["score", str(run), "-", "--out", str(tmp_path / "s.csv")]) == 0
     first, second = rows(tmp_path / "s.csv")
     assert first["verdict"] == "normal" or first["verdict"] == "anomalous"

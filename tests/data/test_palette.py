@@ -47,6 +47,15 @@ def test_text_and_json_say_the_same(tmp_path: Path) -> None:
     )
 
 
+def test_a_palette_is_read_as_editors_on_windows_write_it(tmp_path: Path) -> None:
+    text = "0 Straße 1 2 3\n1 b 4 5 6\n"
+    (tmp_path / "plain.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "marked.txt").write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    plain, marked = (load_palette(str(tmp_path / name)) for name in ("plain.txt", "marked.txt"))
+    assert marked == plain
+    assert plain.names == ("Straße", "b")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
@@ -18,7 +19,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nda.data import load_images
-from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
+from nda.data.stream import (
+    Stream,
+    StreamedBatch,
+    listed_paths,
+    open_stream,
+    stream_of_paths,
+)
 from nda.errors import DataError
 
 NAMES = [f"{kind}/{number:02d}.png" for kind in ("a", "b") for number in range(20)]
@@ -179,7 +186,8 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 def test_paths_come_from_lines_of_text(folder: Path) -> None:
     wanted = [NAMES[3], NAMES[30], NAMES[0]]
     lines = [f"{folder / wanted[0]}\n", "\n", f"{folder / wanted[1]}\r\n", "  \n"]
-    stream = stream_of_paths(iter([*lines, str(folder / wanted[2])]))
+    text = "".join([*lines, str(folder / wanted[2])])
+    stream = stream_of_paths(listed_paths(io.BytesIO(text.encode())))
     assert stream.count is None
     (batch,) = stream.batches(8, 24, "stretch")
     assert batch.names == [str(folder / name) for name in wanted]  # the order of the list
@@ -191,7 +199,7 @@ def test_paths_come_from_lines_of_text(folder: Path) -> None:
 def test_names_with_blanks_are_kept(tmp_path: Path) -> None:
     path = tmp_path / " a b .png"
     Image.new("RGB", (8, 8)).save(path)
-    (batch,) = stream_of_paths([f"{path}\n"]).batches(8, 8, "crop")
+    (batch,) = stream_of_paths(listed_paths(io.BytesIO(f"{path}\n".encode()))).batches(8, 8, "crop")
     assert (batch.names, batch.reasons) == ([str(path)], [""])
 
 
@@ -217,7 +225,32 @@ def test_lines_that_name_no_picture_are_reported(tmp_path: Path, line: str, reas
 
 def test_a_list_of_nothing_gives_no_batches() -> None:
     assert list(stream_of_paths([]).batches(8, 8, "crop")) == []
-    assert list(stream_of_paths(["\n", " \n"]).batches(8, 8, "crop")) == []
+    assert list(listed_paths(io.BytesIO(b"\n \n\r\n"))) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "paths"),
+    [
+        (b"\xef\xbb\xbfa.png\r\nb.png\r\n", ["a.png", "b.png"]),  # as Windows writes it
+        (b'"C d.png"\n"\n""\n', ["C d.png", '"', '""']),
+        (b"a\xef\xbb\xbf.png\n\xef\xbb\xbfb.png\n", ["a\ufeff.png", "\ufeffb.png"]),
+        ("ü λ.png".encode(), ["ü λ.png"]),
+        (b"caf\xe9.png\n", [os.fsdecode(b"caf\xe9.png")]),
+    ],
+)
+def test_lists_are_read_as_people_have_them(lines: bytes, paths: list[str]) -> None:
+    assert list(listed_paths(io.BytesIO(lines))) == paths
+
+
+def test_quotes_that_belong_to_a_name_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('"a.png"').touch()
+    assert list(listed_paths(io.BytesIO(b'"a.png"\n"b.png"\n'))) == ['"a.png"', "b.png"]
+
+
+def test_a_line_without_end_is_refused_in_bounded_memory() -> None:
+    with open("/dev/zero", "rb") as zeros, pytest.raises(DataError, match="so it is no path"):  # noqa: PTH123
+        list(listed_paths(zeros))
 
 
 # --- memory and threads

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nda.commands.kind_of_source import expecting_images
 from nda.data.sources import EXTENSIONS
-from nda.data.stream import Stream, StreamedBatch, open_stream, stream_of_paths
+from nda.data.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
@@ -151,7 +151,7 @@ def score_in_parts(detector: Detector, images: Tensor) -> tuple[Tensor, Tensor]:
 def images_of(source: str) -> Iterator[Stream]:
     """The images of a folder or zip, one image, or those that standard input lists."""
     if source == "-":
-        yield stream_of_paths(sys.stdin)
+        yield stream_of_paths(listed_paths(sys.stdin.buffer))
         return
     if source.startswith("torchvision:"):
         raise ConfigError(

@@ -85,7 +85,7 @@ def _refuse_failed(processes: Mapping[Path, subprocess.Popen[bytes]]) -> None:
             raise KeyboardInterrupt
         if code:
             log = path.parent / f"{path.name}.log"
-            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise TrainingError(
                 f"The run {path} failed ({''.join(last) or f'exit code {code}'}); {log} tells more."
             )

@@ -166,7 +166,7 @@ def _images(source: Source, root: str) -> dict[str, str]:
 def _lines(source: Source, file: str, *, whole: bool = False) -> Sequence[str]:
     """The first words of the lines (behind it may stand 1 or -1 for a class), or the whole ones."""
     try:
-        text = _read(source, file).decode()
+        text = _read(source, file).decode("utf-8-sig")
     except ValueError as error:  # of decoding as well
         raise DataError(f"{source.where}: {file} cannot be read ({error}). Mend it.") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]

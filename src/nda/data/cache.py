@@ -76,7 +76,6 @@ def _save(path: Path, stamp: str, built: ImageSet) -> None:
         with tempfile.TemporaryDirectory(prefix=".images-", dir=path.parent) as folder:
             unfinished = Path(folder, path.name)
             save_file(tensors, unfinished, metadata={"nda": json.dumps(kept)})
-            unfinished.chmod(0o644)
             unfinished.replace(path)
     except (OSError, SafetensorError):
         return  # no room or no permission: the next start decodes again

@@ -130,7 +130,8 @@ def _claim(archive: ClevrArchive) -> None:
 
 def _settings_in(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = {"size": None, "seed": None, **json.loads(path.read_text())}
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = {"size": None, "seed": None, **kept}
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{path} is damaged ({error}). Remove the folder around it to begin anew."

@@ -63,7 +63,7 @@ def read_split_files(path: Path, fold: int) -> list[Listed]:
     elif not path.is_dir():
         raise DataError(f"There is no split file or folder of them {path}. Check the path.")
     texts = {
-        file.name: file.read_text(encoding="utf-8", errors="replace")
+        file.name: file.read_text(encoding="utf-8-sig", errors="replace")
         for file in sorted(folder.glob("*.txt"))
         if lists_beside([file.name])
     }

@@ -213,7 +213,7 @@ def _videos(source: Source, options: _Options) -> tuple[list[Video], int]:
     lists = lists_beside(source.stamps)
     if not lists or any(video.split for video in videos):
         return videos, 0
-    texts = {name: source.read(name).decode(errors="replace") for name in lists}
+    texts = {name: source.read(name).decode("utf-8-sig", errors="replace") for name in lists}
     listed = parse_lists(texts, options.fold, source.where)
     return sort_by_lists(videos, listed, options.classes, source.where)
 

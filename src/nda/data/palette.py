@@ -52,7 +52,7 @@ def load_palette(given: str) -> Palette:
         return make_palette(NAMED[given], f"the palette {given}")
     path = Path(given).expanduser()
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         near = difflib.get_close_matches(given, NAMED, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""

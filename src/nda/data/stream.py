@@ -6,6 +6,8 @@ cannot be read are reported in their place and do not stop the rest.
 
 from __future__ import annotations
 
+import codecs
+import os
 import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -25,9 +28,11 @@ from nda.data.decode import Fit, Pixels, quiet_pillow, read_pixels
 from nda.data.images import open_bytes, open_member
 from nda.data.layout import MASKS
 from nda.data.sources import open_source
+from nda.errors import DataError
 
 _CHUNK = 32  # images a thread decodes at once, fewer where they are large
 _CHUNK_BYTES = 8 * 2**20  # and how large all of them may be
+LONGEST_LINE = 1 << 16  # bytes; paths have at most 4,096 on Linux
 _AHEAD = 8  # chunks decoded beyond the batch that is asked for
 
 
@@ -97,10 +102,30 @@ def open_stream(source: Path) -> Iterator[Stream]:
         yield Stream(names, len(names), partial(open_member, opened))
 
 
-def stream_of_paths(lines: Iterable[str]) -> Stream:
-    """The pictures that lines of text name, one path a line, as the lines come."""
-    names = (line.rstrip("\r\n") for line in lines)
-    return Stream((name for name in names if name.strip()), None, _open_path)
+def stream_of_paths(paths: Iterable[str]) -> Stream:
+    """The pictures at the paths, in their order, as these come."""
+    return Stream(paths, None, _open_path)
+
+
+def listed_paths(file: BinaryIO) -> Iterator[str]:
+    """The paths in a list, one a line: UTF-8 with or without a byte-order mark, or any bytes.
+
+    Empty lines are passed over. A path may stand in double quotes, as Windows copies it, unless a
+    file is called so with them. Raises `DataError` for a line that no path is as long as.
+    """
+    lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")
+    for number, line in enumerate(lines):
+        if len(line) > LONGEST_LINE:
+            raise DataError(
+                f"Line {number + 1} of the list has more than {LONGEST_LINE:,} bytes, so it is no "
+                "path; give one path a line."
+            )
+        plain = line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
+        path = os.fsdecode(plain.rstrip(b"\r\n"))
+        if len(path) > 2 and path[0] == path[-1] == '"' and not os.path.lexists(path):
+            path = path[1:-1]
+        if path.strip():
+            yield path
 
 
 def _open_path(name: str) -> Image.Image:

@@ -110,5 +110,5 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _remark_on_top(config: Path) -> str:
-    first = config.read_text().partition("\n")[0]
+    first = config.read_text(encoding="utf-8").partition("\n")[0]
     return first.lstrip("# ").strip() if first.startswith("#") else ""

@@ -74,7 +74,7 @@ class LogWriter:
 
         kept = [row for row in folder.log() if row["step"] <= last_step]
         write_text_atomically(folder.log_path, "".join(json.dumps(row) + "\n" for row in kept))
-        self._file = folder.log_path.open("a", buffering=1)
+        self._file = folder.log_path.open("a", buffering=1, encoding="utf-8")
         self._board = SummaryWriter(folder.path / "tensorboard", purge_step=last_step + 1)
 
     def write(self, row: dict[str, float]) -> None:

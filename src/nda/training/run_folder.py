@@ -62,7 +62,7 @@ class RunFolder:
     def config(self) -> dict[str, Any]:
         """The settings of the run; `recipe` names the recipe."""
         try:
-            loaded = yaml.safe_load(self.config_path.read_text())
+            loaded = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise CheckpointError(
                 f"{self.config_path} is not readable YAML: {error}. Restore it or train anew."
@@ -77,7 +77,7 @@ class RunFolder:
         """The rows of log.jsonl; a row that was cut short by a crash is left out."""
         rows = []
         if self.log_path.is_file():
-            for line in self.log_path.read_text().splitlines():
+            for line in self.log_path.read_text(encoding="utf-8").splitlines():
                 try:
                     rows.append(json.loads(line))
                 except json.JSONDecodeError:
@@ -88,7 +88,7 @@ class RunFolder:
         """What `Evaluation.as_dict` gave at each evaluated step, oldest first."""
         if not self.metrics_path.is_file():
             return []
-        loaded: list[dict[str, Any]] = json.loads(self.metrics_path.read_text())
+        loaded: list[dict[str, Any]] = json.loads(self.metrics_path.read_text(encoding="utf-8"))
         return sorted(loaded, key=lambda evaluation: int(evaluation["step"]))
 
     def save_evaluation(self, evaluation: dict[str, Any]) -> None:
