@@ -98,9 +98,7 @@ def test_images_of_no_class_score_higher(classifier: FeatureClassifier) -> None:
     assert normal.keys() == strange.keys() == {"msp", "energy", "knn"}
     for name in normal:
         assert normal[name].shape == (200,)
-        found = measure_outliers(
-            normal[name], strange[name], generator=torch.Generator().manual_seed(0)
-        )
+        found = measure_outliers(normal[name], strange[name])
         assert found.auroc_low > 0.6, name
 
 

@@ -54,9 +54,7 @@ def scores(seed: int = 0) -> FaultScores:
 
 def measured(found: FaultScores, rate: float = 0.2) -> dict[str, Metric]:
     calibration = torch.linspace(-3, 3, 30)
-    metrics = fault_metrics(
-        found, calibration, rate, protocol={"split": "test split"}, generator=seeded()
-    )
+    metrics = fault_metrics(found, calibration, rate, protocol={"split": "test split"})
     assert len({metric.name for metric in metrics}) == len(metrics)
     return {metric.name: metric for metric in metrics}
 

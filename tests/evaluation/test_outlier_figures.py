@@ -39,9 +39,7 @@ def scores(count: int, shift: float, seed: int) -> dict[str, Tensor]:
 
 def test_a_set_has_a_row_for_each_kind_and_a_column_for_each_figure() -> None:
     inside, outside = scores(300, 0, 1), scores(100, 0.5, 2)
-    metrics = set_figures(
-        "dtd", inside, outside, KINDS, protocol={"split": "test split"}, generator=draws()
-    )
+    metrics = set_figures("dtd", inside, outside, KINDS, protocol={"split": "test split"})
     assert [metric.name for metric in metrics] == [
         f"ood_dtd_{kind}_{figure}"
         for kind in ("discriminator", "msp")
@@ -51,21 +49,19 @@ def test_a_set_has_a_row_for_each_kind_and_a_column_for_each_figure() -> None:
         "Out-of-distribution dtd: 100 against 300 images, base rate 0.25"
     }
     assert [metric.row for metric in metrics] == ["this discriminator"] * 4 + ["MSP"] * 4
-    found = measure_outliers(inside["msp"], outside["msp"], generator=draws(5))
+    found = measure_outliers(inside["msp"], outside["msp"])
     by_name = {metric.name: metric for metric in metrics}
     for figure in ("auroc", "average_precision", "fpr95_ood_positive", "fpr95_id_positive"):
         assert by_name[f"ood_dtd_msp_{figure}"].value == getattr(found, figure)
     area = by_name["ood_dtd_msp_auroc"]
-    assert area.interval == pytest.approx([found.auroc_low, found.auroc_high], abs=0.01)
+    assert area.interval == [found.auroc_low, found.auroc_high]
     assert area.protocol["base_rate"] == 0.25
     assert (area.protocol["split"], area.protocol["classifier"]) == ("test split", "abc")
     assert "classifier" not in by_name["ood_dtd_discriminator_auroc"].protocol
 
 
 def test_both_conventions_of_fpr95_are_named_and_explained() -> None:
-    metrics = set_figures(
-        "a", scores(9, 0, 1), scores(9, 1, 2), KINDS, protocol={}, generator=draws()
-    )
+    metrics = set_figures("a", scores(9, 0, 1), scores(9, 1, 2), KINDS, protocol={})
     columns = {metric.name.removeprefix("ood_a_msp_"): metric.column for metric in metrics}
     assert columns["fpr95_ood_positive"] == "FPR95 (OOD positive)"
     assert columns["fpr95_id_positive"] == "FPR95 (ID positive)"
@@ -81,7 +77,7 @@ def test_scores_that_are_not_finite_are_refused() -> None:
     broken = scores(9, 1, 2)
     broken["msp"][3] = math.nan
     with pytest.raises(DataError, match="1 of 9 scores of out-of-distribution images are not fin"):
-        set_figures("a", scores(9, 0, 1), broken, KINDS, protocol={}, generator=draws())
+        set_figures("a", scores(9, 0, 1), broken, KINDS, protocol={})
 
 
 def test_a_histogram_counts_every_image_over_shared_bins() -> None:
@@ -103,7 +99,6 @@ def corrupted() -> CorruptionFigures:
         "discriminator",
         source="made here",
         protocol={"images": 200},
-        generator=draws(),
     )
     for severity in (1, 5):
         for place, name in enumerate(("fog", "shot_noise")):
@@ -120,7 +115,7 @@ def test_corruptions_are_measured_one_by_one(corrupted: CorruptionFigures) -> No
     metrics = {metric.name: metric for metric in corrupted.metrics()}
     found = metrics["corrupted_shot_noise_5_discriminator_auroc"]
     clean, noisy = scores(200, 0, 0)["discriminator"], scores(200, 0.5, 51)["discriminator"]
-    expected = measure_outliers(clean, noisy, generator=draws())
+    expected = measure_outliers(clean, noisy)
     assert found.value == expected.auroc
     assert found.interval is not None
     assert found.interval[0] < found.value < found.interval[1]

@@ -11,19 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nda.errors import ConfigError, DataError, ShapeError
+from nda.errors import DataError, ShapeError
+from nda.evaluation.auroc_interval import auroc_interval
 from nda.evaluation.outliers import OutlierMeasures, measure_outliers
 
 SCORES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=40)  # many ties
 
 
 def measure(inliers: list[float] | Tensor, outliers: list[float] | Tensor) -> OutlierMeasures:
-    return measure_outliers(
-        torch.as_tensor(inliers),
-        torch.as_tensor(outliers),
-        resamples=100,
-        generator=torch.Generator().manual_seed(0),
-    )
+    return measure_outliers(torch.as_tensor(inliers), torch.as_tensor(outliers))
 
 
 def naive_auroc(inliers: list[float], outliers: list[float]) -> float:
@@ -127,7 +123,6 @@ def test_separated_sets_and_equal_scores() -> None:
     apart = measure([0.0, 1.0], [2.0, 3.0])
     assert (apart.auroc, apart.average_precision) == (1.0, 1.0)
     assert (apart.fpr95_ood_positive, apart.fpr95_id_positive) == (0.0, 0.0)
-    assert (apart.auroc_low, apart.auroc_high) == (1.0, 1.0)
     same = measure([5.0] * 6, [5.0] * 2)
     assert (same.auroc, same.average_precision) == (0.5, 0.25)
     assert (same.fpr95_ood_positive, same.fpr95_id_positive) == (1.0, 1.0)
@@ -138,51 +133,10 @@ def test_scores_that_float32_tells_apart_stay_apart() -> None:
     assert measure(score, torch.nextafter(score, torch.tensor([2.0]))).auroc == 1.0
 
 
-def test_the_interval_covers_the_truth_in_19_of_20_cases() -> None:
-    draws = torch.Generator().manual_seed(3)
-    truth = 0.5 * (1 + math.erf(0.5))  # of N(0, 1) against N(1, 1)
-    covered = 0
-    for _ in range(200):
-        found = measure_outliers(
-            torch.randn(80, generator=draws),
-            torch.randn(60, generator=draws) + 1,
-            resamples=300,
-            generator=draws,
-        )
-        covered += found.auroc_low <= truth <= found.auroc_high
-    assert 178 <= covered <= 200  # of 200 x .95, four standard deviations below, and a little bias
-
-
-def test_the_interval_is_that_of_a_loop_over_resamples() -> None:
-    draws = torch.Generator().manual_seed(1)
-    inliers, outliers = torch.randn(40, generator=draws), torch.randn(25, generator=draws) + 0.7
-    found = measure_outliers(
-        inliers, outliers, resamples=4000, generator=torch.Generator().manual_seed(0)
-    )
-    areas = []
-    for _ in range(4000):
-        a = inliers[torch.randint(40, (40,), generator=draws)]
-        b = outliers[torch.randint(25, (25,), generator=draws)]
-        areas.append(
-            float((b > a.unsqueeze(1)).double().mean() + (b == a.unsqueeze(1)).double().mean() / 2)
-        )
-    low, high = torch.tensor(areas).quantile(torch.tensor([0.025, 0.975])).tolist()
-    assert found.auroc_low == pytest.approx(low, abs=0.015)
-    assert found.auroc_high == pytest.approx(high, abs=0.015)
-
-
-def test_more_images_make_the_interval_narrower() -> None:
-    draws = torch.Generator().manual_seed(0)
-    widths = []
-    for count in (100, 10_000):
-        found = measure(torch.randn(count, generator=draws), torch.randn(count, generator=draws))
-        widths.append(found.auroc_high - found.auroc_low)
-    assert widths[1] == pytest.approx(widths[0] / 10, rel=0.5)
-
-
-def test_the_interval_follows_from_its_generator() -> None:
+def test_the_interval_is_that_of_the_auroc() -> None:
     inliers, outliers = torch.arange(20.0), torch.arange(20.0) + 5
-    assert measure(inliers, outliers) == measure(inliers, outliers)
+    found = measure(inliers, outliers)
+    assert (found.auroc_low, found.auroc_high) == auroc_interval(inliers, outliers)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -205,8 +159,3 @@ def test_scores_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         measure(torch.zeros(shape), torch.zeros(3))
     with pytest.raises(ShapeError, match=r"out-of-distribution images must be of shape \(n,\)"):
         measure(torch.zeros(3), torch.zeros(shape))
-
-
-def test_too_few_resamples_are_refused() -> None:
-    with pytest.raises(ConfigError, match="An interval from 20 resamples means nothing; use at"):
-        measure_outliers(torch.zeros(2), torch.zeros(2), resamples=20, generator=torch.Generator())

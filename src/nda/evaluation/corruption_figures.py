@@ -12,7 +12,6 @@ from nda.evaluation.outlier_figures import (
     CORRUPTIONS,
     FIGURES,
     INSIDE,
-    RESAMPLES,
     Kind,
     Scores,
     score_histogram,
@@ -36,7 +35,6 @@ class CorruptionFigures:
         *,
         source: str,
         protocol: Protocol,
-        generator: torch.Generator,
     ) -> None:
         self.clean = clean
         self.kinds = kinds
@@ -48,16 +46,13 @@ class CorruptionFigures:
             "positive": "corrupted images; scores high = anomalous",
             "scores": "; ".join(f"{k.title}: {k.protocol['score']}" for k in kinds.values()),
         }
-        self.generator = generator
         self.measured: dict[tuple[str, int, str], OutlierMeasures] = {}  # of each kind
         self.scores: dict[int, list[Tensor]] = {}  # of the detector, at each severity
 
     def add(self, corruption: str, severity: int, corrupted: Scores) -> None:
         """Measure scores of images with one corruption at one severity."""
         for kind, scores in corrupted.items():
-            self.measured[corruption, severity, kind] = measure_outliers(
-                self.clean[kind], scores, resamples=RESAMPLES, generator=self.generator
-            )
+            self.measured[corruption, severity, kind] = measure_outliers(self.clean[kind], scores)
         self.scores.setdefault(severity, []).append(corrupted[self.detector])
 
     def metrics(self) -> list[Metric]:

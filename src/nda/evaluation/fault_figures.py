@@ -33,7 +33,6 @@ def fault_metrics(
     false_alarm_rate: float,
     *,
     protocol: Protocol,
-    generator: torch.Generator,
 ) -> list[Metric]:
     """AUROC and average precision a kind and method, and what the calibrated threshold does.
 
@@ -45,7 +44,7 @@ def fault_metrics(
     metrics = []
     for kind, rows in _kinds(test).items():
         for method, values in scores.methods.items():
-            measures = measure_outliers(values[test.normal], values[rows], generator=generator)
+            measures = measure_outliers(values[test.normal], values[rows])
             counts: Protocol = {
                 "method": method,
                 "normal_images": measures.inliers,

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nda.errors import ConfigError, DataError, ShapeError
-
-_CELLS = 4_000_000  # resampled counts held at a time: some 100 MB
+from nda.errors import DataError, ShapeError
+from nda.evaluation.auroc_interval import auroc_interval
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class OutlierMeasures:
     """
 
     auroc: float  # P(outlier scores above inlier) + P(equal) / 2
-    auroc_low: float  # 95 % bootstrap interval, both sets resampled
+    auroc_low: float  # 95 % interval
     auroc_high: float
     average_precision: float  # mean precision over the outliers found, not a trapezoid
     fpr95_ood_positive: float
@@ -41,22 +40,15 @@ class OutlierMeasures:
     outliers: int
 
 
-def measure_outliers(
-    inliers: Tensor, outliers: Tensor, *, resamples: int = 1000, generator: torch.Generator
-) -> OutlierMeasures:
+def measure_outliers(inliers: Tensor, outliers: Tensor) -> OutlierMeasures:
     """Measure outlier scores of `inliers` (n,) against those of `outliers` (m,).
 
-    The AUROC's interval is a percentile bootstrap of `resamples` draws from `generator`, in which
-    both sets are resampled, each to its own size. It is degenerate where the sets do not overlap
-    at all. Thresholds are scores that occur: equal scores are flagged together or not at all.
+    The AUROC's interval is that of `auroc_interval`. Thresholds are scores that occur: equal scores
+    are flagged together or not at all.
 
-    Raises `ShapeError` for scores that are not two non-empty vectors, `DataError` for scores that
-    are not finite, and `ConfigError` for fewer than 100 resamples.
+    Raises `ShapeError` for scores that are not two non-empty vectors and `DataError` for scores
+    that are not finite.
     """
-    if resamples < 100:
-        raise ConfigError(
-            f"An interval from {resamples} resamples means nothing; use at least 100."
-        )
     _check("in-distribution", inliers)
     _check("out-of-distribution", outliers)
     # Exact for float32, and the same numbers for both sets.
@@ -66,7 +58,7 @@ def measure_outliers(
     levels = int(ranks.max()) + 1
     inside = inlier_ranks.bincount(minlength=levels)  # images at each score, lowest first
     outside = outlier_ranks.bincount(minlength=levels)
-    low, high = _interval(inlier_ranks, outlier_ranks, levels, resamples, generator)
+    low, high = auroc_interval(inliers, outliers)
     return OutlierMeasures(
         auroc=float(_auroc(inside.double(), outside.double())),
         auroc_low=low,
@@ -100,34 +92,6 @@ def _auroc(inside: Tensor, outside: Tensor) -> Tensor:
     below = inside.cumsum(-1) - inside / 2
     pairs = inside.sum(-1) * outside.sum(-1)
     return (below * outside).sum(-1) / pairs
-
-
-def _interval(
-    inliers: Tensor, outliers: Tensor, levels: int, resamples: int, generator: torch.Generator
-) -> tuple[float, float]:
-    """The middle 95 % of the AUROCs of resampled sets."""
-    areas = []
-    rows = max(1, _CELLS // (levels + len(inliers) + len(outliers)))
-    for first in range(0, resamples, rows):
-        some = min(rows, resamples - first)
-        areas.append(
-            _auroc(
-                _resampled(inliers, levels, some, generator),
-                _resampled(outliers, levels, some, generator),
-            )
-        )
-    tails = torch.tensor([0.025, 0.975], dtype=torch.float64)
-    low, high = torch.cat(areas).quantile(tails).tolist()
-    return low, high
-
-
-def _resampled(ranks: Tensor, levels: int, rows: int, generator: torch.Generator) -> Tensor:
-    """Counts (rows, levels) of `rows` bootstrap samples of the images with these ranks (n,)."""
-    picks = torch.randint(
-        len(ranks), (rows, len(ranks)), generator=generator, device=generator.device
-    )
-    places = ranks[picks.cpu()] + levels * torch.arange(rows).unsqueeze(1)
-    return places.flatten().bincount(minlength=rows * levels).view(rows, levels).double()
 
 
 def _average_precision(inside: Tensor, outside: Tensor) -> float:

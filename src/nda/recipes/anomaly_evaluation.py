@@ -101,7 +101,7 @@ def against_negatives(
         "negative": state.config.negative,
         "images": len(images),
     }
-    measures = measure_outliers(calibration, scores, generator=draws)
+    measures = measure_outliers(calibration, scores)
     auroc = Metric(
         "auroc_negatives",
         "AUROC, held-out normal images against their negatives",
@@ -119,7 +119,6 @@ def against_faults(
     state: AnomalyState, network: nn.Module, calibration: Tensor, test: Defects
 ) -> tuple[list[Metric], Histogram]:
     """The test split kind by kind, beside nearest neighbours in raw pixels."""
-    draws = generator_for(state.config.seed, purpose="test")
     maps = score_maps(network, test.images)
     scores = FaultScores(
         {
@@ -134,7 +133,7 @@ def against_faults(
         "trained_on": len(state.train),
     }
     rate = state.config.false_alarm_rate
-    metrics = fault_metrics(scores, calibration, rate, protocol=protocol, generator=draws)
+    metrics = fault_metrics(scores, calibration, rate, protocol=protocol)
     if test.masks is not None:
         metrics += pixel_metrics(maps, test, protocol)
     found = image_scores(maps)

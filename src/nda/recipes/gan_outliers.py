@@ -188,14 +188,7 @@ def of_set(
     if warnings:
         protocol[WARNING] = "; ".join(warnings)
     outside = scorer.scores(other.images)
-    metrics = set_figures(
-        other.name,
-        inside,
-        outside,
-        scorer.kinds,
-        protocol=protocol,
-        generator=generator_for(0, purpose=f"bootstrap {other.name}"),
-    )
+    metrics = set_figures(other.name, inside, outside, scorer.kinds, protocol=protocol)
     histogram = score_histogram(
         f"{SETS}{other.name}",
         f"Discriminator on held-out images and on {other.name}",
@@ -238,7 +231,6 @@ def of_corruptions(
             if made
             else "the published files",
         },
-        generator=generator_for(0, purpose="bootstrap corruptions"),
     )
     work = [(name, severity) for severity in SEVERITIES for name in CORRUPTIONS]
     for name, severity in tracked(work, "corruptions"):
