@@ -90,10 +90,12 @@ def test_the_second_time_comes_from_the_cache(monkeypatch: pytest.MonkeyPatch) -
     assert load_images("torchvision:SVHN", split="test").fingerprint == first.fingerprint
 
 
-def test_stl10_trains_on_its_unlabelled_images_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stl10_trains_on_its_unlabelled_images_as_the_paper_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(datasets, "STL10", Unlabelled)
     images = load_images("torchvision:STL10")
-    assert Unlabelled.arguments["split"] == "train+unlabeled"
+    assert Unlabelled.arguments["split"] == "unlabeled"
     assert images.classes == ()
     assert images.labels.tolist() == [0, 0, 0, 0]
 

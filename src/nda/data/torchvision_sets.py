@@ -21,12 +21,8 @@ _SETS: dict[str, dict[str, dict[str, Any]]] = {
     "MNIST": {"train": {"train": True}, "test": {"train": False}},
     "FashionMNIST": {"train": {"train": True}, "test": {"train": False}},
     "SVHN": {"train": {"split": "train"}, "test": {"split": "test"}},
-    # GANs are trained on all of STL-10's 105,000 training images, most of which have no class.
-    "STL10": {
-        "train": {"split": "train+unlabeled"},
-        "test": {"split": "test"},
-        "unlabeled": {"split": "unlabeled"},
-    },
+    # GANs are trained on STL-10's 100,000 images without a class, as in the paper.
+    "STL10": {"train": {"split": "unlabeled"}, "test": {"split": "test"}},
     "CelebA": {
         "train": {"split": "train", "target_type": []},
         "val": {"split": "valid", "target_type": []},

@@ -7,6 +7,7 @@ from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.clip_config import ClipConfig, a_multiple_of_8, above_zero
+from nda.recipes.published import LENGTHS
 from nda.training.config import at_least
 
 
@@ -32,7 +33,7 @@ class DpcConfig(ClipConfig):
     """
 
     recipe: Literal["dpc"] = "dpc"
-    steps: int = 29_800
+    steps: int = LENGTHS["dpc", "ucf101"].steps
     batch_size: int = 64
     network: Literal["resnet18", "resnet34"] = "resnet18"
     width: int = 64

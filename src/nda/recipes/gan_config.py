@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.published import LENGTHS
 from nda.training.config import RunConfig, at_least
 
 
@@ -18,7 +19,7 @@ class GanConfig(RunConfig):
 
     Args:
         recipe: name of the recipe
-        steps: updates of the generator; the paper's 500 epochs are 97,500
+        steps: updates of the generator; the paper's 500 epochs of CIFAR-10 are 97,500
         network: biggan at 32, 64 or 128 pixels; small ones: dcgan, dcgan_dense; or wgan_gp
         width: channels of the networks; 64 is full size (256 channels for BigGAN at 32 pixels)
         latent_dim: size of the latent vector z
@@ -46,7 +47,7 @@ class GanConfig(RunConfig):
     """
 
     recipe: Literal["gan"] = "gan"
-    steps: int = 97_500
+    steps: int = LENGTHS["gan", "cifar10"].steps
     network: Literal["biggan", "dcgan", "dcgan_dense", "wgan_gp"] = "biggan"
     width: int = 64
     latent_dim: int = 128

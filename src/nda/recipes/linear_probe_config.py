@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.published import LENGTHS
 from nda.training.config import RunConfig, at_least
 
 
@@ -21,7 +22,7 @@ class LinearProbeConfig(RunConfig):
         encoder: folder of a moco run, or none for an encoder of random weights
         network: of the random encoder: cifar_resnet18, cifar_resnet50, resnet18 or resnet50
         width: channels of its stem, 64 as published
-        steps: updates of the layers; 17600 are 100 epochs of nine tenths of CIFAR-10
+        steps: updates of the layers; 17,600 are 100 epochs of nine tenths of CIFAR-10
         batch_size: images an update
         resolution: side of the images in pixels; that of the encoder's training if not given
         lrs: learning rates to compare, separated by commas
@@ -35,7 +36,7 @@ class LinearProbeConfig(RunConfig):
     encoder: str
     network: str | None = None
     width: int | None = None
-    steps: int = 17_600
+    steps: int = LENGTHS["linear_probe", "cifar10"].steps
     batch_size: int = 256
     lrs: str = "0.01,0.03,0.1,0.3,1,3,10,30"
     schedule: Literal["step", "cosine"] = "step"

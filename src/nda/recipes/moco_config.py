@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.published import LENGTHS
 from nda.training.config import RunConfig, at_least
 
 FEWEST = 4  # images whose cosines say anything: pairs of different ones are taken of them
@@ -46,7 +47,7 @@ class MocoConfig(RunConfig):
     """
 
     recipe: Literal["moco"] = "moco"
-    steps: int = 195_000
+    steps: int = LENGTHS["moco", "cifar10"].steps
     batch_size: int = 256
     network: Literal["cifar_resnet18", "cifar_resnet50", "resnet18", "resnet50"] = "cifar_resnet18"
     width: int = 64

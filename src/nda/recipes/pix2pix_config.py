@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.published import LENGTHS
 from nda.training.config import RunConfig, at_least
 
 
@@ -52,7 +53,7 @@ class Pix2PixConfig(RunConfig):
     palette: str | None = None
     palette_tolerance: int = 0
     direction: Literal["photo_to_labels", "labels_to_photo"] = "photo_to_labels"
-    steps: int = 595_000
+    steps: int = LENGTHS["pix2pix", "cityscapes"].steps
     batch_size: int = 1
     resolution: int | None = 256
     jitter: bool = True
