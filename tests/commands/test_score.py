@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -110,6 +111,36 @@ def test_the_summary_counts_and_says_how_images_were_brought_in(
     assert "13 images at a false-alarm rate of 0.05: 2 anomalous, 9 normal, 2 could not be" in out
     assert "in RGB at 16 x 16 pixels (all of it), whatever its own size" in out
     assert f"scores: {tmp_path / 's.csv'}" in out
+
+
+def test_images_of_12_bits_are_read_as_the_detector_was_calibrated(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.asarray(Image.open(photos / "0.png").convert("L"))
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    Image.fromarray(grey).save(tmp_path / "in8.png")
+    wide = (grey.astype(np.uint32) * 4095 + 127) // 255
+    Image.fromarray(wide.astype(np.uint16)).save(camera / "in16.png")
+    told = dataclasses.replace(SETTINGS, bit_depth=12)
+    for name, settings, options in (
+        ("kept", told, []),
+        ("typed", SETTINGS, ["--bit_depth", "12"]),
+        ("black", SETTINGS, []),
+    ):
+        detector = some_detector(photos)
+        detector.settings = settings
+        save_detector(tmp_path / f"{name}.safetensors", detector)
+        words = ["score", str(tmp_path / f"{name}.safetensors"), str(camera), *options]
+        assert main([*words, "--out", str(tmp_path / f"{name}.csv")]) == 0
+    assert load_detector(tmp_path / "kept.safetensors").settings == told
+    words = ["score", str(tmp_path / "kept.safetensors"), str(tmp_path / "in8.png")]
+    assert main([*words, "--out", str(tmp_path / "eight.csv")]) == 0
+    same = ("kept", "typed", "eight")
+    scores = {name: rows(tmp_path / f"{name}.csv")[0]["score"] for name in same}
+    assert len(set(scores.values())) == 1
+    assert rows(tmp_path / "black.csv")[0]["score"] not in scores.values()
+    assert capsys.readouterr().err.count("almost black (in16.png has values up to") == 1
 
 
 def test_folder_zip_and_list_give_the_same_table(

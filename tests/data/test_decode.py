@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from nda.data import load_images
-from nda.data.decode import MAX_PIXELS, rgb_pixels
+from nda.data.decode import rgb_pixels
+from nda.data.values import MAX_PIXELS
 from nda.errors import DataError
 
 

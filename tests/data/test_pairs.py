@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import struct
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from made_pairs import COLOURS, PALETTE, made_pair, write_pairs, zipped
+from numpy.typing import NDArray
 from PIL import Image
 
 from nda.data.pairs import Pairs, PairSource, PairSplits, load_pairs
@@ -281,3 +285,85 @@ def test_camvid_is_read_as_it_is_described(own_cache: Path) -> None:
     shares = torch.bincount(nearest_classes(splits.train.labels, palette).flatten()) / (367 * 64**2)
     road, pavement, sky = (palette.names.index(name) for name in ("Road", "Pavement", "Sky"))
     assert shares[road] > 0.2 > shares[sky] > 0.1 > shares[pavement] > 0.02
+
+
+# --- what the numbers and the orientation of labels mean
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 16])
+def test_labels_of_any_bits_are_their_numbers(source: PairSource, bits: int) -> None:
+    palette = replace(source.palette, unlabelled=None) if source.palette else None
+    before = load(replace(source, palette=palette))
+    for file in Path(source.data).rglob("labels/*.png"):
+        numbers = np.asarray(Image.open(file)).astype(np.uint16)
+        file.write_bytes(grey_png(numbers if bits > 1 else numbers % 2, bits))
+    after = load(replace(source, palette=palette))
+    if bits > 1:
+        assert same(before.train, after.train)
+    else:  # sky and road alone
+        assert sorted(torch.unique(after.train.labels[:, 1]).tolist()) == [64, 128]
+
+
+def grey_png(numbers: NDArray[np.uint16], bits: int) -> bytes:
+    """A grey PNG of so few bits a pixel, or so many, which Pillow cannot write."""
+    height, width = numbers.shape
+    ones = (numbers[..., None] >> np.arange(bits - 1, -1, -1)) & 1  # the highest bit first
+    rows = np.packbits(ones.reshape(height, -1).astype(np.uint8), axis=1)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    content = b"\x89PNG\r\n\x1a\n"
+    head = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    for kind, part in ((b"IHDR", head), (b"IDAT", data), (b"IEND", b"")):
+        check = struct.pack(">I", zlib.crc32(kind + part))
+        content += struct.pack(">I", len(part)) + kind + part + check
+    return content
+
+
+def turn(file: Path, orientation: int) -> None:
+    """Mark a file as stored otherwise than it is to be seen."""
+    with Image.open(file) as image:
+        image.load()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(file, exif=exif)
+
+
+def first_files(source: PairSource) -> tuple[Path, Path]:
+    folder = Path(source.data) / "train"
+    return min(folder.glob("images/*")), min(folder.glob("labels/*"))
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 6, 8])
+def test_a_label_that_is_turned_like_its_photograph_stays_with_it(
+    source: PairSource, orientation: int
+) -> None:
+    for file in first_files(source):
+        turn(file, orientation)
+    pairs = load(source).train
+    sky = (pairs.labels[0] == torch.tensor([128, 128, 128]).view(3, 1, 1)).all(0)
+    # The photograph is brighter than 190 in red where there is sky, and darker in its blue on road.
+    assert sky.any()
+    photo = pairs.photos[0].float()
+    assert photo[:, sky].std(dim=1).max() < 30
+
+
+def test_a_label_that_is_upright_fits_a_photograph_that_lies_on_its_side(
+    source: PairSource,
+) -> None:
+    before = load(source).train
+    photo, _ = first_files(source)
+    with Image.open(photo) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(photo)
+    turn(photo, 6)
+    assert same(before, load(source).train)
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4])
+def test_a_photograph_that_is_turned_alone_is_refused_where_nothing_tells(
+    source: PairSource, orientation: int
+) -> None:
+    photo, label = first_files(source)
+    turn(photo, orientation)
+    with pytest.raises(DataError, match=f"Only one of .*{photo.name} .* Save both upright"):
+        load(source)
+    turn(label, orientation)
+    load(source)

@@ -29,6 +29,7 @@ class CheckOptions:
         seeds: trainings of the probes; with several, intervals include how trainings differ
         seed: seed of the choice of images, of the negatives and of the probes
         skip_broken: skip unreadable images in place of refusing them
+        bit_depth: bits of the numbers in files of more than 8, such as 12 for a camera of 12 in 16
         device: auto, cpu, cuda, mps, or one card such as cuda:1
     """
 
@@ -43,6 +44,7 @@ class CheckOptions:
     seeds: int = 1
     seed: int = 0
     skip_broken: bool = False
+    bit_depth: int | None = None
     device: str = "auto"
 
 

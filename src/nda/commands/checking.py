@@ -54,6 +54,7 @@ def measure(options: CheckOptions) -> Checked:
         resolution=options.resolution,
         classes=class_names(options.classes),
         skip_broken=options.skip_broken,
+        bit_depth=options.bit_depth,
     )
     train, heldout = divide(data.images, options)
     usable, refused = suited(asked, heldout[:2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
 from nda.errors import ConfigError, DataError
 from nda.training.config import at_least
@@ -27,6 +28,7 @@ class PreviewOptions:
         classes: classes to use, separated by commas; all of them where none is given
         seed: seed of the choice of images and of the negatives
         skip_broken: skip unreadable images in place of refusing them
+        bit_depth: bits of the numbers in files of more than 8, such as 12 for a camera of 12 in 16
         video: take a folder or .zip as videos: folders of frames, or video files
     """
 
@@ -38,6 +40,7 @@ class PreviewOptions:
     classes: str | None = None
     seed: int = 0
     skip_broken: bool = False
+    bit_depth: int | None = None
     video: bool = False
 
 
@@ -45,6 +48,7 @@ def preview(words: list[str]) -> int:
     """Write the picture."""
     options = parse(words, PreviewOptions, command="preview", positional="images")
     at_least(options, "seed", 0)
+    check_bit_depth(options.bit_depth)
     if options.count < 2:
         raise ConfigError(f"count is {options.count}; stitch and mixup need at least 2 images.")
     if not options.out.endswith(".png"):
@@ -84,6 +88,7 @@ def preview_images(options: PreviewOptions) -> int:
             resolution=options.resolution,
             classes=class_names(options.classes),
             skip_broken=options.skip_broken,
+            bit_depth=options.bit_depth,
         )
     except DataError as error:
         if not holds_video_files(options.images):

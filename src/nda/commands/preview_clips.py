@@ -35,6 +35,7 @@ def preview_video(options: PreviewOptions) -> int:
         generator=draws,
         classes=class_names(options.classes),
         skip_broken=options.skip_broken,
+        bit_depth=options.bit_depth,
     )
     numbers = spread(int(clips.lengths[0]), options.count)
     some = [clips.frames(0, numbers), *_partner(clips, numbers)]

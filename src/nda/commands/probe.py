@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
 from nda.commands.preview import PREVIEWED
 from nda.errors import ConfigError
@@ -29,6 +30,7 @@ class ProbeOptions:
         seed: seed of the choice of images, of the draws and of random weights
         device: auto, cpu, cuda, mps, or one card such as cuda:1
         skip_broken: skip unreadable images or videos in place of refusing them
+        bit_depth: bits of the numbers in files of more than 8, such as 12 for a camera of 12 in 16
     """
 
     model: str
@@ -44,6 +46,7 @@ class ProbeOptions:
     seed: int = 0
     device: str = "auto"
     skip_broken: bool = False
+    bit_depth: int | None = None
 
 
 def probe(words: list[str]) -> int:
@@ -51,6 +54,7 @@ def probe(words: list[str]) -> int:
     options = parse(words, ProbeOptions, command="probe", positional=("model", "images"))
     at_least(options, "count", 4)
     at_least(options, "seed", 0)
+    check_bit_depth(options.bit_depth)
     for name, path, ending in (("out", options.out, ".html"), ("json", options.json, ".json")):
         if path is not None and not path.endswith(ending):
             raise ConfigError(f"--{name} {path} must end in {ending}.")

@@ -96,6 +96,7 @@ def load_subject(
         fit=fit,
         classes=class_names(chosen),
         skip_broken=options.skip_broken,
+        bit_depth=options.bit_depth,
     )
     draws = generator_for(options.seed, purpose="probe images")
     rows = torch.randperm(len(data), generator=draws)[: options.count]

@@ -79,7 +79,7 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
     discriminator = discriminator_of(checkpoint, folder).to(choose_device(options.device))
     settings, classes = checkpoint["config"], discriminator.classes
     subject = load_subject(
-        options,
+        replace(options, bit_depth=options.bit_depth or settings.get("bit_depth")),
         side=discriminator.resolution,
         classes=settings["classes"] if classes > 1 else None,
     )
@@ -104,7 +104,8 @@ def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
     detector = open_detector(options.model).to(choose_device(options.device))
     side, fit = detector.settings.resolution, detector.settings.fit
     refuse_other_side(options, side)
-    subject = load_subject(replace(options, resolution=side), fit=fit)
+    bits = options.bit_depth or detector.settings.bit_depth
+    subject = load_subject(replace(options, resolution=side, bit_depth=bits), fit=fit)
     note = "D(x) is minus the outlier score: a gap is how much higher the negative scores."
     return _probed_run(
         options,

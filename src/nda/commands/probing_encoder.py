@@ -69,7 +69,8 @@ def probe_moco(options: ProbeOptions, folder: RunFolder) -> Probed:
     encoder = open_encoder(options.model)
     side, settings, run = int(encoder.resolution or 0), folder.config(), encoder.origin.run
     refuse_other_side(options, side)
-    subject = load_subject(replace(options, resolution=side))
+    bits = options.bit_depth or settings.get("bit_depth")
+    subject = load_subject(replace(options, resolution=side, bit_depth=bits))
     protocol: Protocol = {
         "model": f"encoder of {run}",
         "step": encoder.origin.step,

@@ -127,6 +127,7 @@ def drawn_videos(options: ProbeOptions, predictor: Predictor) -> tuple[Clips, st
         split_file=config.split_file if own else None,
         fold=config.fold,
         skip_broken=options.skip_broken,
+        bit_depth=options.bit_depth or config.bit_depth,
     )
     if len(clips) < FEWEST:
         where = f" in the {split} split" if split else ""

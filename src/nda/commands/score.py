@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
 from nda.errors import ConfigError
 from nda.training.config import at_least
@@ -27,6 +28,7 @@ class ScoreOptions:
             0.05 for videos
         batch_size: images scored at once, or windows of a video; fewer of them on a processor
         fail_on_anomaly: end with code 3 where an image or video was flagged
+        bit_depth: bits of the numbers in files of more than 8, where they are not those of the run
         device: auto, cpu, cuda, mps
     """
 
@@ -38,6 +40,7 @@ class ScoreOptions:
     false_alarm_rate: float | None = None
     batch_size: int = 64
     fail_on_anomaly: bool = False
+    bit_depth: int | None = None
     device: str = "auto"
 
 
@@ -45,6 +48,7 @@ def score(words: list[str]) -> int:
     """Score, write what was asked for, print a summary."""
     options = parse(words, ScoreOptions, command="score", positional=("run", "images"))
     at_least(options, "batch_size", 1)
+    check_bit_depth(options.bit_depth)
     for name, ending in (("out", ".csv"), ("html", ".html")):
         value = getattr(options, name)
         if value is not None and not value.endswith(ending):

@@ -52,7 +52,9 @@ def score_images(options: ScoreOptions) -> int:
     seen = ScoredImages(keep_pictures=options.html is not None)
     with ExitStack() as opened:
         opened.enter_context(expecting_images(options.images, options.run))
-        stream = opened.enter_context(images_of(options.images))
+        stream = opened.enter_context(
+            images_of(options.images, options.bit_depth or settings.bit_depth)
+        )
         write_row = opened.enter_context(csv_rows(Path(options.out)))
         advance = opened.enter_context(progress("scoring", stream.count))
         for batch in stream.batches(options.batch_size, settings.resolution, settings.fit):
@@ -68,6 +70,8 @@ def score_images(options: ScoreOptions) -> int:
         judged = judged_by(detector, rate)
         write_score_page(Path(options.html), seen, judged, source=options.images)
     summarise(options, seen, detector, rate)
+    for note in stream.values.notes():
+        print(f"nda: {note}", file=sys.stderr)
     return exit_code(options, seen)
 
 
@@ -148,19 +152,19 @@ def score_in_parts(detector: Detector, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @contextmanager
-def images_of(source: str) -> Iterator[Stream]:
+def images_of(source: str, bit_depth: int | None = None) -> Iterator[Stream]:
     """The images of a folder or zip, one image, or those that standard input lists."""
     if source == "-":
-        yield stream_of_paths(listed_paths(sys.stdin.buffer))
+        yield stream_of_paths(listed_paths(sys.stdin.buffer), bit_depth)
         return
     if source.startswith("torchvision:"):
         raise ConfigError(
             f"{source} cannot be scored; give a folder, a .zip, or - for paths on standard input."
         )
     if Path(source).suffix.lower() in EXTENSIONS and Path(source).is_file():
-        yield stream_of_paths([source])
+        yield stream_of_paths([source], bit_depth)
         return
-    with open_stream(Path(source)) as stream:
+    with open_stream(Path(source), bit_depth) as stream:
         yield stream
 
 

@@ -58,7 +58,9 @@ def score_videos(options: ScoreOptions) -> int:
     rate = RATE if options.false_alarm_rate is None else options.false_alarm_rate
     images_needed(rate)  # refuses what is no rate before anything is read
     with ExitStack() as opened:
-        stream = opened.enter_context(open_video_stream(Path(options.images)))
+        stream = opened.enter_context(
+            open_video_stream(Path(options.images), bit_depth_of(options))
+        )
         refuse_pictures(stream.videos, options.images, options.run)
         refuse_unlike_frames(stream, options.images, options.run)
         judge = Judge.of(options, rate)
@@ -76,6 +78,11 @@ def score_videos(options: ScoreOptions) -> int:
         write_score_page(Path(options.html), seen, judged, source=options.images)
     summarise(options, seen, judge)
     return exit_code(options, seen)
+
+
+def bit_depth_of(options: ScoreOptions) -> int | None:
+    """That of frames of more than 8 bits: the one asked for, else the run's."""
+    return options.bit_depth or RunFolder(Path(options.run)).config().get("bit_depth")
 
 
 def refuse(options: ScoreOptions) -> None:

@@ -40,7 +40,7 @@ def translate_images(options: SampleOptions) -> int:
     palette = _palette_of_inputs(config)
     out = _output_folder(options)
     done, broken = 0, []
-    with _images(str(options.images)) as pictures:
+    with _images(str(options.images), config.get("bit_depth"), raw=palette is not None) as pictures:
         stream = (
             pictures
             if palette is None
@@ -128,14 +128,14 @@ def _output_folder(options: SampleOptions) -> Path:
 
 
 @contextmanager
-def _images(source: str) -> Iterator[Stream]:
-    """The images of a folder or zip, or a single one."""
+def _images(source: str, bit_depth: int | None, *, raw: bool) -> Iterator[Stream]:
+    """The images of a folder or zip, or a single one; `raw` where they are labels."""
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() in EXTENSIONS:
-        single = stream_of_paths([str(path)])
+        single = stream_of_paths([str(path)], bit_depth, raw=raw)
         yield Stream([str(path.absolute())], 1, single.open_image)
         return
-    with open_stream(path) as stream:
+    with open_stream(path, bit_depth, raw=raw) as stream:
         yield stream
 
 

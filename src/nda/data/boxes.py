@@ -64,6 +64,7 @@ def load_boxes(
     longest: int | None = None,
     classes: Sequence[str] | None = None,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
 ) -> BoxSplits:
     """Two splits of data in Pascal VOC's layout: a folder, or a `.zip` that is read in place.
 
@@ -77,14 +78,14 @@ def load_boxes(
     size that their annotation states, boxes that reach outside the image, have no area or are of
     an unknown class, each by name. With `skip_broken` these are left out and counted in `notes`.
     """
-    with open_source(Path(data).expanduser(), ENDINGS) as source:
+    with open_source(Path(data).expanduser(), ENDINGS, bit_depth=bit_depth) as source:
         train, test = (annotations_of(source, split) for split in (train_split, test_split))
         _refuse_overlap(train, test, train_split, test_split, source.where)
         known = labels_of(source) or tuple(
             sorted({each.name for annotation in train for each in annotation.objects})
         )
         chosen = choose_classes(known, classes, source.where)
-        parts = []
+        parts: list[BoxedImages] = []
         for split, annotations in ((train_split, train), (test_split, test)):
             decoded = decode_boxes(
                 source, annotations, known, chosen, longest=longest, skip_broken=skip_broken
@@ -95,11 +96,14 @@ def load_boxes(
                     f"{', '.join(chosen[:5])}{and_more(max(0, len(chosen) - 5))}. Give another "
                     "split or other --classes."
                 )
-            parts.append(_boxed(decoded, chosen, split))
+            source.values.require_range(source.where)
+            parts.append(_boxed(decoded, chosen, split, source.values.notes() if parts else []))
     return BoxSplits(*parts)
 
 
-def _boxed(decoded: DecodedBoxes, classes: tuple[str, ...], split: str) -> BoxedImages:
+def _boxed(
+    decoded: DecodedBoxes, classes: tuple[str, ...], split: str, told: list[str]
+) -> BoxedImages:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([decoded.names, classes]).encode())
     for tensors in (decoded.images, decoded.boxes, decoded.labels, decoded.difficult):
@@ -113,7 +117,7 @@ def _boxed(decoded: DecodedBoxes, classes: tuple[str, ...], split: str) -> Boxed
         decoded.difficult,
         decoded.names,
         classes,
-        [f"Split {split}: {note}" for note in decoded.notes],
+        [f"Split {split}: {note}" for note in decoded.notes] + told,
         digest.hexdigest(),
     )
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from nda.data.boxes_turn import turned
 from nda.data.boxes_voc import Annotation, Object
-from nda.data.decode import Pixels, in_threads, quiet_pillow, read_pixels
+from nda.data.decode import (
+    SIDEWAYS,
+    UPRIGHT,
+    Pixels,
+    in_threads,
+    orientation,
+    quiet_pillow,
+    read_pixels,
+)
 from nda.data.images import open_member
 from nda.data.sources import Source
 from nda.errors import DataError
@@ -48,6 +56,7 @@ def decode_boxes(
     """
     pixels: dict[int, Pixels] = {}
     sizes: dict[int, tuple[int, int]] = {}
+    turns: dict[int, int] = {}  # orientations by which boxes must be turned
 
     def decode(start: int) -> dict[int, str]:
         broken = {}
@@ -56,8 +65,9 @@ def decode_boxes(
             if isinstance(read, str):
                 broken[index] = read
             else:
-                sizes[index] = (read.shape[1], read.shape[0])
-                pixels[index] = _shrunk(read, longest)
+                image, turns[index] = read
+                sizes[index] = (image.shape[1], image.shape[0])
+                pixels[index] = _shrunk(image, longest)
         return broken
 
     with quiet_pillow():
@@ -66,7 +76,8 @@ def decode_boxes(
     for index in sorted(pixels):
         annotation = annotations[index]
         kept: list[Object] = []
-        for each in annotation.objects:
+        for found in annotation.objects:
+            each = _upright(found, turns[index], sizes[index])
             if fault := _fault(each, sizes[index], known):
                 faults.append(f"{annotation.xml}: {fault}")
             elif each.name in classes:
@@ -76,21 +87,42 @@ def decode_boxes(
     return result
 
 
-def _read(source: Source, annotation: Annotation) -> Pixels | str:
-    """The picture `(H, W, 3)`, or what is wrong with it or its annotation."""
+def _upright(found: Object, turn: int, size: tuple[int, int]) -> Object:
+    """The object where it is in an image of `size` that was turned."""
+    stored = (size[1], size[0]) if turn in SIDEWAYS else size
+    return replace(found, box=turned(found.box, turn, stored))
+
+
+def _read(source: Source, annotation: Annotation) -> tuple[Pixels, int] | str:
+    """The picture `(H, W, 3)` upright and how its boxes must be turned; or what is wrong."""
     if annotation.fault:
         return annotation.fault
-    read = read_pixels(partial(open_member, source, annotation.image), None)
+    turns = []
+
+    def opened() -> Image.Image:
+        image = open_member(source, annotation.image)
+        turns.append(orientation(image))
+        return image
+
+    read = read_pixels(opened, None)
     if isinstance(read, str):
         return f"{annotation.image} cannot be read ({read})"
     size = (read.shape[1], read.shape[0])
-    if annotation.size not in (None, size):
+    stored = (size[1], size[0]) if turns[0] in SIDEWAYS else size
+    if annotation.size not in (None, size, stored):
         assert annotation.size is not None
         return (
             f"{annotation.image} is {_by(size)} pixels, and {annotation.xml} says "
             f"{_by(annotation.size)}"
         )
-    return read
+    if turns[0] == UPRIGHT or (annotation.size == size and size != stored):
+        return read, UPRIGHT
+    if annotation.size is None or size == stored:
+        return (
+            f"{annotation.image} is turned by its EXIF orientation ({turns[0]}), and whether the "
+            f"boxes of {annotation.xml} are turned with it cannot be told; save it upright"
+        )
+    return read, turns[0]  # the size is that of the image as it is stored, and so are the boxes
 
 
 def _shrunk(pixels: Pixels, longest: int | None) -> Pixels:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from nda.data.image_set import ImageSet
 
-_VERSION = 1  # raise it whenever decoding gives other pixels or the file another form
+_VERSION = 2  # raise it whenever decoding gives other pixels or the file another form
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:

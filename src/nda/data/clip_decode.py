@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from nda.data.clip_layout import Video
-from nda.data.decode import MAX_PIXELS, Fit, Pixels, read_pixels
+from nda.data.decode import Fit, Pixels, read_pixels
 from nda.data.images import open_member
 from nda.data.sources import Source
+from nda.data.values import MAX_PIXELS
 from nda.errors import ConfigError, UserError
 
 MAX_BYTES = 2**30  # of a file in an archive, which is read whole

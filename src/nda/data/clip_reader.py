@@ -89,11 +89,13 @@ class FileReader:
     def _open(self) -> Source:
         with self._lock:
             if self._source is None:
-                self._source = self._opened.enter_context(open_videos(self.path))
+                self._source = self._opened.enter_context(
+                    open_videos(self.path, self.store.bit_depth)
+                )
             return self._source
 
 
-def open_videos(path: Path) -> AbstractContextManager[Source]:
+def open_videos(path: Path, bit_depth: int | None = None) -> AbstractContextManager[Source]:
     """The videos, frames and split files under `path`, a folder or a `.zip`; or one video file."""
     if path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
         status = path.stat()
@@ -101,7 +103,9 @@ def open_videos(path: Path) -> AbstractContextManager[Source]:
         folder = path.parent
         return nullcontext(Source(str(folder), stamps, lambda name: (folder / name).read_bytes()))
     needed = (*VIDEO_EXTENSIONS, *EXTENSIONS)
-    return open_source(path, (".txt",), needed=needed, kind="videos or frames of them")
+    return open_source(
+        path, (".txt",), needed=needed, kind="videos or frames of them", bit_depth=bit_depth
+    )
 
 
 def read_all(

@@ -48,10 +48,21 @@ class ClipStore:
     quietly left out where it cannot be written.
     """
 
-    def __init__(self, folder: Path, where: str, resolution: int, fit: Fit, *, keep: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        where: str,
+        resolution: int,
+        fit: Fit,
+        bit_depth: int | None = None,
+        *,
+        keep: bool,
+    ) -> None:
         settings = [str(Path(where).resolve()), resolution, fit]
+        if bit_depth is not None:
+            settings.append(bit_depth)
         self.folder = folder / f"clips-{digest_of(settings)}"
-        self.resolution, self.fit, self.keep = resolution, fit, keep
+        self.resolution, self.fit, self.bit_depth, self.keep = resolution, fit, bit_depth, keep
         self._lock = threading.Lock()
         self._index = self._read_index()
         self._unsaved = 0

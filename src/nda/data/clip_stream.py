@@ -40,9 +40,9 @@ class VideoStream:
 
 
 @contextmanager
-def open_video_stream(path: Path) -> Iterator[VideoStream]:
+def open_video_stream(path: Path, bit_depth: int | None = None) -> Iterator[VideoStream]:
     """The videos of a folder or a `.zip`, or one video file; `DataError` for others."""
-    with open_videos(path.expanduser()) as source, quiet_pillow():
+    with open_videos(path.expanduser(), bit_depth) as source, quiet_pillow():
         yield VideoStream(source, find_videos(source.stamps, source.where))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,7 +23,8 @@ from nda.data.clip_sampling import draw_starts, span, windows
 from nda.data.clip_set import Clips
 from nda.data.clip_split_files import lists_beside, parse_lists, read_split_files, sort_by_lists
 from nda.data.clip_store import ClipStore, digest_of
-from nda.data.decode import Fit
+from nda.data.decode import Fit, quiet_pillow, read_pixels
+from nda.data.images import open_member
 from nda.data.layout import and_more
 from nda.data.sources import Source
 from nda.errors import DataError
@@ -37,6 +39,9 @@ __all__ = [
     "span",
     "windows",
 ]
+
+
+_LOOKED_AT = 8  # videos of which some frames are read before all are
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class _Options:
     skip_broken: bool
     cache: bool
     folder: Path
+    bit_depth: int | None = None
 
     def __post_init__(self) -> None:
         if self.resolution < 1:
@@ -75,6 +81,7 @@ def load_clips(
     split_file: str | Path | None = None,
     fold: int = 1,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
     cache: bool = True,
     cache_dir: str | Path | None = None,
 ) -> Clips:
@@ -106,8 +113,9 @@ def load_clips(
         skip_broken=skip_broken,
         cache=cache,
         folder=cache_folder(cache_dir),
+        bit_depth=bit_depth,
     )
-    with open_videos(options.path) as opened:
+    with open_videos(options.path, options.bit_depth) as opened:
         videos, unlisted = _videos(opened, options)
         chosen = choose(videos, split, opened.where)
         selected = select_videos(videos, chosen, classes, opened.where)
@@ -125,6 +133,7 @@ def load_clip_splits(
     split_file: str | Path | None = None,
     fold: int = 1,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
     cache: bool = True,
     cache_dir: str | Path | None = None,
 ) -> ClipSplits:
@@ -148,8 +157,9 @@ def load_clip_splits(
         skip_broken=skip_broken,
         cache=cache,
         folder=cache_folder(cache_dir),
+        bit_depth=bit_depth,
     )
-    with open_videos(options.path) as opened:
+    with open_videos(options.path, options.bit_depth) as opened:
         videos, unlisted = _videos(opened, options)
         training = choose(videos, split, opened.where)
         selected = select_videos(videos, training, classes, opened.where)
@@ -181,6 +191,7 @@ def draw_clips(
     split_file: str | Path | None = None,
     fold: int = 1,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
 ) -> tuple[Clips, str]:
     """At most `count` videos of one split, drawn before any is read, and the split ("" for none).
 
@@ -189,9 +200,18 @@ def draw_clips(
     """
     path = Path(source).expanduser()
     options = _Options(
-        path, resolution, classes, fit, split_file, fold, skip_broken, False, cache_folder()
+        path,
+        resolution,
+        classes,
+        fit,
+        split_file,
+        fold,
+        skip_broken,
+        False,
+        cache_folder(),
+        bit_depth,
     )
-    with open_videos(path) as opened:
+    with open_videos(path, bit_depth) as opened:
         videos, unlisted = _videos(opened, options)
         chosen = choose(videos, split or heldout(videos, ""), opened.where)
         selected = select_videos(videos, chosen, classes, opened.where)
@@ -219,27 +239,38 @@ def _videos(source: Source, options: _Options) -> tuple[list[Video], int]:
 
 
 def _clips(source: Source, chosen: Chosen, unlisted: int, options: _Options) -> Clips:
-    store = ClipStore(
-        options.folder, source.where, options.resolution, options.fit, keep=options.cache
-    )
+    way = (options.resolution, options.fit, options.bit_depth)
+    store = ClipStore(options.folder, source.where, *way, keep=options.cache)
+    _require_range(source, chosen.videos)
     counted, broken = store.scan(source, chosen.videos)
     if broken and (not options.skip_broken or not counted):
         raise _unreadable(source.where, chosen.videos, broken)
     whole = [index for index in range(len(chosen.videos)) if index not in broken]
     videos = [chosen.videos[index] for index in whole]
     lengths = [each.frames for each in counted]
-    way = digest_of([options.resolution, options.fit])
+    # Without a number of bits as it was before there were any.
+    seen = digest_of([part for part in way if part is not None])
     return Clips(
         names=tuple(video.name for video in videos),
         labels=torch.tensor([chosen.labels[index] for index in whole]),
         classes=chosen.classes,
         lengths=torch.tensor(lengths),
-        digests=tuple(f"{each.digest}-{way[:8]}" for each in counted),
+        digests=tuple(f"{each.digest}-{seen[:8]}" for each in counted),
         resolution=options.resolution,
         reader=FileReader(options.path, videos, lengths, store),
         skipped=tuple(f"{chosen.videos[i].name}: {broken[i]}" for i in sorted(broken)),
         unlisted=unlisted,
     )
+
+
+def _require_range(source: Source, videos: Sequence[Video]) -> None:
+    """Refuse folders of frames whose 16 bits are almost black, as far as some frames show it."""
+    some = [video for video in videos if video.frames][:_LOOKED_AT]
+    with quiet_pillow():
+        for video in some:
+            for name in {video.frames[0], video.frames[len(video.frames) // 2], video.frames[-1]}:
+                read_pixels(partial(open_member, source, name), None)
+    source.values.require_range(source.where)
 
 
 def _unreadable(where: str, videos: Sequence[Video], broken: dict[int, str]) -> DataError:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nda.data.layout import and_more
+from nda.data.values import MAX_PIXELS, TOO_MANY_PIXELS, Values, is_wide
 from nda.errors import DataError
 
-MAX_PIXELS = 64_000_000
-_TOO_MANY_PIXELS = "more than 64 megapixels"
 _GIVE_RESOLUTION = "Give --resolution N to make every image N x N (resized and centre-cropped)."
+UPRIGHT, SIDEWAYS = 1, (5, 6, 7, 8)  # of EXIF's orientations; the latter swap width and height
+_ORIENTATION = 0x0112
 _CHUNK = 128  # images a thread takes at once
 
 Pixels = NDArray[np.uint8]
@@ -78,18 +79,21 @@ def decode_all(
 def rgb_pixels(image: Image.Image, resolution: int | None, fit: Fit = "crop") -> Pixels:
     """The picture as uint8 `(H, W, 3)`, upright, and square where a resolution is given.
 
-    Grey, palette and CMYK become RGB, transparency is laid over white, 16-bit grey is scaled to 8
-    bits, and of an animation the first frame is taken. With `resolution` the shorter side is
-    resized to it (Lanczos, antialiased; a smaller image is enlarged) and the middle is cut out, or
-    with `fit="stretch"` the whole picture is resized to a square whatever its proportions.
+    Grey, palette and CMYK become RGB, transparency is laid over white, more than 8 bits become 8
+    (`nda.data.values`), colour profiles are ignored, and of an animation the first frame is taken.
+    With `resolution` the shorter side is resized to it (Lanczos, antialiased; a smaller image is
+    enlarged) and the middle is cut out, or with `fit="stretch"` the whole picture is resized to a
+    square whatever its proportions.
     """
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(_TOO_MANY_PIXELS)
+        raise ValueError(TOO_MANY_PIXELS)
     if resolution is not None:
         # JPEG can be decoded at 1/2, 1/4 or 1/8: quick, and invisible at twice the size needed.
         image.draft(None, (2 * resolution, 2 * resolution))
+    if is_wide(image):
+        image = Values().in_8_bits(image)
     image.load()
-    if "exif" in image.info:
+    if orientation(image) != UPRIGHT:
         image = ImageOps.exif_transpose(image)
     image = _rgb(image)
     if resolution is not None and image.size != (resolution, resolution):
@@ -97,14 +101,25 @@ def rgb_pixels(image: Image.Image, resolution: int | None, fit: Fit = "crop") ->
     return np.asarray(image)
 
 
+def orientation(image: Image.Image) -> int:
+    """EXIF's orientation of a picture, 1 to 8; that of a TIFF is applied as it is decoded."""
+    found = image.getexif().get(_ORIENTATION, UPRIGHT) if "exif" in image.info else UPRIGHT
+    return found if found in range(UPRIGHT, 9) else UPRIGHT
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height once the orientation is applied."""
+    turned = orientation(image) in SIDEWAYS
+    return (image.height, image.width) if turned else image.size
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is unknown")
-    if image.mode.startswith("I"):  # 16-bit grey, also in 32-bit words
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    if image.mode == "LAB":
+        raise ValueError("CIELAB colours; save it as RGB")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
@@ -128,7 +143,7 @@ def read_pixels(
         with open_image() as image:
             return rgb_pixels(image, resolution, fit)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        return _TOO_MANY_PIXELS
+        return TOO_MANY_PIXELS
     except UnidentifiedImageError:
         return "not an image"
     except Exception as error:  # a decoder that is fed damaged bytes may raise anything

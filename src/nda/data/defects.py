@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nda.bit_depths import FULL
 from nda.data.decode import Fit, quiet_pillow, read_pixels
 from nda.data.images import load_images, open_member
 from nda.data.layout import HELDOUT_SPLITS, MASKS, parse_layout, select
@@ -38,7 +39,13 @@ class Defects:
 
 
 def load_defects(
-    source: str, normal: Sequence[str], *, resolution: int, fit: Fit, skip_broken: bool = False
+    source: str,
+    normal: Sequence[str],
+    *,
+    resolution: int,
+    fit: Fit,
+    skip_broken: bool = False,
+    bit_depth: int | None = None,
 ) -> Defects | None:
     """The test split of `source`, where it has one with images of other classes than `normal`.
 
@@ -53,7 +60,12 @@ def load_defects(
         if split is None or not known - set(normal) or not known & set(normal):
             return None
         test = load_images(
-            source, split=split, resolution=resolution, fit=fit, skip_broken=skip_broken
+            source,
+            split=split,
+            resolution=resolution,
+            fit=fit,
+            skip_broken=skip_broken,
+            bit_depth=bit_depth or FULL,
         )
         names = select(entries, split, None, opened.where).names
         names = [n for n in names if not any(line.startswith(f"{n}: ") for line in test.skipped)]

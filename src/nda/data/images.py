@@ -50,6 +50,7 @@ class _Options:
     cache: bool
     folder: Path
     fit: Fit = "crop"
+    bit_depth: int | None = None
 
 
 def load_images(
@@ -60,6 +61,7 @@ def load_images(
     classes: Sequence[str] | None = None,
     fit: Fit = "crop",
     skip_broken: bool = False,
+    bit_depth: int | None = None,
     cache: bool = True,
     cache_dir: str | Path | None = None,
 ) -> ImageSet:
@@ -70,11 +72,13 @@ def load_images(
     `split` defaults to train, else all, else the only one there is. `classes` keeps only these;
     labels are indices into the sorted names kept, the same in every split.
 
-    Pictures become RGB: grey, palette and CMYK are converted, transparency is laid over white,
-    16-bit grey is scaled to 8 bits, the orientation of a camera is applied and of an animation
-    the first frame is taken. With `resolution` the shorter side is resized to it (Lanczos; smaller
-    pictures are enlarged) and the middle is cut out; without, all must be square and of one size.
-    With `fit="stretch"` nothing is cut off: the whole picture becomes square.
+    Pictures become RGB: grey, palette and CMYK are converted, transparency is laid over white, the
+    orientation of a camera is applied, colour profiles are ignored and of an animation the first
+    frame is taken. Files of more than 8 bits are scaled by one rule: white is 2^`bit_depth` - 1, or
+    without it 65535; where all of them stay below a quarter of that they are refused. With
+    `resolution` the shorter side is resized to it (Lanczos; smaller pictures are enlarged) and the
+    middle is cut out; without, all must be square and of one size. With `fit="stretch"` nothing is
+    cut off: the whole picture becomes square.
 
     `skip_broken` leaves out files that cannot be read and lists them in `skipped`. The result is
     kept in `cache_dir` (by default $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda) unless `cache`
@@ -82,11 +86,13 @@ def load_images(
 
     Raises `DataError` for whatever cannot be used, naming the file and the remedy.
     """
-    options = _Options(resolution, classes, skip_broken, cache, cache_folder(cache_dir), fit)
+    options = _Options(
+        resolution, classes, skip_broken, cache, cache_folder(cache_dir), fit, bit_depth
+    )
     if (name := _torchvision_name(source)) is not None:
         chosen = choose_split(torchvision_splits(name), split, str(source))
         return _from_torchvision(name, chosen, options)
-    with open_source(Path(source).expanduser()) as opened:
+    with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
         entries = parse_layout(opened.stamps)
         chosen = choose_split({entry.split for entry in entries}, split, opened.where)
         return _decoded(opened, select(entries, chosen, classes, opened.where), options)
@@ -100,6 +106,7 @@ def load_splits(
     resolution: int | None = None,
     classes: Sequence[str] | None = None,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
     cache: bool = True,
     cache_dir: str | Path | None = None,
 ) -> Splits:
@@ -110,7 +117,9 @@ def load_splits(
     the training images serve for both.
     """
     every = _every(holdout)
-    options = _Options(resolution, classes, skip_broken, cache, cache_folder(cache_dir))
+    options = _Options(
+        resolution, classes, skip_broken, cache, cache_folder(cache_dir), bit_depth=bit_depth
+    )
     if (name := _torchvision_name(source)) is not None:
         splits = _torchvision_splits(name, split, every, options)
     else:
@@ -125,7 +134,7 @@ def load_splits(
 
 
 def _source_splits(path: Path, split: str | None, every: int, options: _Options) -> Splits:
-    with open_source(path) as opened:
+    with open_source(path, bit_depth=options.bit_depth) as opened:
         entries = parse_layout(opened.stamps)
         present = {entry.split for entry in entries}
         training = choose_split(present, split, opened.where)
@@ -175,6 +184,8 @@ def _decoded(source: Source, selected: Selection, options: _Options) -> ImageSet
     ]
     if options.fit != "crop":
         settings.append(options.fit)
+    if options.bit_depth is not None:
+        settings.append(f"{options.bit_depth} bits")
     content = [(name, *source.stamps[name]) for name in selected.names]
     return cached(options.folder, settings, content, build)
 
@@ -190,14 +201,29 @@ def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
         skip_broken=options.skip_broken,
         fit=options.fit,
     )
+    source.values.require_range(source.where)
     labels = [label for index, label in enumerate(selected.labels) if index not in broken]
     if len(labels) < 2 <= len(names):
         raise DataError(f"{source.where}: only 1 of {len(names)} images can be read; 2 are needed.")
     skipped = [f"{names[index]}: {reason}" for index, reason in sorted(broken.items())]
-    return ImageSet.of(torch.from_numpy(pixels), torch.tensor(labels), selected.classes, skipped)
+    return ImageSet.of(
+        torch.from_numpy(pixels),
+        torch.tensor(labels),
+        selected.classes,
+        skipped,
+        source.values.notes(),
+    )
 
 
 def open_member(source: Source, name: str) -> Image.Image:
+    """A picture of a source, opened, with its numbers taken as its `values` say.
+
+    Raises where it is too large, no picture, or has numbers of an unknown range.
+    """
+    return source.values.read(open_raw(source, name), name)
+
+
+def open_raw(source: Source, name: str) -> Image.Image:
     """A picture of a source, opened but not decoded; raises where it is too large or no picture."""
     return open_bytes(source.stamps[name][0], lambda: source.read(name))
 

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from nda.bit_depths import FULL
 from nda.data.image_set import ImageSet
 from nda.data.images import FORMATS, MAX_BYTES, load_images
 from nda.data.layout import choose_split, heldout_split, parse_layout, select
@@ -67,6 +68,7 @@ def load_outlier_set(
     resolution: int,
     samples: int | None = None,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
 ) -> OutlierSet:
     """The images of `path`, of its test or validation split where it has one, at `resolution`.
 
@@ -76,7 +78,13 @@ def load_outlier_set(
     """
     try:
         split, resized = _split_and_size(path, resolution)
-        loaded = load_images(path, split=split, resolution=resolution, skip_broken=skip_broken)
+        loaded = load_images(
+            path,
+            split=split,
+            resolution=resolution,
+            skip_broken=skip_broken,
+            bit_depth=bit_depth or FULL,
+        )
     except DataError as error:
         raise DataError(f"--ood {name}: {error}") from error
     where = path if path.startswith(_TORCHVISION) else Path(path).name

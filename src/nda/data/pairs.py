@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nda.data.cache import cache_folder, cached
 from nda.data.image_set import ImageSet
-from nda.data.images import open_member
+from nda.data.images import open_member, open_raw
 from nda.data.layout import choose_split, heldout_split
 from nda.data.pairs_decode import DecodedPairs, Reading, decode_pairs
 from nda.data.pairs_layout import (
@@ -86,6 +86,7 @@ class _Options:
     skip_broken: bool
     cache: bool
     folder: Path
+    bit_depth: int | None
 
 
 def load_pairs(
@@ -94,6 +95,7 @@ def load_pairs(
     resolution: int,
     holdout: float = 0.1,
     skip_broken: bool = False,
+    bit_depth: int | None = None,
     cache: bool = True,
     cache_dir: str | Path | None = None,
 ) -> PairSplits:
@@ -103,9 +105,9 @@ def load_pairs(
     in order of the names is, about a share `holdout` of them. Raises `DataError` for whatever
     cannot be used, naming the file and the remedy.
     """
-    options = _Options(resolution, skip_broken, cache, cache_folder(cache_dir))
+    options = _Options(resolution, skip_broken, cache, cache_folder(cache_dir), bit_depth)
     with ExitStack() as opened:
-        pairs, photos, labels = _open(source, options.folder, opened)
+        pairs, photos, labels = _open(source, options, opened)
         present = {pair.split for pair in pairs}
         training = choose_split(present, None, photos.where)
         load = partial(_load, source=source, photos=photos, labels=labels, options=options)
@@ -128,15 +130,16 @@ def load_pairs(
 
 
 def _open(
-    source: PairSource, folder: Path, opened: ExitStack
+    source: PairSource, options: _Options, opened: ExitStack
 ) -> tuple[list[PairNames], Source, Source]:
     """The pairs by name, and the sources of their two files."""
     root = Path(source.data).expanduser()
     if source.data.startswith("torchvision:"):
-        root = _cityscapes_root(source.data, folder)
-    photos = opened.enter_context(open_source(root))
+        root = _cityscapes_root(source.data, options.folder)
+    photos = opened.enter_context(open_source(root, bit_depth=options.bit_depth))
     if source.label_data is not None:
-        labels = opened.enter_context(open_source(Path(source.label_data).expanduser()))
+        beside = Path(source.label_data).expanduser()
+        labels = opened.enter_context(open_source(beside, bit_depth=options.bit_depth))
         found = pairs_of_sources(photos.stamps, labels.stamps, photos.where, labels.where)
         return found, photos, labels
     if source.side_by_side:
@@ -172,7 +175,7 @@ def _load(
     """Decode the pairs, or take them from the cache."""
     reading = Reading(
         partial(open_member, photos),
-        partial(open_member, labels),
+        partial(open_member if source.palette is None else open_raw, labels),
         source.side_by_side,
         source.palette,
         source.tolerance,
@@ -191,12 +194,14 @@ def _load(
         source.tolerance,
         repr(source.palette),
     ]
+    if options.bit_depth is not None:
+        settings.append(f"{options.bit_depth} bits")
     content = [
         (pair.photo, *photos.stamps[pair.photo], pair.label, *labels.stamps[pair.label])
         for pair in pairs
     ]
     builds: dict[str, Callable[[], ImageSet]] = {
-        "photos": lambda: _photos(decode(), pairs),
+        "photos": lambda: _photos(decode(), pairs, photos),
         "labels": lambda: _labels(decode(), source.palette),
     }
     sets = [
@@ -206,9 +211,12 @@ def _load(
     return _as_pairs(sets[0], sets[1], pairs, photos.where)
 
 
-def _photos(decoded: DecodedPairs, pairs: Sequence[PairNames]) -> ImageSet:
+def _photos(decoded: DecodedPairs, pairs: Sequence[PairNames], source: Source) -> ImageSet:
+    source.values.require_range(source.where)
     left_out = [f"{pairs[index].name}: {why}" for index, why in sorted(decoded.broken.items())]
-    return ImageSet.of(torch.from_numpy(decoded.photos), skipped=left_out)
+    return ImageSet.of(
+        torch.from_numpy(decoded.photos), skipped=left_out, notes=source.values.notes()
+    )
 
 
 def _labels(decoded: DecodedPairs, palette: Palette | None) -> ImageSet:
@@ -235,7 +243,7 @@ def _as_pairs(photos: ImageSet, labels: ImageSet, pairs: Sequence[PairNames], wh
     if len(photos) < 2:
         raise DataError(f"{where} leaves {len(photos)} pair in a split; at least 2 are needed.")
     left_out = {skipped.split(": ")[0] for skipped in photos.skipped}
-    notes = list(labels.notes)
+    notes = [*photos.notes, *labels.notes]
     if left_out:
         what = "1 pair was" if len(left_out) == 1 else f"{len(left_out)} pairs were"
         notes.insert(0, f"{what} left out, as a file could not be read: {photos.skipped[0]}.")

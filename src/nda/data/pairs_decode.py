@@ -11,16 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from nda.data.decode import MAX_PIXELS, Pixels, in_threads, quiet_pillow, rgb_pixels
+from nda.data.decode import (
+    UPRIGHT,
+    Pixels,
+    in_threads,
+    orientation,
+    quiet_pillow,
+    rgb_pixels,
+    upright_size,
+)
 from nda.data.layout import and_more
 from nda.data.pairs_layout import PairNames
 from nda.data.palette import Palette
+from nda.data.values import MAX_PIXELS, raw_modes
 from nda.errors import DataError
 
 MOST_OUTSIDE = 0.01  # share of label pixels whose colour may be none of the palette's
+_NO_NUMBER = 256  # above those that a palette may have
 _CHUNK = 16  # pairs a thread takes at once
-_TURNED = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
-_ORIENTATION = 0x0112
+_SHADES = {"L;2": 85, "L;4": 17}  # Pillow spreads the numbers of 2 and 4 bits over 0 to 255
 
 Open = Callable[[str], Image.Image]
 
@@ -92,16 +101,16 @@ def decode_pairs(pairs: list[PairNames], reading: Reading, *, skip_broken: bool)
     return DecodedPairs(photos[kept], labels[kept], broken, int(outside[:, 0].sum()))
 
 
-def classes_of_numbers(numbers: Pixels, palette: Palette) -> tuple[Pixels, int]:
+def classes_of_numbers(numbers: NDArray[np.integer], palette: Palette) -> tuple[Pixels, int]:
     """Classes of an index image `(H, W)`, and how many pixels have a number of none.
 
     These become unlabelled; class 0 where the palette has no such class.
     """
-    table = np.full(256, palette.unlabelled or 0, np.uint8)
+    table = np.full(_NO_NUMBER + 1, palette.unlabelled or 0, np.uint8)
     for number, label in palette.indices.items():
         table[number] = label
     unknown = ~np.isin(numbers, list(palette.indices))
-    return table[numbers], int(unknown.sum())
+    return table[np.where(unknown, _NO_NUMBER, numbers)], int(unknown.sum())
 
 
 def classes_of_colours(pixels: Pixels, palette: Palette, tolerance: int) -> tuple[Pixels, int]:
@@ -128,10 +137,11 @@ def label_pixels(
     Raises `DataError` for numbers that have no class and no class 'unlabelled' to fall to, and
     Pillow's errors for what cannot be decoded.
     """
-    _checked(image).load()
-    if "exif" in image.info:
+    spread = _SHADES.get(next(iter(raw_modes(_checked(image))), ""), 1)
+    image.load()
+    if orientation(image) != UPRIGHT:
         image = ImageOps.exif_transpose(image)
-    classes, outside = _classes(image, name, palette, tolerance)
+    classes, outside = _classes(image, name, palette, tolerance, spread)
     small = Image.fromarray(classes).resize((side, side), Image.Resampling.NEAREST)
     colours = np.array(palette.colours, np.uint8)
     return colours[np.asarray(small)], outside, classes.size
@@ -172,17 +182,18 @@ def _checked(image: Image.Image) -> Image.Image:
     return image
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    turned = image.getexif().get(_ORIENTATION) in _TURNED
-    return (image.height, image.width) if turned else image.size
-
-
 def _same_size(photo: Image.Image, label: Image.Image, pair: PairNames) -> None:
-    ours, theirs = _upright_size(photo), _upright_size(label)
+    ours, theirs = upright_size(photo), upright_size(label)
     if ours != theirs:
         raise _MismatchError(
             f"{pair.photo} is {ours[0]} x {ours[1]} pixels and its partner {pair.label} "
             f"{theirs[0]} x {theirs[1]}. Give both the same size."
+        )
+    if orientation(photo) != orientation(label) and photo.size == label.size:
+        raise _MismatchError(
+            f"Only one of {pair.photo} and its partner {pair.label} is turned by an EXIF "
+            "orientation, so that which way up they belong together cannot be told. Save both "
+            "upright."
         )
 
 
@@ -201,7 +212,9 @@ def _halves(image: Image.Image, pair: PairNames) -> tuple[Image.Image, Image.Ima
     )
 
 
-def _classes(image: Image.Image, name: str, palette: Palette, tolerance: int) -> tuple[Pixels, int]:
+def _classes(
+    image: Image.Image, name: str, palette: Palette, tolerance: int, spread: int
+) -> tuple[Pixels, int]:
     """Class of every pixel, from colours or from numbers, whichever the file holds."""
     colours = partial(classes_of_colours, palette=palette, tolerance=tolerance)
     if image.mode == "P":
@@ -209,9 +222,9 @@ def _classes(image: Image.Image, name: str, palette: Palette, tolerance: int) ->
         classes, outside = colours(rgb_pixels(image, None))
         if not outside:
             return classes, outside
-    if image.mode not in ("1", "L", "P"):
+    if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
         return colours(rgb_pixels(image, None))
-    classes, outside = classes_of_numbers(np.asarray(image).astype(np.uint8), palette)
+    classes, outside = classes_of_numbers(np.asarray(image).astype(np.int64) // spread, palette)
     if outside and palette.unlabelled is None:
         raise _MismatchError(
             f"{outside:,} pixels of {name} have a number that is none of the palette's, "

@@ -10,10 +10,11 @@ import stat
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nda.data.layout import SPLITS
+from nda.data.values import Values
 from nda.errors import DataError
 from nda.numerals import count_of
 
@@ -26,12 +27,13 @@ class Source:
 
     `stamps` maps each name (parts joined by "/") to its size in bytes and a mark that changes with
     its content: the time of modification, in a zip the checksum. `read` gives a file's bytes and
-    may be called from several threads.
+    may be called from several threads. `values` is the rule for what the numbers in them mean.
     """
 
     where: str
     stamps: dict[str, tuple[int, int]]
     read: Callable[[str], bytes]
+    values: Values = field(default_factory=Values)
 
 
 @contextmanager
@@ -41,14 +43,17 @@ def open_source(
     *,
     needed: tuple[str, ...] = EXTENSIONS,
     kind: str = "images",
+    bit_depth: int | None = None,
 ) -> Iterator[Source]:
     """The images under `path`, a folder or a `.zip`; refuses everything else (`DataError`).
 
     `also` are endings in small letters, such as `.xml`, of files that belong to the images. At
     least one file must have a `needed` ending: it is of the `kind` that messages speak of.
+    `bit_depth` is that of pictures of more than 8 bits (`nda.data.values`).
     """
+    values = Values(bit_depth)
     with ExitStack() as opened:
-        yield _source(path, (*needed, *also), opened, (kind, needed))
+        yield replace(_source(path, (*needed, *also), opened, (kind, needed)), values=values)
 
 
 def _source(

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,9 +25,10 @@ from PIL import Image
 from torch import Tensor
 
 from nda.data.decode import Fit, Pixels, quiet_pillow, read_pixels
-from nda.data.images import open_bytes, open_member
+from nda.data.images import open_bytes, open_member, open_raw
 from nda.data.layout import MASKS
 from nda.data.sources import open_source
+from nda.data.values import Values
 from nda.errors import DataError
 
 _CHUNK = 32  # images a thread decodes at once, fewer where they are large
@@ -56,6 +57,7 @@ class Stream:
     names: Iterable[str]
     count: int | None
     open_image: Callable[[str], Image.Image]
+    values: Values = field(default_factory=Values)
 
     def batches(self, size: int, resolution: int, fit: Fit) -> Generator[StreamedBatch, None, None]:
         """Batches of `size` files, decoded ahead on all cores and brought to `resolution`."""
@@ -92,19 +94,27 @@ class Stream:
 
 
 @contextmanager
-def open_stream(source: Path) -> Iterator[Stream]:
+def open_stream(
+    source: Path, bit_depth: int | None = None, *, raw: bool = False
+) -> Iterator[Stream]:
     """The pictures of a folder or a `.zip`, in order of their names; `DataError` for others.
 
-    Masks of MVTec's layout (`ground_truth/`) are left out.
+    Masks of MVTec's layout (`ground_truth/`) are left out. The numbers in files of more than 8 bits
+    are those of `bit_depth` (`nda.data.values`), or `raw` for labels, which are no shades.
     """
-    with open_source(source.expanduser()) as opened:
+    with open_source(source.expanduser(), bit_depth=bit_depth) as opened:
         names = sorted(name for name in opened.stamps if name.split("/")[0] != MASKS)
-        yield Stream(names, len(names), partial(open_member, opened))
+        yield Stream(
+            names, len(names), partial(open_raw if raw else open_member, opened), opened.values
+        )
 
 
-def stream_of_paths(paths: Iterable[str]) -> Stream:
-    """The pictures at the paths, in their order, as these come."""
-    return Stream(paths, None, _open_path)
+def stream_of_paths(
+    paths: Iterable[str], bit_depth: int | None = None, *, raw: bool = False
+) -> Stream:
+    """The pictures at the paths, in their order, as these come; the keywords as `open_stream`."""
+    values = Values(bit_depth)
+    return Stream(paths, None, partial(_open_path, None if raw else values), values)
 
 
 def listed_paths(file: BinaryIO) -> Iterator[str]:
@@ -128,12 +138,13 @@ def listed_paths(file: BinaryIO) -> Iterator[str]:
             yield path
 
 
-def _open_path(name: str) -> Image.Image:
+def _open_path(values: Values | None, name: str) -> Image.Image:
     path = Path(name).expanduser()
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):  # a device or a pipe may never end
         raise ValueError("not a file")
-    return open_bytes(found.st_size, path.read_bytes)
+    image = open_bytes(found.st_size, path.read_bytes)
+    return image if values is None else values.read(image, name)
 
 
 def _in_chunks(names: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -37,6 +37,7 @@ class DetectorSettings:
     false_alarm_rate: float  # unless another one is asked for
     step: int  # of training
     data: str  # fingerprint of the images it was trained on
+    bit_depth: int | None = None  # of files of more than 8 bits; None for the whole range of 16
 
 
 class Detector(nn.Module):

@@ -93,6 +93,7 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
         fit=config.fit,
         classes=class_names(config.classes),
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
     every = round(1 / config.holdout)
     held = torch.arange(len(normal)) % every == 0

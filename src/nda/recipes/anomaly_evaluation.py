@@ -51,6 +51,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
         resolution=detector.settings.resolution,
         fit=state.config.fit,
         skip_broken=state.config.skip_broken,
+        bit_depth=state.config.bit_depth,
     )
     notes = []
     if defects is None:
@@ -83,6 +84,7 @@ def detector_of(state: AnomalyState, calibration: Tensor) -> Detector:
         false_alarm_rate=config.false_alarm_rate,
         step=state.step,
         data=state.data,
+        bit_depth=config.bit_depth,
     )
     return Detector.of(state.network.module, calibration, settings)
 

@@ -26,6 +26,7 @@ def load_splits(config: ClipConfig) -> ClipSplits:
         split_file=config.split_file,
         fold=config.fold,
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
         cache=config.cache,
     )
 

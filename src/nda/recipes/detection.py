@@ -91,6 +91,7 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
         longest=config.resolution,
         classes=class_names(config.classes),
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
     origin, weights = origin_of(config)
     small = origin.name.startswith(SMALL)

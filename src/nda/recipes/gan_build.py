@@ -116,6 +116,7 @@ def load_training_data(config: GanConfig) -> Splits:
         resolution=config.resolution,
         classes=class_names(config.classes),
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
     if len(splits.heldout) < 2:
         raise DataError(
@@ -134,6 +135,7 @@ def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:
         resolution=train.images.shape[-1],
         classes=class_names(config.negative_classes),
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
     if not config.negative_data and set(other.classes) & set(train.classes):
         raise ConfigError(

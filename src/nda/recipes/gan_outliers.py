@@ -59,9 +59,11 @@ def evaluate_outliers(
     # Before anything that takes long: a wrong path is found at once.
     if corruptions not in (None, MADE):
         load_corrupted(Path(corruptions), CORRUPTIONS[0], SEVERITIES[0])
-    skip = state.config.skip_broken
+    skip, bits = state.config.skip_broken, state.config.bit_depth
     others = [
-        load_outlier_set(name, path, resolution=side, samples=samples, skip_broken=skip)
+        load_outlier_set(
+            name, path, resolution=side, samples=samples, skip_broken=skip, bit_depth=bits
+        )
         for name, path in sets.items()
     ]
     scorer = Scorer(state, jpeg)

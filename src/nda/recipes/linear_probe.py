@@ -139,6 +139,7 @@ def load_parts(
         resolution=resolution,
         classes=class_names(config.classes),
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
     every = splits.train
     if len(every.classes) < 2:

@@ -76,6 +76,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
         resolution=config.resolution,
         classes=class_names(config.classes),
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
     negative = None if config.negative == "none" else negative_from_name(config.negative)
     if negative is not None:

@@ -46,7 +46,13 @@ def network_counter(config: NumerosityConfig, resolution: int, device: torch.dev
     from nda.evaluation.scene_diversity import scene_diversity
 
     source, known = config.counter_data or config.data, counts_to_learn(config)
-    splits = load_splits(source, holdout=0.1, resolution=resolution, skip_broken=config.skip_broken)
+    splits = load_splits(
+        source,
+        holdout=0.1,
+        resolution=resolution,
+        skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
+    )
     network = train_count_network(
         splits.train.images,
         counts_by_class(splits.train),

@@ -104,6 +104,7 @@ def load_training_pairs(config: Pix2PixConfig, palette: Palette | None) -> PairS
         resolution=int(config.resolution or 0),
         holdout=config.holdout,
         skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
     )
 
 

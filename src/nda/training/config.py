@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from nda.bit_depths import check_bit_depth
 from nda.errors import ConfigError
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -59,6 +60,7 @@ class RunConfig:
         classes: classes to use, separated by commas; all of them where none is given
         holdout: share of images held out where the data has no test split
         skip_broken: skip and count unreadable images in place of refusing them
+        bit_depth: bits of the numbers in files of more than 8, such as 12 for a camera of 12 in 16
     """
 
     samples_are: ClassVar[str] = "images"  # what a batch holds, in the plural
@@ -81,6 +83,7 @@ class RunConfig:
     classes: str | None = None
     holdout: float = 0.1
     skip_broken: bool = False
+    bit_depth: int | None = None
 
     def check(self) -> None:
         """Refuse values out of range (`ConfigError`)."""
@@ -93,6 +96,7 @@ class RunConfig:
             raise ConfigError(f"seed is {self.seed}; it must be below 2^63.")
         if self.resolution is not None:
             at_least(self, "resolution", 1)
+        check_bit_depth(self.bit_depth)
         if not 0 <= self.holdout < 1:
             raise ConfigError(f"holdout is {self.holdout}; it is a share, at least 0 and below 1.")
 
