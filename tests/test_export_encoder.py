@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from made_encoder import write_encoder_run
-from nda.errors import CheckpointError, ConfigError
+from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.export import ExportError
 from nda.export_encoder import (
     TOLERANCE,
@@ -103,6 +103,15 @@ def test_nda_reads_its_own_format_again(tmp_path: Path, pretrained: Make) -> Non
     assert (about["network"], about["width"], about["resolution"], about["negative"]) == (
         "cifar_resnet18", 4, 16, "jigsaw",
     )  # fmt: skip
+
+
+def test_an_encoder_refuses_what_it_was_not_trained_on(tmp_path: Path, pretrained: Make) -> None:
+    path = str(tmp_path / "encoder.safetensors")
+    export_encoder(pretrained("cifar_resnet18", 4, 16), path, "safetensors")
+    again = load_encoder(path)
+    for images in (torch.zeros(2, 3, 16, 16, dtype=torch.uint8), torch.zeros(3, 16, 16)):
+        with pytest.raises(ShapeError, match=r"takes float images of shape \(B, 3, H, W\)"):
+            again(images)
 
 
 def test_tampered_and_foreign_files_are_refused(tmp_path: Path, pretrained: Make) -> None:

@@ -13,6 +13,14 @@ class DataError(UserError):
     """An image, folder, archive or data set that cannot be used as it is."""
 
 
+class LargeBatchError(DataError):
+    """A batch of more samples than there are, for a `reason`; one of `fits` would do."""
+
+    def __init__(self, reason: str, fits: int) -> None:
+        super().__init__(f"{reason}: give --batch_size {fits} or less, or more data.")
+        self.reason, self.fits = reason, fits
+
+
 class ConfigError(UserError):
     """A setting that is unknown, of the wrong type or out of its range."""
 

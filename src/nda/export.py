@@ -20,7 +20,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError
 from nda.evaluation.detector import Detector, load_detector, save_detector
-from nda.files import write_atomically
+from nda.files import StrPath, write_atomically
 
 IMAGES = 256  # of random pixels and of smooth ones, on which scores are compared
 TOLERANCE = 1e-4
@@ -42,8 +42,9 @@ class ExportError(RuntimeError):
     """The exported file does not give PyTorch's scores: a fault of ours, and nothing is written."""
 
 
-def export_safetensors(detector: Detector, path: Path) -> Parity:
+def export_safetensors(detector: Detector, path: StrPath) -> Parity:
     """Write weights, calibration and settings; `nda.load_detector(path)` gives the module back."""
+    path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export-") as folder:
         written = Path(folder) / path.name
         save_detector(written, detector)
@@ -53,7 +54,7 @@ def export_safetensors(detector: Detector, path: Path) -> Parity:
     return parity
 
 
-def export_onnx(detector: Detector, path: Path) -> Parity:
+def export_onnx(detector: Detector, path: StrPath) -> Parity:
     """Write an ONNX file: `images` uint8 (N, 3, R, R) to `scores` (N,), `p_values` (N,), `maps`.
 
     N is free. Its metadata hold the settings. Raises `ConfigError` where the extra `export` is not
@@ -89,7 +90,7 @@ def export_onnx(detector: Detector, path: Path) -> Parity:
     onnx.checker.check_model(model)
     content = model.SerializeToString()
     parity = compare(detector, onnx_scorer(content))
-    write_atomically(path, lambda file: file.write(content))
+    write_atomically(Path(path), lambda file: file.write(content))
     return parity
 
 

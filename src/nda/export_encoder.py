@@ -19,9 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.resnet import ResNet
 
-from nda.errors import CheckpointError, ConfigError
+from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.evaluation.features import extract_features
 from nda.export import ExportError, Parity, compared_images
+from nda.files import StrPath
 from nda.networks.digest import weights_digest
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.recipes.pretrained import Pretrained
@@ -33,12 +34,13 @@ _LARGE = 128  # side of the images compared where the encoder has been trained o
 _BATCH = 32
 
 
-def export_encoder(encoder: Pretrained, path: Path, kind: EncoderFormat) -> Parity:
+def export_encoder(encoder: Pretrained, path: StrPath, kind: EncoderFormat) -> Parity:
     """Write the encoder's weights to `path`, once `opening_lines` are seen to give its features.
 
     Raises `ConfigError` where timm is asked for and not installed, and `ExportError`, a fault of
     ours, where the file gives other features; nothing is written then.
     """
+    path = Path(path)
     if kind == "timm":
         _require_timm()
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export-") as folder:
@@ -50,12 +52,13 @@ def export_encoder(encoder: Pretrained, path: Path, kind: EncoderFormat) -> Pari
     return parity
 
 
-def load_encoder(path: Path | str) -> ResNet:
+def load_encoder(path: StrPath) -> ResNet:
     """The encoder in a file of `--format safetensors`, frozen in eval mode.
 
     It takes float images `(B, 3, H, W)` in [-1, 1] and gives features `(B, D)`. Raises
     `CheckpointError` for a file that is missing, damaged or of something else.
     """
+    path = Path(path)
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("encoder", "{}"))
@@ -76,11 +79,22 @@ def load_encoder(path: Path | str) -> ResNet:
             "short or damaged. Export it anew."
         ) from error
     network.eval().requires_grad_(False)
+    network.register_forward_pre_hook(_refuse_others)
     if weights_digest(network) != about["digest"]:
         raise CheckpointError(
             f"The weights in {path} are not those that were exported. Export it anew."
         )
     return network
+
+
+def _refuse_others(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+    """Before a forward: refuse what no encoder was trained on (`ShapeError`)."""
+    images = inputs[0]
+    if not images.dtype.is_floating_point or images.dim() != 4 or images.shape[1] != 3:
+        raise ShapeError(
+            f"An encoder takes float images of shape (B, 3, H, W) in [-1, 1]; got {images.dtype} "
+            f"of shape {tuple(images.shape)}. Convert uint8 images with nda.data.to_float."
+        )
 
 
 def opening_lines(name: str, width: int, path: Path, kind: EncoderFormat) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nda.errors import ConfigError
+
+StrPath = str | os.PathLike[str]  # what every public function takes for a path
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -35,7 +38,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def ready(out: Path, source: str | Path = "", name: str = "--out") -> Path:
+def ready(out: Path, source: StrPath = "", name: str = "--out") -> Path:
     """`out`, whose folder is made now, so that a wrong place shows before the work is done.
 
     Raises `ConfigError` where it lies within the folder `source`, whose files it would join, and
@@ -48,6 +51,14 @@ def ready(out: Path, source: str | Path = "", name: str = "--out") -> Path:
         )
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     return out
+
+
+def absent(path: Path) -> str:
+    """A sentence on a path at which there is nothing, with the nearest name beside it."""
+    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    hint = f"Did you mean {path.parent / near[0]}?" if near else "Check the path."
+    return f"There is no {path}. {hint}"
 
 
 def within_folder(path: Path, folder: Path) -> bool:

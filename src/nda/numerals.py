@@ -1,8 +1,13 @@
-"""Numbers of objects as they are written: names of folders, and lists in settings."""
+"""Numbers as they are written: in sentences, names of folders, and lists in settings."""
 
 from __future__ import annotations
 
 from nda.errors import ConfigError
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number with what it counts, as in `1 image`; `plural` where an s is not enough."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def count_of(word: str) -> int | None:

@@ -135,7 +135,6 @@ def test_images_of_different_sizes(data: Path, tmp_path: Path, refusal: Refusal)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": "500"}, "A batch of 500 samples is larger than the data set of 40"),
         ({"negative": "jigsaw:grid=5"}, "into a grid of 5 x 5 equal tiles"),
         ({"negative": "jigsw"}, "no negative 'jigsw'; did you mean 'jigsaw'?"),
         ({"fake_weight": "1.5"}, "fake_weight is 1.5; it must lie between 0 and 1."),

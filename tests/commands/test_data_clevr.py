@@ -47,7 +47,7 @@ def test_makes_an_archive_that_loads(tmp_path: Path, capsys: pytest.CaptureFixtu
     (["--size", "8"], "size is 8; it must be at least 16"),
     (["--workers", "-1"], "workers is -1; it must be at least 0"),
     (["--seed", str(2**63)], "seed is 9223372036854775808"),
-    (["--original", "nowhere"], "nowhere is no folder and no .zip"),
+    (["--original", "nowhere"], "There is no nowhere. Check the path."),
     (["--original", ".", "--split", "test"], "no scenes of split 'test'"),
     (["--sise", "64"], "There is no setting 'sise'; did you mean 'size'?"),
 ])  # fmt: skip

@@ -118,14 +118,15 @@ def test_corruptions_are_measured_at_every_severity(
     [
         (["--ood", "digits.zip"], "--ood is 'digits.zip'; give a name and a folder, .zip or "
          "torchvision:NAME, such as digits=digits.zip."),
-        (["--ood", "a=x", "--ood", "a=y"], "--ood names two sets 'a': x and y."),
+        (["--ood", "a=.", "--ood", "a=.."], "--ood names two sets 'a': . and .."),
         (["--ood", "a=nowhere.zip"], "--ood a: There is no nowhere.zip."),
-        (["--corruptions", "nowhere"], "gaussian_noise.npy"),
+        (["--corruptions", "nowhere"], "There is no nowhere. Check the path."),
+        (["--corruptions", "src"], "gaussian_noise.npy"),
         (["--ood_samples", "9"], "--ood_samples and --ood_jpeg belong to --ood or --corruptions, "
          "and neither is given. Name a set with --ood NAME=PATH."),
         (["--ood_jpeg", "0"], "--ood_samples and --ood_jpeg belong to --ood or --corruptions"),
-        (["--ood", "a=x", "--ood_samples", "1"], "ood_samples is 1; it must be at least 2."),
-        (["--ood", "a=x", "--ood_jpeg", "99"], "ood_jpeg is 99; it must lie between 1 and 95, or "
+        (["--ood", "a=.", "--ood_samples", "1"], "ood_samples is 1; it must be at least 2."),
+        (["--ood", "a=.", "--ood_jpeg", "99"], "ood_jpeg is 99; it must lie between 1 and 95, or "
          "be 0 for no pass."),
     ],
 )  # fmt: skip
@@ -143,7 +144,7 @@ def test_a_recipe_without_a_detector(
     monkeypatch.setitem(RECIPES, "counts", Entry("", "somewhere", "Config", "somewhere"))
     settings = yaml.safe_load((copy / "config.yaml").read_text())
     (copy / "config.yaml").write_text(yaml.safe_dump(settings | {"recipe": "counts"}))
-    said = refusal(["evaluate", str(copy), "--ood", "a=x"])
+    said = refusal(["evaluate", str(copy), "--ood", "a=."])
     assert said == (
         f"nda: {copy} is a run of counts; --ood and --corruptions measure the discriminator "
         "of a run of gan. Give such a run.\n"

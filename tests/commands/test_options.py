@@ -118,6 +118,26 @@ def test_words_go_over_the_file(tmp_path: Path) -> None:
     assert config.conditional is True
 
 
+@pytest.mark.parametrize("place", [0, 2, 4, 6])
+def test_what_is_typed_goes_over_the_file_wherever_it_stands(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("data: there\nwidth: 16\nconditional: true\nclasses: cat\n")
+    words = ["--data", "here", "--width", "8", "--conditional=false", "--out=run"]
+    for file in (["--config", str(path)], [f"--config={path}"]):
+        config = gan(*words[:place], *file, *words[place:])
+        assert (config.data, config.width, config.conditional) == ("here", 8, False)
+        assert config.classes == "cat"
+
+
+def test_of_two_files_the_later_one_counts_and_of_two_words(tmp_path: Path) -> None:
+    for name, width in (("one", 16), ("two", 32)):
+        (tmp_path / name).write_text(f"width: {width}\nd_steps: {width}\n")
+    files = [f"--config={tmp_path / name}" for name in ("one", "two")]
+    assert gan(files[0], *NEEDED, files[1]).width == 32
+    config = gan(*NEEDED, "--width", "4", files[0], "--width", "5", files[1])
+    assert (config.width, config.d_steps) == (5, 32)
+
+
 def test_print_config_gives_a_file_that_is_read_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,7 +51,20 @@ def test_training_says_what_it_measured_and_where_the_report_is(
     assert "split test split" in out
     assert "note: FID, KID" in out
     assert captured.out.endswith(f"report: {tmp_path / 'run' / 'report.html'}\n")
-    assert captured.err == ""
+    assert captured.err == f"nda: training gan, 1 step, into {tmp_path / 'run'}.\n"
+
+
+def test_a_batch_of_more_images_than_there_are_is_made_smaller_and_said(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = train(image_folder, tmp_path / "run", steps="1", negative="none", batch_size="500")
+    assert main(words) == 0
+    assert capsys.readouterr().err.splitlines()[1] == (
+        "nda: A batch of 500 samples is larger than the data set of 40 (training takes 40 of your "
+        "60 images, and the other 20 are held out); batches of 40 are taken in place of 500."
+    )
+    assert RunFolder.open(tmp_path / "run").config()["batch_size"] == 40
+    assert main(["resume", str(tmp_path / "run"), "--steps", "2"]) == 0
 
 
 def test_a_run_resumed_in_parts_is_the_same_run(
@@ -202,4 +215,4 @@ def test_a_loss_gone_wrong_is_one_sentence(
     assert main(words) == 2
     err = capsys.readouterr().err
     assert "was not finite at step" in err
-    assert (err.count("\n"), issubclass(TrainingError, ValueError)) == (1, True)
+    assert (err.count("\n"), issubclass(TrainingError, ValueError)) == (2, True)

@@ -51,6 +51,38 @@ def calibrated(settings: DetectorSettings = SETTINGS, images: int = 40) -> Detec
     return Detector.of(network, scores, settings)
 
 
+# --- what is taken
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.rand(2, 3, 32, 32),
+        some_images(2, side=48),
+        some_images(1)[0],
+        some_images(2)[:, :1],
+        some_images(2).int(),
+    ],
+)
+def test_other_images_are_refused(images: Tensor) -> None:
+    with pytest.raises(ShapeError) as caught:
+        calibrated()(images)
+    assert str(caught.value) == (
+        "This detector takes uint8 images of shape (B, 3, 32, 32), values 0 to 255; got "
+        f"{images.dtype} of shape {tuple(images.shape)}. Resize them to 32 pixels, and write "
+        "floats in [0, 1] as (255 * images).round().to(torch.uint8)."
+    )
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    detector, images = calibrated(), some_images(2)
+    save_detector(str(tmp_path / "detector.safetensors"), detector)
+    again = load_detector(str(tmp_path / "detector.safetensors"))
+    assert torch.equal(again(images)[0], detector(images)[0])
+    with pytest.raises(CheckpointError, match="There is no detector nowhere; give a file"):
+        load_detector("nowhere")
+
+
 # --- scores
 
 

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from nda.commands.options import parse
+from nda.commands.places import refuse_missing
 from nda.commands.preview import PREVIEWED
 from nda.errors import ConfigError
 from nda.training.config import at_least
@@ -56,6 +57,7 @@ def check(words: list[str]) -> int:
     for name, path, ending in (("out", options.out, ".html"), ("json", options.json, ".json")):
         if path is not None and not path.endswith(ending):
             raise ConfigError(f"--{name} {path} must end in {ending}.")
+    refuse_missing(options, "images")
 
     from pathlib import Path
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from nda.commands.options import parse
+from nda.commands.places import refuse_missing
 from nda.errors import ConfigError
 from nda.numerals import counts_of
 from nda.training.config import at_least
@@ -47,6 +48,7 @@ def data_clevr(words: list[str]) -> int:
     if not options.out.endswith(".zip"):
         raise ConfigError(f"--out {options.out} must end in .zip.")
     counts = tuple(counts_of(options.objects, "objects"))
+    refuse_missing(options)
 
     if options.original is not None:
         return _take(options, counts)

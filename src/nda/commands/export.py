@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.commands.options import parse
+from nda.commands.places import refuse_no_run
 from nda.errors import CheckpointError, ConfigError
 
 # Of each recipe that has something to export: what it is, and the formats, first the usual one.
@@ -42,6 +43,7 @@ class ExportOptions:
 def export(words: list[str]) -> int:
     """Write the file and say how far its results are from PyTorch's."""
     options = parse(words, ExportOptions, command="export", positional="run")
+    refuse_no_run(options.run, or_file=True)
 
     from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
 import json
@@ -11,6 +12,7 @@ from typing import NoReturn, TypeVar
 
 import jsonargparse
 
+from nda.commands.help import GROUPS, SETTINGS, Formatter, ending, group_of
 from nda.errors import ConfigError
 
 T = TypeVar("T")
@@ -27,19 +29,29 @@ def parse(
     several: bool = False,
     config_file: bool = False,
     alone: Mapping[str, str] | None = None,
+    defaults: Mapping[str, object] | None = None,
+    note: str = "",
 ) -> T:
     """The dataclass `options` filled from `words`, as `nda <command>` takes them.
 
     `positional` names the field or fields that are given without their names, in this order; the
     last of them `several` times or once, or not at all where it has a default. `config_file` adds
-    `--config` and `--print_config`, and `alone` gives the value of options that may stand without
-    one. Fields of type `list[str]` take
-    one or several NAME=VALUE words, and may be given again. Raises `ConfigError`; `--help` prints
-    and exits.
+    `--config` and `--print_config`; what is typed goes over the file wherever the file stands.
+    `alone` gives the value of options that may stand without one, `defaults` go over those of the
+    dataclass, and help ends with the sentence `note`. Fields of type `list[str]` take one or
+    several NAME=VALUE words, and may be given again. Raises `ConfigError`; `--help` prints and
+    exits.
     """
-    parser = _Parser(prog=f"nda {command}", description=(options.__doc__ or "").split("\n")[0])
+    parser = _Parser(
+        prog=f"nda {command}",
+        description=(options.__doc__ or "").split("\n")[0],
+        epilog=ending(command, note),
+        formatter_class=Formatter,
+    )
     if config_file:
-        parser.add_argument("--config", action="config", help="YAML file of these options")
+        parser.add_argument(
+            "--config", action="config", help="YAML file of these options; those typed go over it"
+        )
     names = (positional,) if isinstance(positional, str) else tuple(positional)
     optional = {
         field.name
@@ -56,6 +68,8 @@ def parse(
             metavar=name.upper(),
             help=help_text.group(1) if help_text else None,
         )
+    _into_groups(parser, set(names))
+    parser.set_defaults(dict(defaults or {}))
     parser.positional = names
     parser.known = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
     types = {field.name: field.type for field in dataclasses.fields(options)}  # type: ignore[arg-type]
@@ -63,7 +77,7 @@ def parse(
     lists = {name for name, kind in types.items() if kind == "list[str]"}
     complete = _with_values(_with_underscores(words, flags), alone or {})
     try:
-        values = parser.parse_args(_gathered(complete, lists)).as_dict()
+        values = parser.parse_args(_file_first(_gathered(complete, lists))).as_dict()
     except UnicodeDecodeError as error:
         raise ConfigError(_NO_YAML + f" ({error}).") from error
     values.pop("config", None)
@@ -87,6 +101,42 @@ class _Parser(jsonargparse.ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise ConfigError(_sentence(message, self.known, self.positional)) from ex
+
+
+def typed_names(words: Sequence[str]) -> set[str]:
+    """The options that stand among the words, by the names of their fields."""
+    options = (word.partition("=")[0] for word in words if word.startswith("--"))
+    return {option[2:].replace("-", "_") for option in options}
+
+
+def _into_groups(parser: _Parser, positional: set[str]) -> None:
+    """Sort the options by what they are about; those of the file and help stay on top."""
+    by_title: dict[str, list[argparse.Action]] = {title: [] for title in (*GROUPS, SETTINGS)}
+    kept: list[argparse.Action] = []
+    for action in parser._optionals._group_actions:
+        general = isinstance(action, argparse._HelpAction) or "config" in action.dest
+        (kept if general or action.dest in positional else by_title[group_of(action.dest)]).append(
+            action
+        )
+        if action.dest == "print_config":
+            action.help = "print all settings as YAML, to start a file from, and end"
+            action.metavar = ""
+        if action.dest == "recipe":  # for files of settings, which name it; typed it stands before
+            action.help = argparse.SUPPRESS
+    parser._optionals._group_actions[:] = kept
+    for title, actions in by_title.items():
+        if actions:
+            parser.add_argument_group(title)._group_actions.extend(actions)
+
+
+def _file_first(words: list[str]) -> list[str]:
+    """The words with every `--config FILE` in front, so that what is typed goes over the file."""
+    files: list[str] = []
+    others: list[str] = []
+    for position, word in enumerate(words):
+        is_value = position > 0 and words[position - 1] == "--config"
+        (files if is_value or word.partition("=")[0] == "--config" else others).append(word)
+    return files + others
 
 
 def _with_underscores(words: list[str], flags: set[str]) -> list[str]:

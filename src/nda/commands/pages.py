@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nda.commands.options import parse
+from nda.commands.places import refuse_no_run
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class CompareOptions:
 def report(words: list[str]) -> int:
     """Write the page of a run."""
     options = parse(words, ReportOptions, command="report", positional="run")
+    refuse_no_run(options.run)
 
     from nda.report.page import write_report
     from nda.training.run_folder import RunFolder
@@ -45,6 +47,8 @@ def report(words: list[str]) -> int:
 def compare(words: list[str]) -> int:
     """Write the page of several runs."""
     options = parse(words, CompareOptions, command="compare", positional="runs", several=True)
+    for run in options.runs:
+        refuse_no_run(run)
 
     from pathlib import Path
 

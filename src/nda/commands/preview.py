@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
+from nda.commands.places import refuse_missing
 from nda.errors import ConfigError, DataError
 from nda.training.config import at_least
 
@@ -53,6 +54,7 @@ def preview(words: list[str]) -> int:
         raise ConfigError(f"count is {options.count}; stitch and mixup need at least 2 images.")
     if not options.out.endswith(".png"):
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
+    refuse_missing(options, "images")
 
     from pathlib import Path
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
+from nda.commands.places import refuse_absent, refuse_no_model
 from nda.commands.preview import PREVIEWED
 from nda.errors import ConfigError
 from nda.training.config import at_least
@@ -58,6 +59,8 @@ def probe(words: list[str]) -> int:
     for name, path, ending in (("out", options.out, ".html"), ("json", options.json, ".json")):
         if path is not None and not path.endswith(ending):
             raise ConfigError(f"--{name} {path} must end in {ending}.")
+    refuse_no_model(options.model)
+    refuse_absent(options.images)
 
     from pathlib import Path
 

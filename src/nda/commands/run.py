@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nda.commands.options import parse
+from nda.commands.places import refuse_absent, refuse_no_run
 from nda.errors import ConfigError
 from nda.training.config import at_least
 
@@ -79,6 +80,7 @@ class SampleOptions:
 def resume(words: list[str]) -> int:
     """Continue a run to its end."""
     options = parse(words, ResumeOptions, command="resume", positional="run")
+    refuse_no_run(options.run)
 
     from nda.commands.finish import go_on, open_run
 
@@ -94,6 +96,13 @@ def evaluate(words: list[str]) -> int:
         positional="run",
         alone={"corruptions": "made"},
     )
+    refuse_no_run(options.run)
+    for named in options.ood:
+        name, _, path = (part.strip() for part in named.partition("="))
+        if path:
+            refuse_absent(path, f"--ood {name}: ")
+    if options.corruptions not in (None, "made"):
+        refuse_absent(str(options.corruptions))
 
     from nda.commands.finish import conclude, open_run
     from nda.commands.outliers import conclude_with_outliers, detector_of
@@ -115,6 +124,9 @@ def evaluate(words: list[str]) -> int:
 def sample(words: list[str]) -> int:
     """Draw images from a run, or translate images with one."""
     options = parse(words, SampleOptions, command="sample", positional=("run", "images"))
+    refuse_no_run(options.run)
+    if options.images is not None:
+        refuse_absent(options.images)
     count = 64 if options.count is None else options.count
     if count < 1:
         raise ConfigError(f"count is {options.count}; it must be at least 1.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
+from nda.commands.places import refuse_absent, refuse_no_run
 from nda.errors import ConfigError
 from nda.training.config import at_least
 
@@ -53,6 +54,9 @@ def score(words: list[str]) -> int:
         value = getattr(options, name)
         if value is not None and not value.endswith(ending):
             raise ConfigError(f"--{name} {value} must end in {ending}.")
+    refuse_no_run(options.run, or_file=True)
+    if options.images != "-":
+        refuse_absent(options.images)
 
     from nda.commands.scoring import score_images
     from nda.commands.scoring_video import is_run_of_videos, score_videos

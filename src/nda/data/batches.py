@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nda.errors import DataError
+from nda.errors import DataError, LargeBatchError
 
 
 class EpochBatches:
@@ -17,7 +17,7 @@ class EpochBatches:
     before, so a resumed run draws what the uninterrupted one would have drawn, and every sample
     is seen once an epoch however many processes share the work.
 
-    Raises `DataError` where one step would need more samples than there are.
+    Raises `LargeBatchError` where one step would need more samples than there are.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class EpochBatches:
             raise DataError(f"Rank must lie in 0..{world_size - 1}; got {rank}.")
         if batch_size * world_size > n:
             processes = f" on each of {world_size} processes" if world_size > 1 else ""
-            raise DataError(
-                f"A batch of {batch_size} samples{processes} is larger than the data set of {n}: "
-                f"give --batch_size {n // world_size} or less, or more data."
+            raise LargeBatchError(
+                f"A batch of {batch_size} samples{processes} is larger than the data set of {n}",
+                n // world_size,
             )
         self.n = n
         self.batch_size = batch_size

@@ -15,6 +15,7 @@ from nda.data.boxes_voc import ENDINGS, Annotation, annotations_of, labels_of
 from nda.data.layout import and_more, choose_classes
 from nda.data.sources import open_source
 from nda.errors import DataError
+from nda.files import StrPath
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class BoxSplits:
 
 
 def load_boxes(
-    data: str | Path,
+    data: StrPath,
     *,
     train_split: str = "train",
     test_split: str = "val",

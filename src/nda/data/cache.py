@@ -14,11 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nda.data.image_set import ImageSet
+from nda.files import StrPath
 
 _VERSION = 2  # raise it whenever decoding gives other pixels or the file another form
 
 
-def cache_folder(folder: str | Path | None = None) -> Path:
+def cache_folder(folder: StrPath | None = None) -> Path:
     """`folder`, or else $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda; it need not exist."""
     if folder is not None:
         return Path(folder)

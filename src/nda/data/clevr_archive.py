@@ -35,11 +35,14 @@ _SCENE = "scene"  # the text in a PNG file that describes what it shows
 class ClevrArchive:
     """What an archive is to hold: `number` pictures of each of the `counts` of objects."""
 
-    path: Path
+    path: Path  # or text
     counts: tuple[int, ...]
     number: int
     size: int = 64  # side in pixels
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
 
     @property
     def partial(self) -> Path:

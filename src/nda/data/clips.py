@@ -28,6 +28,7 @@ from nda.data.images import open_member
 from nda.data.layout import and_more
 from nda.data.sources import Source
 from nda.errors import DataError
+from nda.files import StrPath
 
 __all__ = [
     "ClipSplits",
@@ -59,7 +60,7 @@ class _Options:
     resolution: int
     classes: Sequence[str] | None
     fit: Fit
-    split_file: str | Path | None
+    split_file: StrPath | None
     fold: int
     skip_broken: bool
     cache: bool
@@ -72,18 +73,18 @@ class _Options:
 
 
 def load_clips(
-    source: str | Path,
+    source: StrPath,
     *,
     resolution: int,
     split: str | None = None,
     classes: Sequence[str] | None = None,
     fit: Fit = "crop",
-    split_file: str | Path | None = None,
+    split_file: StrPath | None = None,
     fold: int = 1,
     skip_broken: bool = False,
     bit_depth: int | None = None,
     cache: bool = True,
-    cache_dir: str | Path | None = None,
+    cache_dir: StrPath | None = None,
 ) -> Clips:
     """The videos of one split of `source`, each read to its end once.
 
@@ -123,19 +124,19 @@ def load_clips(
 
 
 def load_clip_splits(
-    source: str | Path,
+    source: StrPath,
     *,
     resolution: int,
     holdout: float = 0.1,
     split: str | None = None,
     classes: Sequence[str] | None = None,
     fit: Fit = "crop",
-    split_file: str | Path | None = None,
+    split_file: StrPath | None = None,
     fold: int = 1,
     skip_broken: bool = False,
     bit_depth: int | None = None,
     cache: bool = True,
-    cache_dir: str | Path | None = None,
+    cache_dir: StrPath | None = None,
 ) -> ClipSplits:
     """Videos to train on and held-out ones; the keywords are those of `load_clips`.
 
@@ -180,7 +181,7 @@ def load_clip_splits(
 
 
 def draw_clips(
-    source: str | Path,
+    source: StrPath,
     count: int,
     *,
     resolution: int,
@@ -188,7 +189,7 @@ def draw_clips(
     split: str | None = None,
     classes: Sequence[str] | None = None,
     fit: Fit = "crop",
-    split_file: str | Path | None = None,
+    split_file: StrPath | None = None,
     fold: int = 1,
     skip_broken: bool = False,
     bit_depth: int | None = None,

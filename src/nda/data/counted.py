@@ -11,10 +11,11 @@ from nda.data.image_set import ImageSet
 from nda.data.layout import parse_layout
 from nda.data.sources import open_source
 from nda.errors import DataError
+from nda.files import StrPath
 from nda.numerals import count_of
 
 
-def counts_in(source: str | Path) -> list[int]:
+def counts_in(source: StrPath) -> list[int]:
     """The counts that name the class folders of `source`, in order, without decoding an image.
 
     Raises `DataError` where `source` cannot be read, has no class folders, or has one whose name is

@@ -12,14 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from nda.data.dots import draw_dots
-from nda.files import atomic_file
+from nda.files import StrPath, atomic_file
 from nda.progress import tracked
 
 _CHUNK = 1024  # images drawn at once
 
 
 def write_dots_archive(
-    path: Path, images: Mapping[int, int], size: int, *, generator: torch.Generator
+    path: StrPath, images: Mapping[int, int], size: int, *, generator: torch.Generator
 ) -> None:
     """Write `images[count]` PNG images of `count` dots each as `<count>/<number>.png`.
 
@@ -29,6 +29,7 @@ def write_dots_archive(
     """
     trial = torch.tensor([max(images, default=0)])
     draw_dots(trial, size, generator=torch.Generator(generator.device).manual_seed(0))
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         drawn = _drawn(images, size, generator)

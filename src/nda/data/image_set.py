@@ -76,7 +76,16 @@ def fingerprint(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Stored uint8 images as float32 in [-1, 1], the range of the networks: `x / 127.5 - 1`."""
+    """Stored uint8 images as float32 in [-1, 1], the range of the networks: `x / 127.5 - 1`.
+
+    Raises `ShapeError` for images of another type, whose range is not known.
+    """
+    if images.dtype != torch.uint8:
+        raise ShapeError(
+            f"Images are uint8 here, values 0 to 255; got {images.dtype}. Write floats in [0, 1] "
+            "as (255 * images).round().to(torch.uint8), and others with nda.data.to_uint8, which "
+            "takes [-1, 1]."
+        )
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from nda.data.layout import (
 from nda.data.sources import Source, open_source
 from nda.data.torchvision_sets import load_torchvision, torchvision_splits
 from nda.errors import DataError
+from nda.files import StrPath
 
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
 
@@ -54,7 +56,7 @@ class _Options:
 
 
 def load_images(
-    source: str | Path,
+    source: StrPath,
     *,
     split: str | None = None,
     resolution: int | None = None,
@@ -63,7 +65,7 @@ def load_images(
     skip_broken: bool = False,
     bit_depth: int | None = None,
     cache: bool = True,
-    cache_dir: str | Path | None = None,
+    cache_dir: StrPath | None = None,
 ) -> ImageSet:
     """The images of one split of `source`, as uint8 `(N, 3, H, W)` with H = W.
 
@@ -99,7 +101,7 @@ def load_images(
 
 
 def load_splits(
-    source: str | Path,
+    source: StrPath,
     *,
     holdout: float = 0.1,
     split: str | None = None,
@@ -108,7 +110,7 @@ def load_splits(
     skip_broken: bool = False,
     bit_depth: int | None = None,
     cache: bool = True,
-    cache_dir: str | Path | None = None,
+    cache_dir: StrPath | None = None,
 ) -> Splits:
     """Training images and held-out ones; the keywords are those of `load_images`.
 
@@ -253,8 +255,8 @@ def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
     return ImageSet.of(chosen.images, labels, kept)
 
 
-def _torchvision_name(source: str | Path) -> str | None:
-    text = str(source)
+def _torchvision_name(source: StrPath) -> str | None:
+    text = os.fspath(source)
     return text.removeprefix(_TORCHVISION) if text.startswith(_TORCHVISION) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from nda.data.pairs_layout import (
 from nda.data.palette import Palette
 from nda.data.sources import Source, open_source
 from nda.errors import DataError
+from nda.files import StrPath
 
 CITYSCAPES = "torchvision:Cityscapes"
 MOSTLY = 0.5  # share of label pixels without a class from which on the palette is doubted
@@ -71,10 +73,10 @@ class PairSource:
     count as that one; without a palette they are pictures.
     """
 
-    data: str
+    data: StrPath
     photo_tree: str = "images"
     label_tree: str = "labels"
-    label_data: str | None = None
+    label_data: StrPath | None = None
     side_by_side: bool = False
     palette: Palette | None = None
     tolerance: int = 0
@@ -97,7 +99,7 @@ def load_pairs(
     skip_broken: bool = False,
     bit_depth: int | None = None,
     cache: bool = True,
-    cache_dir: str | Path | None = None,
+    cache_dir: StrPath | None = None,
 ) -> PairSplits:
     """Pairs of the training split and held-out ones, every picture resized to a square.
 
@@ -134,8 +136,8 @@ def _open(
 ) -> tuple[list[PairNames], Source, Source]:
     """The pairs by name, and the sources of their two files."""
     root = Path(source.data).expanduser()
-    if source.data.startswith("torchvision:"):
-        root = _cityscapes_root(source.data, options.folder)
+    if os.fspath(source.data).startswith("torchvision:"):
+        root = _cityscapes_root(os.fspath(source.data), options.folder)
     photos = opened.enter_context(open_source(root, bit_depth=options.bit_depth))
     if source.label_data is not None:
         beside = Path(source.label_data).expanduser()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from nda.data.palettes_named import CAMVID, CITYSCAPES
-from nda.errors import DataError
+from nda.errors import DataError, ShapeError
+from nda.files import StrPath
 
 Colour = tuple[int, int, int]
 Row = tuple[int, str, int, int, int]  # number in index images, class, red, green, blue
@@ -42,12 +44,13 @@ class Palette:
         return torch.tensor(self.colours, dtype=torch.uint8)
 
 
-def load_palette(given: str) -> Palette:
+def load_palette(given: StrPath) -> Palette:
     """The palette of that name (camvid, cityscapes), or in that file (text or JSON).
 
     Raises `DataError` for an unknown name, a file that is none, values out of range, and a number
     or colour that stands for two classes.
     """
+    given = os.fspath(given)
     if given in NAMED:
         return make_palette(NAMED[given], f"the palette {given}")
     path = Path(given).expanduser()
@@ -105,6 +108,11 @@ def nearest_classes(images: Tensor, palette: Palette) -> Tensor:
     Distances are Euclidean in RGB, computed in whole numbers: a colour of the palette gives its own
     class exactly, and of two colours equally near the class that comes first.
     """
+    if images.dtype != torch.uint8:
+        raise ShapeError(
+            f"Colours are looked up in uint8 images, values 0 to 255; got {images.dtype}. Convert "
+            "with nda.data.to_uint8."
+        )
     pixels = images.to(torch.int32)
     best = torch.full_like(pixels[:, 0], 2**30)
     classes = torch.zeros_like(best, dtype=torch.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from nda.data.layout import SPLITS
 from nda.data.values import Values
 from nda.errors import DataError
+from nda.files import absent
 from nda.numerals import count_of
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -78,10 +78,7 @@ def _not_a_source(path: Path, kind: str) -> str:
         sets = " or torchvision:NAME" if kind == "images" else ""
         folder = f"a folder of {kind}{',' if sets else ' or'} a .zip of one{sets}"
         return f"{path} is a single file. Give {folder}."
-    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, siblings, n=1)
-    hint = f"Did you mean {path.parent / near[0]}?" if near else "Check the path."
-    return f"There is no {path}. {hint}"
+    return absent(path)
 
 
 def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, ...]]) -> Source:

@@ -30,6 +30,7 @@ from nda.data.layout import MASKS
 from nda.data.sources import open_source
 from nda.data.values import Values
 from nda.errors import DataError
+from nda.files import StrPath
 
 _CHUNK = 32  # images a thread decodes at once, fewer where they are large
 _CHUNK_BYTES = 8 * 2**20  # and how large all of them may be
@@ -95,14 +96,14 @@ class Stream:
 
 @contextmanager
 def open_stream(
-    source: Path, bit_depth: int | None = None, *, raw: bool = False
+    source: StrPath, bit_depth: int | None = None, *, raw: bool = False
 ) -> Iterator[Stream]:
     """The pictures of a folder or a `.zip`, in order of their names; `DataError` for others.
 
     Masks of MVTec's layout (`ground_truth/`) are left out. The numbers in files of more than 8 bits
     are those of `bit_depth` (`nda.data.values`), or `raw` for labels, which are no shades.
     """
-    with open_source(source.expanduser(), bit_depth=bit_depth) as opened:
+    with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
         names = sorted(name for name in opened.stamps if name.split("/")[0] != MASKS)
         yield Stream(
             names, len(names), partial(open_raw if raw else open_member, opened), opened.values

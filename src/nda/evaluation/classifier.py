@@ -25,7 +25,7 @@ from nda.data.images import ImageSet, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
-from nda.files import write_atomically
+from nda.files import StrPath, write_atomically
 from nda.networks.digest import weights_digest
 from nda.progress import tracked
 
@@ -96,7 +96,7 @@ def train_feature_classifier(
     seed: int = 0,
     budget: int = 300_000,
     device: torch.device | str = "cpu",
-    cache_path: Path | None = None,
+    cache_path: StrPath | None = None,
 ) -> FeatureClassifier:
     """Train a classifier on `train` and measure it on `heldout`; or read it from `cache_path`.
 
@@ -112,6 +112,7 @@ def train_feature_classifier(
         )
     _check_sets(train, heldout)
     origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
+    cache_path = None if cache_path is None else Path(cache_path)
     if cache_path is not None and cache_path.is_file():
         cached = _load(cache_path, _initial_network(train, seed).to(device), origin)
         if cached is not None:

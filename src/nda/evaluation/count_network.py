@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from nda.data.image_set import ImageSet, to_float
 from nda.errors import ConfigError, DataError, ShapeError
-from nda.files import write_atomically
+from nda.files import StrPath, write_atomically
 from nda.progress import tracked
 from nda.training.randomness import generator_for
 
@@ -87,7 +87,7 @@ def train_count_network(
     heldout_images: Tensor,
     heldout_counts: Tensor,
     device: torch.device | str = "cpu",
-    cache_path: Path | None = None,
+    cache_path: StrPath | None = None,
     seed: int = 0,
     budget: int = BUDGET,
 ) -> CountNetwork:
@@ -104,6 +104,7 @@ def train_count_network(
     train, known = _labelled(images, counts)
     heldout, _ = _labelled(heldout_images, heldout_counts, known)
     origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
+    cache_path = None if cache_path is None else Path(cache_path)
     if cache_path is not None and cache_path.is_file():
         kept = _load(cache_path, _initial(len(known), seed).to(device), known, heldout, origin)
         if kept is not None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from nda.data.decode import Fit
 from nda.errors import CheckpointError, ShapeError, TrainingError
-from nda.files import write_atomically
+from nda.files import StrPath, write_atomically
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
 from nda.networks.pyramid import TorchvisionTrunk
 from nda.networks.torchvision_encoder import parse_model
@@ -65,6 +65,13 @@ class Detector(nn.Module):
         return cls(copy.deepcopy(network).cpu(), calibration, settings)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        side = self.settings.resolution
+        if images.dtype != torch.uint8 or images.shape[1:] != (3, side, side):
+            raise ShapeError(
+                f"This detector takes uint8 images of shape (B, 3, {side}, {side}), values 0 to "
+                f"255; got {images.dtype} of shape {tuple(images.shape)}. Resize them to {side} "
+                "pixels, and write floats in [0, 1] as (255 * images).round().to(torch.uint8)."
+            )
         maps = self.network(images.float() / 127.5 - 1)
         scores = image_scores(maps)
         return scores, self.rarity(scores), maps
@@ -128,19 +135,20 @@ def build_network(
     return network.to(memory_format=torch.channels_last)
 
 
-def save_detector(path: Path, detector: Detector) -> None:
+def save_detector(path: StrPath, detector: Detector) -> None:
     """Write weights, calibration and settings as one `.safetensors` file."""
     tensors = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
     about = {"format": FORMAT, **asdict(detector.settings)}
     content = save(tensors, {"detector": json.dumps(about)})
-    write_atomically(path, lambda file: file.write(content))
+    write_atomically(Path(path), lambda file: file.write(content))
 
 
-def load_detector(path: Path, device: torch.device | str = "cpu") -> Detector:
+def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector:
     """The detector in a file that `save_detector` wrote.
 
     Raises `CheckpointError` for a file that is missing, damaged or of something else.
     """
+    path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"There is no detector {path}; give a file that nda wrote.")
     if path.suffix.lower() == ".onnx":

@@ -26,6 +26,7 @@ from torch_fidelity.version import __version__ as torch_fidelity_version
 from nda.errors import CheckpointError, DataError, ShapeError
 from nda.evaluation.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
+from nda.files import StrPath
 
 POOLED, LOGITS = "2048", "logits_unbiased"  # torch-fidelity's names of the layers
 SPLITS = 10  # of the Inception score
@@ -34,12 +35,13 @@ SUBSET_SIZE = 1000  # of KID, at most
 NEIGHBOURS = 3  # of precision and recall
 
 
-def inception_weights(path: Path | None = None) -> Path | None:
+def inception_weights(path: StrPath | None = None) -> Path | None:
     """The weights file: `path`, else torch-fidelity's in the cache of torch hub, else None.
 
     Raises `DataError` where `path` is given and is no file.
     """
     if path is not None:
+        path = Path(path)
         if not path.is_file():
             raise DataError(
                 f"There are no Inception weights at {path}. Download {URL_INCEPTION_V3} and give "
@@ -55,7 +57,7 @@ def inception_metrics(
     real: Tensor,
     generated: Tensor,
     *,
-    weights: Path | None,
+    weights: StrPath | None,
     protocol: Protocol,
     device: torch.device | str = "cpu",
     batch_size: int = 64,

@@ -18,6 +18,11 @@ def pixel_distance(images: Tensor, training: Tensor) -> Tensor:
     Both uint8 `(N, 3, H, W)` of one size, compared in grey at 32 x 32 (averaged), in units of the
     full range a pixel: root mean square over pixels. Raises `ShapeError` for others.
     """
+    if images.dtype != torch.uint8 or training.dtype != torch.uint8:
+        raise ShapeError(
+            f"Pixels are compared as uint8, values 0 to 255; got {images.dtype} and "
+            f"{training.dtype}. Convert with nda.data.to_uint8."
+        )
     if images.shape[1:] != training.shape[1:] or not len(training):
         raise ShapeError(
             f"Pixels are compared at one size; got images {tuple(images.shape)} and training "

@@ -71,6 +71,11 @@ def describe(images: Tensor) -> Tensor:
 
     For each of 4 x 4 places and each colour its mean, and the mean step from pixel to pixel.
     """
+    if images.dtype != torch.uint8:
+        raise ShapeError(
+            f"Distances are taken of uint8 images, values 0 to 255; got {images.dtype}. Convert "
+            "with nda.data.to_uint8."
+        )
     return torch.cat([_describe(part) for part in torch.split(images, _PART)])
 
 

@@ -67,7 +67,7 @@ RECIPES = {
         "DetectionConfig",
         "nda.recipes.detection",
     ),
-    "linear_probe": Entry(
+    "linear-probe": Entry(
         "linear evaluation of an encoder: classes from its frozen features",
         "nda.recipes.linear_probe_config",
         "LinearProbeConfig",
@@ -90,6 +90,7 @@ RECIPES = {
 
 def recipe_of(name: str) -> Entry:
     """The entry of a recipe that a run folder names."""
+    name = str(name).replace("_", "-")  # as runs of earlier versions wrote it
     if name not in RECIPES:
         raise CheckpointError(
             f"The run's recipe {name!r} is not known; this version of nda has "

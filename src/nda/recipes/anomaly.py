@@ -80,7 +80,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         optimizer=optimizer,
         negative=negative,
         positive=positive_of(config, train.images),
-        batches=batches_of_run(len(train), config, fabric),
+        batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
     )
 

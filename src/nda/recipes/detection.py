@@ -116,7 +116,7 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
         network=network,
         optimizer=optimizer,
         origin=origin,
-        batches=batches_of_run(len(splits.train), config, fabric),
+        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.test)),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from nda.data.clips import Clips
 from nda.errors import CheckpointError, DataError
+from nda.files import StrPath
 from nda.networks.dpc import DensePredictor
 from nda.recipes.clip_loading import load_splits
 from nda.recipes.dpc_config import DpcConfig
@@ -29,7 +29,7 @@ class Predictor:
         return self.folder.path.resolve().name
 
 
-def open_predictor(text: str | Path) -> Predictor:
+def open_predictor(text: StrPath) -> Predictor:
     """The run of dpc in the folder `text`, without its data.
 
     Raises `CheckpointError` for a folder that holds no run, a run of another recipe, no checkpoint

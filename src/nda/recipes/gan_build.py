@@ -92,7 +92,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         ema=ema,
         negative=transform_of(config, first),
         positive=positive_of(config, first),
-        batches=batches_of_run(len(splits.train.images), config, fabric),
+        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
         images=splits.train.images.to(fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
     )

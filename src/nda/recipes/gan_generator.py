@@ -19,7 +19,7 @@ INSTEAD = {
     "anomaly": "score images with 'nda score {run} IMAGES'",
     "pix2pix": "it translates; say what: 'nda sample {run} IMAGES --out DIR'",
     "moco": "evaluate its encoder with 'nda train linear-probe --encoder {run}'",
-    "linear_probe": "its figures are in {run}/report.html",
+    "linear-probe": "its figures are in {run}/report.html",
     "detection": "what it finds in the test images stands in {run}/report.html",
     "dpc": "classify actions with 'nda train action --encoder {run}'",
     "action": "'nda evaluate {run}' measures it",
@@ -39,7 +39,7 @@ def load_sampler(
     recipe = folder.config()["recipe"]
     recipe_of(recipe)  # refuses an unknown one
     if recipe not in GANS:
-        instead = INSTEAD[recipe].format(run=folder.path)
+        instead = INSTEAD[recipe.replace("_", "-")].format(run=folder.path)
         raise ConfigError(
             f"{folder.path} is a run of {recipe}, which generates no images; {instead}."
         )

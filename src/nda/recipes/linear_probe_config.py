@@ -32,7 +32,7 @@ class LinearProbeConfig(RunConfig):
         crop_low: with augment, the smallest share of the area that a crop has
     """
 
-    recipe: Literal["linear_probe"] = "linear_probe"
+    recipe: Literal["linear-probe", "linear_probe"] = "linear-probe"  # earlier runs have the other
     encoder: str
     network: str | None = None
     width: int | None = None

@@ -106,7 +106,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
             grey=config.grey,
             blur=config.blur,
         ),
-        batches=batches_of_run(len(splits.train), config, fabric),
+        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
         images=splits.train.images.to(fabric.device),
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from nda.errors import ConfigError
 from nda.recipes.published import LENGTHS
@@ -87,6 +88,19 @@ class MocoConfig(RunConfig):
     @property
     def rate_falls(self) -> bool:
         return True
+
+    def with_batch(self, size: int) -> Self:
+        splits = self.bn_splits if size // self.bn_splits > 1 else 1
+        size -= size % splits
+        if not size:
+            return dataclasses.replace(self, batch_size=size)
+        keys = size * self.devices
+        return dataclasses.replace(
+            self,
+            batch_size=size,
+            bn_splits=splits,
+            queue_size=max(keys, self.queue_size - self.queue_size % keys),
+        )
 
     def check(self) -> None:
         super().check()

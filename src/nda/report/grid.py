@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from nda.errors import ConfigError, ShapeError
-from nda.files import write_atomically
+from nda.files import StrPath, write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,7 +82,7 @@ def save_png(image: Image.Image, path: Path) -> None:
     write_atomically(path, lambda file: image.save(file, format="PNG"))
 
 
-def save_images(images: Tensor, out: Path) -> Path:
+def save_images(images: Tensor, out: StrPath) -> Path:
     """Write uint8 images (N, 3, H, W) as one square grid, or as one file an image; gives `out`.
 
     Args:
@@ -93,6 +93,7 @@ def save_images(images: Tensor, out: Path) -> Path:
         ShapeError: `images` is not uint8 (N, 3, H, W).
         ConfigError: `out` is a file of another kind, or a folder that is not empty.
     """
+    out = Path(out)
     _check_images(images)
     if out.suffix.lower() == ".png":
         save_png(image_grid(images, math.ceil(math.sqrt(len(images)))), out)

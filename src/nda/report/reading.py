@@ -30,7 +30,7 @@ class RunContents:
 
     @property
     def recipe(self) -> str:
-        return str(self.settings["recipe"])
+        return str(self.settings["recipe"]).replace("_", "-")  # runs of earlier versions
 
     @property
     def samples_are(self) -> str:

@@ -113,7 +113,7 @@ def negative_name(settings: Mapping[str, Any]) -> str:
 
 def run_title(settings: Mapping[str, Any]) -> str:
     """Recipe, data and negative in words."""
-    parts = [in_words(str(settings["recipe"]))]
+    parts = [in_words(str(settings["recipe"]).replace("-", "_"))]
     if settings.get("data"):
         parts.append(f"on {data_name(str(settings['data']))}")
     title = ", ".join(filter(None, [" ".join(parts), negative_name(settings)]))

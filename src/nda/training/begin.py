@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import torch
 import yaml
+from lightning_fabric import Fabric
 
-from nda.errors import CheckpointError, ConfigError
+from nda.errors import CheckpointError, ConfigError, LargeBatchError
 from nda.files import within_folder, write_text_atomically
 from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.config import RunConfig
@@ -49,11 +50,30 @@ def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     if _is_first_process():
         refuse_unusable(folder)
     fabric = launch(config)
-    state = recipe.build(config, fabric)
+    config, state = build_fitting(recipe, config, fabric)
     if fabric.is_global_zero:
         create(folder, config)
     fabric.barrier()
     return Run(recipe, config, folder, fabric, state, Means())
+
+
+def build_fitting(recipe: Recipe[Any, Any], config: Config, fabric: Fabric) -> tuple[Config, Any]:
+    """What the recipe builds, with smaller batches where the data has fewer samples than one."""
+    try:
+        return config, recipe.build(config, fabric)
+    except LargeBatchError as error:
+        fitting = config.with_batch(error.fits)
+        try:
+            fitting.check()
+        except ConfigError:
+            raise error from None
+        if fabric.is_global_zero:
+            print(
+                f"nda: {error.reason}; batches of {fitting.batch_size} are taken in place of "
+                f"{config.batch_size}.",
+                file=sys.stderr,
+            )
+        return fitting, recipe.build(fitting, fabric)
 
 
 def reopen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from nda.bit_depths import check_bit_depth
 from nda.errors import ConfigError
@@ -109,6 +109,10 @@ class RunConfig:
     def rate_falls(self) -> bool:
         """Whether the learning rate falls over the length of the run."""
         return False
+
+    def with_batch(self, size: int) -> Self:
+        """The same settings with batches of `size`, for data that has no more."""
+        return dataclasses.replace(self, batch_size=size)
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

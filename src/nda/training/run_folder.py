@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from nda.errors import CheckpointError
-from nda.files import write_text_atomically
+from nda.files import StrPath, write_text_atomically
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def open(cls, path: str | Path) -> RunFolder:
+    def open(cls, path: StrPath) -> RunFolder:
         """The run at `path`; refuses a folder that is not one (`CheckpointError`)."""
         folder = cls(Path(path))
         if not folder.config_path.is_file():

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from nda.data.corruptions.table import SEVERITIES, check_name, check_severity
 from nda.errors import DataError
+from nda.files import StrPath
 
 _IMAGES = 10_000  # of the CIFAR-10 test set, once a severity
 
 
-def load_corrupted(folder: Path, name: str, severity: int) -> Tensor:
+def load_corrupted(folder: StrPath, name: str, severity: int) -> Tensor:
     """The 10,000 test images under one corruption, uint8 `(10000, 3, 32, 32)`.
 
     `folder` holds the published files; of `NAME.npy` only the rows of this severity are read.
@@ -33,7 +34,7 @@ def load_corrupted(folder: Path, name: str, severity: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(rows.transpose(0, 3, 1, 2)))
 
 
-def load_labels(folder: Path) -> Tensor:
+def load_labels(folder: StrPath) -> Tensor:
     """The classes of the 10,000 images of every severity, int64 `(10000,)`.
 
     Raises:

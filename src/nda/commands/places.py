@@ -1,0 +1,66 @@
+"""Paths that a command line names are looked for at once, before torch is imported."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from nda.errors import DataError
+from nda.files import absent
+
+TORCHVISION = "torchvision:"
+# Settings that name what is read: a folder or an archive of samples; then files.
+SOURCES = ("data", "negative_data", "target_data", "counter_data", "split_file", "original")
+
+# How torchvision's networks begin; their list is known to torchvision alone, which loads torch.
+_NETWORK = re.compile(
+    "(alex|convne|dense|efficient|google|inception|max|mnas|mobile|reg|res|shuffle|squeeze|swin|vgg|"
+    r"vit|wide_res)[\w]*$"
+)
+
+
+def refuse_missing(options: Any, *names: str) -> None:
+    """Refuse (`DataError`) the first of the settings `names` that names nothing that exists.
+
+    By default those of `SOURCES` and `encoder`; settings that are absent or not given, and data
+    sets of torchvision, pass.
+    """
+    for name in names or SOURCES:
+        value = getattr(options, name, None)
+        if value:
+            refuse_absent(value)
+    if not names and (encoder := getattr(options, "encoder", None)) not in (None, "none"):
+        refuse_no_run(str(encoder))
+
+
+def refuse_absent(source: str, before: str = "") -> None:
+    """Refuse a path at which there is nothing (`DataError`), with words `before` the sentence."""
+    path = Path(source).expanduser()
+    if not source.startswith(TORCHVISION) and not found(path):
+        raise DataError(before + absent(path))
+
+
+def refuse_no_run(run: str, *, or_file: bool = False) -> None:
+    """Refuse a path that is no run folder, nor a file where that will do (`CheckpointError`)."""
+    from nda.training.run_folder import RunFolder
+
+    if not (or_file and Path(run).is_file()):
+        RunFolder.open(run)
+
+
+def refuse_no_model(model: str) -> None:
+    """`refuse_no_run` but for networks of torchvision, and for what is meant as one."""
+    if not model.startswith(TORCHVISION) and not (_NETWORK.match(model) and not found(Path(model))):
+        refuse_no_run(model)
+
+
+def found(path: Path) -> bool:
+    """Whether something is there, or cannot be seen for want of permission, which is told later."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,79 @@
+"""A wrong path is refused at once: before torch, whatever the verb."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nda.cli import main
+
+WRONG = [
+    ["preview", "photoz"],
+    ["check", "photoz"],
+    ["train", "gan", "--data", "photoz", "--out", "run"],
+    ["train", "gan", "--data", "photos", "--out", "run", "--negative", "data",
+     "--negative_data", "photoz"],
+    ["train", "numerosity", "--data", "photoz", "--out", "run"],
+    ["train", "anomaly", "--data", "photoz", "--out", "run"],
+    ["train", "pix2pix", "--data", "photoz", "--palette", "camvid", "--out", "run"],
+    ["train", "pix2pix", "--data", "photos", "--target_data", "photoz", "--palette", "none",
+     "--out", "run"],
+    ["train", "moco", "--data", "photoz", "--out", "run"],
+    ["train", "detection", "--data", "photoz", "--out", "run"],
+    ["train", "detection", "--data", "photos", "--encoder", "photoz", "--out", "run"],
+    ["train", "linear-probe", "--data", "photoz", "--encoder", "none", "--out", "run"],
+    ["train", "linear-probe", "--data", "photos", "--encoder", "photoz", "--out", "run"],
+    ["train", "dpc", "--data", "photoz", "--out", "run"],
+    ["train", "dpc", "--data", "photos", "--split_file", "photoz", "--out", "run"],
+    ["train", "action", "--data", "photoz", "--out", "run"],
+    ["train", "gan", "--config", "photoz", "--out", "run"],
+    ["resume", "photoz"],
+    ["evaluate", "photoz"],
+    ["score", "photoz", "photos"],
+    ["score", "detector.safetensors", "photoz"],
+    ["probe", "photoz", "photos"],
+    ["probe", "torchvision:resnet18", "photoz"],
+    ["sample", "photoz"],
+    ["report", "photoz"],
+    ["compare", "photoz"],
+    ["export", "photoz"],
+    ["data", "clevr", "--out", "x.zip", "--original", "photoz"],
+]  # fmt: skip
+ALL_AT_ONCE = """
+import sys
+from nda.cli import main
+for words in {words!r}:
+    assert main(words) == 2, words
+    for slow in ("torch", "numpy", "lightning_fabric", "matplotlib"):
+        assert slow not in sys.modules, (slow, words)
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "detector.safetensors").touch()
+    return tmp_path
+
+
+def test_every_verb_refuses_a_wrong_path_before_torch_is_imported(here: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_AT_ONCE.format(words=WRONG)],
+        capture_output=True, text=True, timeout=60, check=False, cwd=here,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    said = done.stderr.splitlines()
+    assert len(said) == len(WRONG)
+    assert all(line.startswith("nda: ") and "photoz" in line for line in said)
+    assert not (here / "run").exists()
+
+
+def test_the_nearest_name_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "photoz"]) == 2
+    assert capsys.readouterr().err == "nda: There is no photoz. Did you mean photos?\n"
+    assert main(["train", "gan", "--data", "elsewhere", "--out", "run"]) == 2
+    assert capsys.readouterr().err == "nda: There is no elsewhere. Check the path.\n"

@@ -1,0 +1,28 @@
+"""The settings for machines without a card fit their recipes, and are smaller than published."""
+
+from __future__ import annotations
+
+import pytest
+
+from nda.recipes import RECIPES
+from nda.recipes.narrow import NARROW
+
+NEEDED = {"data": "images", "out": "run"}
+OWN = {"pix2pix": {"palette": "camvid"}}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_narrow_settings_are_valid_and_smaller(name: str) -> None:
+    config_class = RECIPES[name].config_class()
+    narrow, own = NARROW[name], OWN.get(name, {})
+    config = config_class(**NEEDED, **own, **narrow.beside(()))
+    config.check()
+    assert config.steps < config_class(**NEEDED, **own).steps / 10
+    assert set(narrow.shown) <= set(narrow.beside(()))
+
+
+def test_what_belongs_to_something_typed_is_left() -> None:
+    chosen = NARROW["gan"].beside({"lr_d", "out"})
+    assert not {"lr_d", "lr_g", "width"} & set(chosen)
+    assert chosen["steps"] == 1000
+    assert "width" not in NARROW["action"].beside({"encoder"})
