@@ -14,7 +14,7 @@ from nda.commands.examples import EXAMPLES
 GROUPS: dict[str, tuple[str, ...]] = {
     "what is read": (
         "data", "images", "run", "runs", "model", "resolution", "fit", "classes", "split",
-        "holdout", "skip_broken", "video", "split_file", "fold", "cache", "inputs", "targets",
+        "holdout", "skip_broken", "bit_depth", "video", "split_file", "fold", "cache", "inputs", "targets",
         "target_data", "side_by_side", "palette", "palette_tolerance", "train_split", "test_split",
         "original",
     ),
