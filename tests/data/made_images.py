@@ -13,7 +13,11 @@ from nda.data import ImageSet
 
 def colour_of(name: str) -> tuple[int, int, int]:
     """A colour that tells which file an image came from."""
-    red, green, blue = np.random.default_rng(list(name.encode())).integers(0, 256, 3).tolist()
+    red, green, blue = (
+        np.random.default_rng(list(name.encode("utf-8", "surrogateescape")))
+        .integers(0, 256, 3)
+        .tolist()
+    )
     return red, green, blue
 
 

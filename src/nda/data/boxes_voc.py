@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from typing import NoReturn
 
 from nda.data.layout import and_more
 from nda.data.sources import EXTENSIONS, Source
+from nda.data.unicode_names import composed, lines_of
 from nda.errors import DataError
 
 ENDINGS = (".xml", ".txt")  # of the files beside the images
 MAX_BYTES = 1 << 20  # of an annotation or a list; VOC's have some thousands
 IMAGES, ANNOTATIONS, SETS, LABELS = "JPEGImages", "Annotations", "ImageSets/Main", "labels.txt"
+_CLASS_MARK = re.compile(r"\s+(?:-1|0|1)$")  # whether the class of a list is in the image
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -67,9 +70,10 @@ def annotations_of(source: Source, splits: str) -> list[Annotation]:
         if not chosen:
             raise _no_split(source, split, roots)
         for root in chosen:
-            images = _images(source, root)
+            names = _Names(source, root)
             for line in _lines(source, f"{root}{SETS}/{name}.txt"):
-                found.setdefault(root + line, _annotation(source, root, line, images))
+                listed = names.listed(line)
+                found.setdefault(root + listed, _annotation(source, listed, names))
     if not found:
         raise DataError(f"{source.where}: the split {splits} names no image. Give another split.")
     return list(found.values())
@@ -80,7 +84,7 @@ def labels_of(source: Source) -> tuple[str, ...]:
     files = [f"{root}{LABELS}" for root in _roots(source) if f"{root}{LABELS}" in source.stamps]
     if LABELS in source.stamps:
         files = [LABELS]
-    names = [name for file in files for name in _lines(source, file, whole=True)]
+    names = [composed(name) for file in files for name in _lines(source, file)]
     return tuple(dict.fromkeys(names))
 
 
@@ -109,11 +113,10 @@ class _PlainBuilder(ET.TreeBuilder):
         raise ValueError("a document type, which is not taken")
 
 
-def _annotation(source: Source, root: str, name: str, images: dict[str, str]) -> Annotation:
-    xml = f"{root}{ANNOTATIONS}/{name}.xml"
-    image = images.get(name, "")
+def _annotation(source: Source, name: str, names: _Names) -> Annotation:
+    xml, image = names.annotation(name), names.image(name)
     if not image:
-        missing = f"{root}{IMAGES}/{name}.jpg"
+        missing = f"{names.root}{IMAGES}/{name}.jpg"
         return Annotation(name, missing, xml, fault=f"there is no {missing}, which a split names")
     if xml not in source.stamps:
         return Annotation(name, image, xml, fault=f"there is no {xml} for {image}")
@@ -124,7 +127,7 @@ def _annotation(source: Source, root: str, name: str, images: dict[str, str]) ->
 
 
 def _object(found: ET.Element) -> Object:
-    name = (found.findtext("name") or "").strip()
+    name = composed((found.findtext("name") or "").strip())
     box = found.find("bndbox")
     words = [((box.findtext(side) if box is not None else None) or "").strip() for side in _SIDES]
     try:
@@ -153,24 +156,53 @@ def _roots(source: Source) -> list[str]:
     return sorted({root for root, middle, _ in ends if middle and (not root or root[-1] == "/")})
 
 
-def _images(source: Source, root: str) -> dict[str, str]:
-    """Names without ending to files."""
-    folder = f"{root}{IMAGES}/"
-    return {
-        PurePosixPath(name).stem: name
-        for name in sorted(source.stamps)
-        if name.startswith(folder) and name.lower().endswith(EXTENSIONS)
-    }
+class _Names:
+    """The images of a root by the names that lists give them, and their annotations."""
+
+    def __init__(self, source: Source, root: str) -> None:
+        self.root = root
+        self.below: dict[str, str] = {}  # names without ending below JPEGImages, to files
+        self.stems: dict[str, str] = {}  # the same without folders
+        self.annotations = {
+            composed(name): name for name in source.stamps if name.lower().endswith(".xml")
+        }
+        folder = f"{root}{IMAGES}/"
+        for name in sorted(source.stamps):
+            if name.startswith(folder) and name.lower().endswith(EXTENSIONS):
+                path = PurePosixPath(composed(name).removeprefix(composed(folder)))
+                self.below[str(path.with_suffix(""))] = name
+                # Of two files of one name none is meant without its folder.
+                self.stems[path.stem] = "" if path.stem in self.stems else name
+
+    def image(self, listed: str) -> str:
+        """The file of a listed name; "" where there is none."""
+        return self.below.get(listed) or self.stems.get(listed) or ""
+
+    def annotation(self, listed: str) -> str:
+        """Where the annotation of a listed name is, or would be."""
+        xml = f"{self.root}{ANNOTATIONS}/{listed}.xml"
+        return self.annotations.get(composed(xml), xml)
+
+    def listed(self, line: str) -> str:
+        """What a line names: all of it, or what stands before the 1, 0 or -1 of a class.
+
+        Folders may be parted by backslashes, and the ending of the file may stand behind.
+        """
+        whole = composed(line).replace("\\", "/").removeprefix("./")
+        for name in (whole, _CLASS_MARK.sub("", whole), whole.split()[0]):
+            if self.image(name):
+                return name
+            if name.lower().endswith(EXTENSIONS) and self.image(bare := name.rpartition(".")[0]):
+                return bare
+        return _CLASS_MARK.sub("", whole)
 
 
-def _lines(source: Source, file: str, *, whole: bool = False) -> Sequence[str]:
-    """The first words of the lines (behind it may stand 1 or -1 for a class), or the whole ones."""
+def _lines(source: Source, file: str) -> list[str]:
+    """The lines of a list that are not empty."""
     try:
-        text = _read(source, file).decode("utf-8-sig")
+        return lines_of(_read(source, file))
     except ValueError as error:  # of decoding as well
         raise DataError(f"{source.where}: {file} cannot be read ({error}). Mend it.") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines if whole else [line.split()[0] for line in lines]
 
 
 def _read(source: Source, name: str) -> bytes:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nda.data.clip_layout import VIDEO_EXTENSIONS, Video
 from nda.data.layout import SPLITS, and_more
+from nda.data.unicode_names import composed, text_of
 from nda.errors import DataError
 
 _UCF = re.compile(r"(train|test|val)list0*(\d+)\.txt", re.IGNORECASE)
@@ -63,7 +64,7 @@ def read_split_files(path: Path, fold: int) -> list[Listed]:
     elif not path.is_dir():
         raise DataError(f"There is no split file or folder of them {path}. Check the path.")
     texts = {
-        file.name: file.read_text(encoding="utf-8-sig", errors="replace")
+        file.name: text_of(file.read_bytes())
         for file in sorted(folder.glob("*.txt"))
         if lists_beside([file.name])
     }
@@ -84,7 +85,7 @@ def parse_lists(texts: Mapping[str, str], fold: int, where: str) -> list[Listed]
     folds: set[int] = set()
     for file, text in texts.items():
         base = posixpath.basename(file)
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
         if named := _UCF.fullmatch(base):
             folds.add(int(named.group(2)))
             if int(named.group(2)) == fold:
@@ -133,7 +134,7 @@ def sort_by_lists(
     """
     wanted: set[str] = set()
     if classes:
-        wanted = {classes} if isinstance(classes, str) else set(classes)
+        wanted = {composed(each) for each in ([classes] if isinstance(classes, str) else classes)}
         listed = [each for each in listed if _label(each.name) in {*wanted, ""}]
     by_end: dict[str, list[Video]] = defaultdict(list)
     for video in videos:
@@ -180,9 +181,10 @@ def _absent(absent: Sequence[Listed], where: str) -> DataError:
 
 def _stem(name: str) -> str:
     """The name without the ending of a video file."""
+    name = composed(name)
     stem, ending = posixpath.splitext(name)
     return stem if ending.lower() in VIDEO_EXTENSIONS else name
 
 
 def _label(name: str) -> str:
-    return posixpath.basename(posixpath.dirname(name))
+    return composed(posixpath.basename(posixpath.dirname(name)))

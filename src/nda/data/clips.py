@@ -27,6 +27,7 @@ from nda.data.decode import Fit, quiet_pillow, read_pixels
 from nda.data.images import open_member
 from nda.data.layout import and_more
 from nda.data.sources import Source
+from nda.data.unicode_names import text_of
 from nda.errors import DataError
 from nda.files import StrPath
 
@@ -234,7 +235,7 @@ def _videos(source: Source, options: _Options) -> tuple[list[Video], int]:
     lists = lists_beside(source.stamps)
     if not lists or any(video.split for video in videos):
         return videos, 0
-    texts = {name: source.read(name).decode("utf-8-sig", errors="replace") for name in lists}
+    texts = {name: text_of(source.read(name)) for name in lists}
     listed = parse_lists(texts, options.fold, source.where)
     return sort_by_lists(videos, listed, options.classes, source.where)
 

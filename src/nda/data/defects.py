@@ -20,6 +20,7 @@ from nda.data.decode import Fit, quiet_pillow, read_pixels
 from nda.data.images import load_images, open_member
 from nda.data.layout import HELDOUT_SPLITS, MASKS, parse_layout, select
 from nda.data.sources import Source, open_source
+from nda.data.unicode_names import composed
 from nda.errors import DataError
 
 
@@ -102,4 +103,4 @@ def _masks(source: Source, names: list[str], resolution: int, fit: Fit) -> Tenso
 def _place(name: str) -> str:
     """What an image's name and its mask's have in common: kind and name without the ending."""
     path = PurePosixPath(name)
-    return str(PurePosixPath(*path.parts[1:]).with_suffix(""))
+    return composed(str(PurePosixPath(*path.parts[1:]).with_suffix("")))

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nda.data.unicode_names import composed
 from nda.errors import DataError
 
 SPLITS = ("train", "test", "val", "valid", "validation", "all", "unlabeled")
@@ -39,7 +40,7 @@ def parse_layout(names: Iterable[str]) -> list[Entry]:
     for name in kept if has_splits else ordered:
         parts = name.split("/")[1:] if has_splits else name.split("/")
         split = _top(name) if has_splits else ""
-        entries.append(Entry(name, split, parts[0] if len(parts) > 1 else ""))
+        entries.append(Entry(name, split, composed(parts[0]) if len(parts) > 1 else ""))
     return entries
 
 
@@ -134,7 +135,7 @@ def choose_classes(
     """Those of `names` that are wanted, in the order of `names`; an unknown one is refused."""
     if not wanted:
         return tuple(names)
-    wanted = [wanted] if isinstance(wanted, str) else wanted
+    wanted = [composed(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
     for name in wanted:
         if not names:
             raise DataError(f"{where} has no class folders, so no class {name!r} can be chosen.")

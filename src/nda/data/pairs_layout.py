@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nda.data.layout import SPLITS, and_more
+from nda.data.unicode_names import composed
 from nda.errors import DataError
 
 PHOTO_TREE, LABEL_TREE = "leftImg8bit", "gtFine"  # of Cityscapes
@@ -133,7 +134,7 @@ def _by_stem(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+    return composed(str(PurePosixPath(name).with_suffix("")))
 
 
 def _divided(found: Iterable[tuple[str, str, str]]) -> list[PairNames]:

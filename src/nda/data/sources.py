@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nda.data.layout import SPLITS
+from nda.data.unicode_names import member_name
 from nda.data.values import Values
 from nda.errors import DataError
 from nda.files import absent
@@ -125,7 +126,7 @@ def _zip(
 ) -> Source:
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
-        name = member.filename.replace("\\", "/")
+        name = member_name(member)
         _check_member(path, name, member)
         name = posixpath.normpath(name)
         if not member.is_dir() and not any(map(_is_hidden, name.split("/"))):
