@@ -15,8 +15,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "what is read": (
         "data", "images", "run", "runs", "model", "resolution", "fit", "classes", "split",
         "holdout", "skip_broken", "bit_depth", "video", "split_file", "fold", "cache", "inputs",
-        "targets", "target_data", "side_by_side", "palette", "palette_tolerance", "train_split", "test_split",
-        "original",
+        "targets", "target_data", "side_by_side", "palette", "palette_tolerance", "train_split",
+        "test_split", "original",
     ),
     "what is written": (
         "out", "json", "html", "heatmaps", "format", "checkpoint_every", "keep_checkpoints",
