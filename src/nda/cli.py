@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import importlib
-import io
 import re
 import sys
 from dataclasses import dataclass
 
 from nda.errors import UserError
+from nda.terminal import plain_output
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,16 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        # What a terminal cannot show, such as the bytes of a name that is no text, ends nothing.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    with plain_output():
+        return run(words)
+
+
+def run(words: list[str]) -> int:
+    """Run the command that `words` ask for, and say in a sentence what went wrong, if it did."""
     try:
         return dispatch(words)
     except UserError as error:
-        print(f"nda: {error}", file=sys.stderr)
+        print("nda:", re.sub(r"\s*\n\s*", " ", str(error)), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("nda: interrupted", file=sys.stderr)

@@ -22,7 +22,7 @@ from torchvision.models.resnet import ResNet
 from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.evaluation.features import extract_features
 from nda.export import ExportError, Parity, compared_images
-from nda.files import StrPath
+from nda.files import StrPath, follow_umask
 from nda.networks.digest import weights_digest
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.recipes.pretrained import Pretrained
@@ -48,6 +48,7 @@ def export_encoder(encoder: Pretrained, path: StrPath, kind: EncoderFormat) -> P
         _write(encoder, written, kind)
         again = opened_by(opening_lines(encoder.name, encoder.width, written, kind))
         parity = compare(encoder, again)
+        follow_umask(written)
         written.replace(path)
     return parity
 

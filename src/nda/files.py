@@ -38,6 +38,14 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def follow_umask(path: Path) -> None:
+    """Give a file that another library wrote as a private one the mode of any new file."""
+    like = path.with_name(f".nda-{secrets.token_hex(8)}.part")
+    like.touch()
+    path.chmod(like.stat().st_mode & 0o777)
+    like.unlink()
+
+
 def ready(out: Path, source: StrPath = "", name: str = "--out") -> Path:
     """`out`, whose folder is made now, so that a wrong place shows before the work is done.
 

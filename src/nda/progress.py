@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
     track,
 )
+
+from nda.console import console
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ def tracked(items: Iterable[T], title: str, total: int | None = None) -> Iterabl
         items,
         title,
         total=total,
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     )
@@ -41,7 +42,7 @@ def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    console, quiet = Console(stderr=True), not sys.stderr.isatty()
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+    quiet = not sys.stderr.isatty()
+    with Progress(*columns, console=console(stderr=True), transient=True, disable=quiet) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda count=1: bar.advance(task, count)

@@ -51,6 +51,13 @@ def test_the_second_time_nothing_is_decoded(
     assert [path.suffix for path in kept(own_cache)] == [".safetensors"]  # nothing left over
 
 
+def test_what_is_kept_follows_the_umask(folder: Path, own_cache: Path) -> None:
+    load_images(folder)
+    (path,) = kept(own_cache)
+    (own_cache / "new").touch()
+    assert path.stat().st_mode == (own_cache / "new").stat().st_mode
+
+
 def test_what_is_loaded_may_be_changed_without_changing_what_is_kept(folder: Path) -> None:
     untouched = load_images(folder).fingerprint
     load_images(folder).images.zero_()

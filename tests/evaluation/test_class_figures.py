@@ -13,6 +13,7 @@ from nda.evaluation.class_figures import (
     class_metrics,
     confusion,
     confusion_csv,
+    confusion_metrics,
 )
 from nda.evaluation.intervals import wilson_interval
 
@@ -69,6 +70,16 @@ def test_of_many_classes_the_commonest_confusions_are_named() -> None:
         scores(*((labels + 1) % 30).tolist(), classes=30), labels, classes, {}
     )
     assert len([m for m in everything_wrong if m.table == MIXED_UP]) == LISTED
+
+
+def test_confusions_of_very_many_classes_need_no_matrix() -> None:
+    classes = [str(number) for number in range(200_000)]
+    labels = torch.tensor([3, 3, 3, 7, 199_999])
+    predicted = torch.tensor([3, 9, 9, 8, 0])
+    found = confusion_metrics(predicted, labels, classes, {})
+    assert [(m.row, m.value) for m in found] == [
+        ("3 as 9", 0.6667), ("7 as 8", 1.0), ("199999 as 0", 1.0),
+    ]  # fmt: skip
 
 
 def test_the_matrix_as_text_counts_all_pairs() -> None:

@@ -55,6 +55,19 @@ def test_learns_the_classes(trained: FeatureClassifier) -> None:
     assert (logits.argmax(1) == heldout.labels).double().mean().item() == trained.accuracy
 
 
+def test_of_a_set_larger_than_the_budget_a_part_is_seen() -> None:
+    rows, mirrored = classifier_module._draw_batches(5000, 1, 0, most=3)
+    assert rows.shape == mirrored.shape == (3, classifier_module.BATCH)
+    assert len(rows.unique()) == rows.numel()
+    rows, _ = classifier_module._draw_batches(100, 4, 0, most=3)
+    assert rows.shape == (4, 100)
+
+
+def test_accuracy_is_taken_on_so_many_images_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier_module, "MOST_MEASURED", 3)
+    assert train().accuracy * 3 == pytest.approx(round(train().accuracy * 3))
+
+
 def test_follows_from_the_seed_alone(trained: FeatureClassifier) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from nda.commands.check import FEWEST, CheckOptions
+from nda.console import console
 from nda.data.images import load_images
 from nda.data.layout import class_names
 from nda.errors import DataError
@@ -136,22 +136,22 @@ def negatives_of(images: Tensor, negatives: Mapping[str, Negative], seed: int) -
 
 def show(checked: Checked) -> None:
     """Print what was checked, the table, and the reasons."""
-    console = Console()
-    console.print(checked.summary, highlight=False, markup=False)
+    out = console()
+    out.print(checked.summary)
     for note in checked.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        out.print(f"note: {note}")
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column, heading in enumerate(HEADER):
         short = heading.removesuffix(" AUROC")  # fits 80 columns
         table.add_column(short, justify="right" if 0 < column < 5 else "left", no_wrap=column > 0)
     for row in checked.negatives:
         table.add_row(row.title, *(["not measured"] if row.refused else cells(row, brief=True)))
-    console.print(table)
+    out.print(table)
     reading = "global, local: AUROCs of the probes that see all of an image, or 7 x 7 pixels of it."
-    console.print(reading + " ± is half a 95 % interval.", highlight=False)
+    out.print(reading + " ± is half a 95 % interval.")
     for row in checked.negatives:
         why = f"not measured: {row.refused}" if row.judgement is None else row.judgement.reason
-        console.print(f"{row.title}: {why}", highlight=False, markup=False)
+        out.print(f"{row.title}: {why}")
 
 
 def write_figures(path: Path, checked: Checked, command: str) -> Path:

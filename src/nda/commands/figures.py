@@ -7,6 +7,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
+from nda.console import console
 from nda.evaluation.record import Evaluation, Protocol
 from nda.report.tables import MetricTables, alone, in_cell, metric_tables
 
@@ -15,23 +16,23 @@ WIDEST = 8  # columns of a table that a terminal has room for
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print the metrics of an evaluation, a table a protocol, then its notes."""
-    console = Console()
-    console.print(f"measured at step {evaluation.step}:")
+    out = console()
+    out.print(f"measured at step {evaluation.step}:")
     for protocol, metrics in groupby(alone(evaluation.metrics), key=lambda metric: metric.protocol):
         table = Table(show_header=False, caption=in_words(protocol), caption_justify="left")
         for metric in metrics:
             table.add_row(metric.title, in_cell(metric))
-        console.print(table)
-    print_tables(console, metric_tables(evaluation.metrics))
+        out.print(table)
+    print_tables(out, metric_tables(evaluation.metrics))
     for note in evaluation.notes:
-        console.print(f"note: {note}", highlight=False)
+        out.print(f"note: {note}")
 
 
-def print_tables(console: Console, found: MetricTables) -> None:
+def print_tables(out: Console, found: MetricTables) -> None:
     """Print tables of figures, under each what was done for it, and at last what for all."""
     for each in found.tables:
         if len(each.columns) > WIDEST:
-            console.print(f"{each.title} ...: {len(each.columns)} columns, in the report\n")
+            out.print(f"{each.title} ...: {len(each.columns)} columns, in the report\n")
             continue
         table = Table(title=each.title, title_justify="left")
         table.add_column("", no_wrap=True)
@@ -39,15 +40,15 @@ def print_tables(console: Console, found: MetricTables) -> None:
             table.add_column(column, justify="right", min_width=6)
         for row, cells in each.rows:
             table.add_row(row, *cells)
-        console.print(table)
+        out.print(table)
         lines = [each.protocol, f"warning: {each.warning}" if each.warning else ""]
         for line in filter(None, lines):
-            console.print(line, highlight=False, markup=False)
-        console.print()
+            out.print(line)
+        out.print()
     if found.tables:
-        console.print(f"in all tables: {found.protocol}", highlight=False, markup=False)
+        out.print(f"in all tables: {found.protocol}")
     for row, words in found.details:
-        console.print(f"{row}: {words}", highlight=False, markup=False)
+        out.print(f"{row}: {words}")
 
 
 def in_words(protocol: Protocol) -> str:

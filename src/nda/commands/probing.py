@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from nda.commands.kind_of_source import expecting_images
@@ -21,6 +20,7 @@ from nda.commands.probe_subject import Subject, load_subject, refuse_other_side,
 from nda.commands.probing_encoder import probe_moco, probe_torchvision
 from nda.commands.probing_video import probe_video
 from nda.commands.scoring import open_detector
+from nda.console import console
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.detector import image_scores
 from nda.evaluation.gap import Score, discriminator_gap
@@ -160,21 +160,21 @@ def _probed_run(
 
 def show(probed: Probed) -> None:
     """Print what was probed, the table and how to read it."""
-    console = Console()
-    console.print(probed.summary, highlight=False, markup=False)
+    out = console()
+    out.print(probed.summary)
     for note in probed.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        out.print(f"note: {note}")
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)  # fits 80 columns
     for column, heading in enumerate(probed.table.header):
         table.add_column(heading, justify="right" if column else "left", no_wrap=column > 0)
     for row in probed.table.rows:
         table.add_row(row.name, *(row.cells or ["not measured"]))
-    console.print(table)
+    out.print(table)
     for row in probed.table.rows:
         if row.refused:
             text = f"{row.name} was not measured: {row.refused}"
-            console.print(text, highlight=False, markup=False)
-    console.print(probed.table.reading, highlight=False, markup=False)
+            out.print(text)
+    out.print(probed.table.reading)
 
 
 def write_figures(path: Path, probed: Probed, command: str) -> Path:

@@ -69,17 +69,17 @@ def quickstart(words: list[str]) -> int:
         raise ConfigError(f"seed is {options.seed}; it must be below 2^63.")
 
     import torch
-    from rich.console import Console
 
     from nda.commands.dot_counts import as_tables, count_real, count_run, show, write_figures
     from nda.commands.together import train_together
+    from nda.console import console
     from nda.data.dots_archive import write_dots_archive
     from nda.report.compare import write_comparison
     from nda.training.run_folder import RunFolder
 
-    console, folder = Console(), Path(options.out)
+    out, folder = console(), Path(options.out)
     _refuse_other(folder, options)
-    console.print(
+    out.print(
         f"Images of exactly {DOTS} dots; negatives are images of {OTHER_COUNTS} dots. The same "
         f"small GAN, without and with them: seed {options.seed}, {options.steps} steps each."
     )
@@ -92,7 +92,7 @@ def quickstart(words: list[str]) -> int:
 
     counted = [count_run(folder / name, DOTS, options.count) for name in DIFFERENCE]
     counted.append(count_real(archive, DOTS, options.count))
-    show(console, counted)
+    show(out, counted)
     figures = write_figures(folder / "quickstart.json", counted, options)
     page = write_comparison(
         [RunFolder.open(folder / name) for name in DIFFERENCE],
@@ -100,9 +100,7 @@ def quickstart(words: list[str]) -> int:
         title="Four dots, without and with negatives",
         tables=as_tables(counted),
     )
-    console.print(
-        f"figures: {figures}\npage:    {page}", markup=False, highlight=False, soft_wrap=True
-    )
+    out.print(f"figures: {figures}\npage:    {page}", soft_wrap=True)
     return 0
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nda.console import console
 from nda.errors import TrainingError
 from nda.training.run_folder import RunFolder
 
@@ -99,6 +99,6 @@ def _bars() -> Iterator[Progress]:
         TextColumn("{task.completed}/{task.total} steps"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    err = console(stderr=True)
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         yield progress

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from nda.data.boxes_decode import DecodedBoxes, decode_boxes
@@ -43,10 +44,9 @@ class BoxedImages:
     @property
     def counts(self) -> list[int]:
         """Boxes of each class, the difficult ones among them."""
-        return [
-            sum(int((labels == label).sum()) for labels in self.labels)
-            for label in range(len(self.classes))
-        ]
+        if not self.labels:
+            return [0] * len(self.classes)
+        return torch.cat(self.labels).bincount(minlength=len(self.classes)).tolist()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nda.data.image_set import ImageSet
-from nda.files import StrPath
+from nda.files import StrPath, follow_umask
 
 _VERSION = 2  # raise it whenever decoding gives other pixels or the file another form
 
@@ -77,6 +77,7 @@ def _save(path: Path, stamp: str, built: ImageSet) -> None:
         with tempfile.TemporaryDirectory(prefix=".images-", dir=path.parent) as folder:
             unfinished = Path(folder, path.name)
             save_file(tensors, unfinished, metadata={"nda": json.dumps(kept)})
+            follow_umask(unfinished)
             unfinished.replace(path)
     except (OSError, SafetensorError):
         return  # no room or no permission: the next start decodes again

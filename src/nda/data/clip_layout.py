@@ -142,7 +142,8 @@ def select_videos(
                 f"{where}: {loose[0]}{and_more(len(loose) - 1)} lies beside the class folders, not "
                 "in one. Move it into the folder of its class, or away."
             )
-        chosen = [video for video in chosen if video.label in kept]
+        asked = set(kept)
+        chosen = [video for video in chosen if video.label in asked]
     if not chosen:
         raise DataError(
             f"{where} has no videos in {f'the {split} split' if split else 'it'}"

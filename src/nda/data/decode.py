@@ -204,11 +204,12 @@ def in_threads(
 @contextmanager
 def _progress(total: int, label: str) -> Iterator[Callable[[], None]]:
     """A bar on a terminal, once a second has passed."""
-    from rich.console import Console
     from rich.progress import Progress
 
+    from nda.console import console
+
     progress = Progress(
-        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+        console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     )
     task = progress.add_task(label, total=total)
     began = time.monotonic()

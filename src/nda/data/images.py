@@ -249,7 +249,8 @@ def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
     if not options.classes:
         return images
     kept = choose_classes(images.classes, options.classes, _TORCHVISION + name)
-    numbers = [images.classes.index(label) for label in kept]
+    places = {label: number for number, label in enumerate(images.classes)}
+    numbers = [places[label] for label in kept]
     chosen = images.only(torch.isin(images.labels, torch.tensor(numbers)))
     labels = torch.searchsorted(torch.tensor(numbers), chosen.labels)
     return ImageSet.of(chosen.images, labels, kept)

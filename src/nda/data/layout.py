@@ -106,16 +106,16 @@ def select(
     if not any(entry.label for entry in chosen):
         known = []
     kept = choose_classes(known, classes, where)
+    numbers = {name: number for number, name in enumerate(kept)}
     if kept:
         _refuse_loose(chosen, where)
-        chosen = [entry for entry in chosen if entry.label in kept]
+        chosen = [entry for entry in chosen if entry.label in numbers]
     if len(chosen) < 2:
         inside = f"the {split} split" if split else "all"
         raise DataError(
             f"{where} has {len(chosen)} image{'s' * (len(chosen) != 1)} in {inside}"
             f"{' of class ' + ', '.join(kept) if classes else ''}; at least 2 are needed."
         )
-    numbers = {name: number for number, name in enumerate(kept)}
     labels = [numbers.get(entry.label, 0) for entry in chosen]
     return Selection(split, [entry.name for entry in chosen], labels, kept)
 
@@ -136,15 +136,17 @@ def choose_classes(
     if not wanted:
         return tuple(names)
     wanted = [composed(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
+    known = set(names)
     for name in wanted:
         if not names:
             raise DataError(f"{where} has no class folders, so no class {name!r} can be chosen.")
-        if name not in names:
+        if name not in known:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             shown = ", ".join(names[:20]) + and_more(max(0, len(names) - 20))
             raise DataError(f"{where} has no class {name!r}.{hint} It has {shown}.")
-    return tuple(name for name in names if name in set(wanted))
+    chosen = set(wanted)
+    return tuple(name for name in names if name in chosen)
 
 
 def and_more(count: int) -> str:

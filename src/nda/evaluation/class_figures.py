@@ -75,20 +75,25 @@ def confusion_metrics(
 
     Classes without samples are left out. Raises as `confusion`.
     """
-    found = confusion(predicted, labels, len(classes))
-    table = _matrix if len(classes) <= MOST_IN_TABLE else _mixed_up
-    return table(found, classes, protocol)
+    if len(classes) <= MOST_IN_TABLE:
+        return _matrix(confusion(predicted, labels, len(classes)), classes, protocol)
+    return _mixed_up(_pairs(predicted, labels, len(classes)), classes, protocol)
 
 
 def confusion(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Counts int64 `(K, K)`: of the true class of a row, those predicted as that of a column."""
+    pairs = _pairs(predicted, labels, classes)
+    return torch.bincount(pairs, minlength=classes**2).view(classes, classes)
+
+
+def _pairs(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Places in the matrix of confusion, row by row, int64 `(N,)`: it may be too large itself."""
     if labels.dim() != 1 or predicted.shape != labels.shape or not len(labels):
         raise ShapeError(
             f"A class is predicted for each sample; got predictions {tuple(predicted.shape)} and "
             f"labels {tuple(labels.shape)}."
         )
-    pairs = labels.long() * classes + predicted.long()
-    return torch.bincount(pairs.cpu(), minlength=classes**2).view(classes, classes)
+    return (labels.long() * classes + predicted.long()).cpu()
 
 
 def confusion_csv(found: Tensor, classes: Sequence[str]) -> str:
@@ -120,25 +125,25 @@ def _matrix(found: Tensor, classes: Sequence[str], protocol: Protocol) -> list[M
     ]
 
 
-def _mixed_up(found: Tensor, classes: Sequence[str], protocol: Protocol) -> list[Metric]:
+def _mixed_up(pairs: Tensor, classes: Sequence[str], protocol: Protocol) -> list[Metric]:
     """The confusions that happen most often, as shares of their true class."""
-    totals = found.sum(dim=1)
-    wrong = found.clone().fill_diagonal_(0)
-    places = wrong.flatten().argsort(descending=True, stable=True)[:LISTED].tolist()
+    totals = (pairs // len(classes)).bincount(minlength=len(classes))
+    places, counts = pairs.unique(return_counts=True)  # in order of the matrix
+    wrong = places // len(classes) != places % len(classes)
+    places, counts = places[wrong], counts[wrong]
     metrics = []
-    for place in places:
-        row, column = divmod(place, len(classes))
-        if wrong[row, column]:
-            metrics.append(
-                Metric(
-                    f"confusion_{classes[row]}_{classes[column]}",
-                    f"{classes[row]} predicted as {classes[column]}",
-                    round(int(wrong[row, column]) / int(totals[row]), 4),
-                    "",
-                    protocol,
-                    table=MIXED_UP,
-                    row=f"{classes[row]} as {classes[column]}",
-                    column="share of the class",
-                )
+    for entry in counts.argsort(descending=True, stable=True)[:LISTED].tolist():
+        row, column = divmod(int(places[entry]), len(classes))
+        metrics.append(
+            Metric(
+                f"confusion_{classes[row]}_{classes[column]}",
+                f"{classes[row]} predicted as {classes[column]}",
+                round(int(counts[entry]) / int(totals[row]), 4),
+                "",
+                protocol,
+                table=MIXED_UP,
+                row=f"{classes[row]} as {classes[column]}",
+                column="share of the class",
             )
+        )
     return metrics

@@ -32,6 +32,8 @@ from nda.progress import tracked
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
 WIDTH = 128
 BATCH = 128
+BUDGET = 300_000  # images to learn from: six times all of CIFAR-10
+FEWEST_MEASURED, MOST_MEASURED = 1000, 10_000  # held-out images that the accuracy is taken on
 
 
 class FeatureNetwork(nn.Module):
@@ -94,17 +96,17 @@ def train_feature_classifier(
     heldout: ImageSet,
     *,
     seed: int = 0,
-    budget: int = 300_000,
+    budget: int = BUDGET,
     device: torch.device | str = "cpu",
     cache_path: StrPath | None = None,
 ) -> FeatureClassifier:
     """Train a classifier on `train` and measure it on `heldout`; or read it from `cache_path`.
 
     `budget` is the number of images to learn from, seen again and again (six times with
-    CIFAR-10), but none more than 40 times. The result follows from data, seed and budget alone;
-    with `cache_path` it is kept there, and a file that was made of other data or is damaged is
-    trained anew. Raises `DataError` where there are not two classes to tell apart, and
-    `ShapeError` where the two sets differ in size or classes.
+    CIFAR-10), but none more than 40 times; of a larger set a part is seen. The result follows from
+    data, seed and budget alone; with `cache_path` it is kept there, and a file that was made of
+    other data or is damaged is trained anew. Raises `DataError` where there are not two classes to
+    tell apart, and `ShapeError` where the two sets differ in size or classes.
     """
     if budget < 1:
         raise ConfigError(
@@ -112,6 +114,8 @@ def train_feature_classifier(
         )
     _check_sets(train, heldout)
     origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
+    if len(train) > budget:
+        origin += " of a larger set"  # which earlier versions have seen all of
     cache_path = None if cache_path is None else Path(cache_path)
     if cache_path is not None and cache_path.is_file():
         cached = _load(cache_path, _initial_network(train, seed).to(device), origin)
@@ -119,7 +123,9 @@ def train_feature_classifier(
             return cached
     network = _initial_network(train, seed).to(device)
     _fit(network, train, seed, budget)
-    classifier = FeatureClassifier(network, _accuracy(network, heldout), weights_digest(network))
+    classifier = FeatureClassifier(
+        network, _accuracy(network, heldout, budget), weights_digest(network)
+    )
     if cache_path is not None:
         _save(cache_path, classifier, origin)
     return classifier
@@ -184,7 +190,7 @@ def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> No
     device = next(network.parameters()).device
     images, labels = train.images.to(device), train.labels.to(device)
     epochs = min(40, max(1, round(budget / len(train))))
-    order, mirrored = _draw_batches(len(train), epochs, seed)
+    order, mirrored = _draw_batches(len(train), epochs, seed, most=max(1, budget // BATCH))
     optimizer = torch.optim.SGD(
         network.parameters(), momentum=0.9, weight_decay=5e-4, nesterov=True
     )
@@ -205,19 +211,23 @@ def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> No
     network.eval().requires_grad_(False)
 
 
-def _draw_batches(count: int, epochs: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows of every batch (steps, size), and which of them to mirror; the leftovers sit out."""
+def _draw_batches(count: int, epochs: int, seed: int, *, most: int) -> tuple[Tensor, Tensor]:
+    """Rows of every batch (steps, size), and which of them to mirror; the leftovers sit out.
+
+    Of a single epoch there are at most `most` batches.
+    """
     draws = torch.Generator().manual_seed(seed)
     size = min(BATCH, count)
     whole = count // size * size
     order = [torch.randperm(count, generator=draws)[:whole].view(-1, size) for _ in range(epochs)]
-    rows = torch.cat(order)
+    rows = torch.cat(order) if epochs > 1 else order[0][:most]
     return rows, torch.rand(rows.shape, generator=draws) < 0.5
 
 
-def _accuracy(network: FeatureNetwork, heldout: ImageSet) -> float:
-    guesses = [network(x).argmax(dim=1).cpu() for x in _batches(network, heldout.images, 256)]
-    return float((torch.cat(guesses) == heldout.labels).double().mean())
+def _accuracy(network: FeatureNetwork, heldout: ImageSet, budget: int) -> float:
+    some = heldout.spread_out(min(MOST_MEASURED, max(FEWEST_MEASURED, budget // 10)))
+    guesses = [network(x).argmax(dim=1).cpu() for x in _batches(network, some.images, 256)]
+    return float((torch.cat(guesses) == some.labels).double().mean())
 
 
 def _batches(network: nn.Module, images: Tensor, size: int) -> Iterator[Tensor]:

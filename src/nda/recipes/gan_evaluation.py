@@ -12,7 +12,12 @@ import torch
 from torch import Tensor
 
 from nda.data.cache import cache_folder
-from nda.evaluation.classifier import classifier_frechet, train_feature_classifier
+from nda.evaluation.classifier import (
+    BUDGET,
+    FeatureClassifier,
+    classifier_frechet,
+    train_feature_classifier,
+)
 from nda.evaluation.gap import discriminator_gap
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.negatives import negative_from_name
@@ -22,6 +27,7 @@ from nda.training.randomness import generator_for
 from nda.training.run_folder import RunFolder
 
 PAPERS_NEGATIVES = ("jigsaw", "stitch", "cutout", "cutmix", "mixup")
+LEARNED_FROM = 50  # images that the feature classifier sees for each generated one
 COLUMNS = 8  # of the grids of samples
 
 
@@ -66,17 +72,30 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
             "here; give them with --inception_weights."
         )
     if len(splits.train.labels.unique()) >= 2 and splits.train.classes == splits.heldout.classes:
-        kept = cache_folder() / f"classifier-{splits.train.fingerprint}.safetensors"
-        classifier = train_feature_classifier(
-            splits.train, splits.heldout, device=state.fabric.device, cache_path=kept
-        )
-        metrics.append(classifier_frechet(classifier, real, generated, protocol))
+        metrics.append(classifier_frechet(classifier_for(state), real, generated, protocol))
     else:
         notes.append(
             "Classifier Fréchet distance: training and held-out images do not share two or more "
             "classes to train the classifier on."
         )
     return metrics
+
+
+def classifier_for(state: GanState) -> FeatureClassifier:
+    """The feature classifier of the run's data, trained for as long as the figures are worth.
+
+    From 6,000 generated images on it learns from all its budget of images; of fewer it sees
+    `LEARNED_FROM` for each, so that a quick look at a large set is quick.
+    """
+    budget = min(BUDGET, LEARNED_FROM * state.config.evaluation_samples)
+    name = state.splits.train.fingerprint + (f"-{budget}" if budget < BUDGET else "")
+    return train_feature_classifier(
+        state.splits.train,
+        state.splits.heldout,
+        budget=budget,
+        device=state.fabric.device,
+        cache_path=cache_folder() / f"classifier-{name}.safetensors",
+    )
 
 
 def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric], list[Histogram]]:

@@ -6,9 +6,9 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nda.console import console
 from nda.training.config import RunConfig
 
 
@@ -42,5 +42,5 @@ def progress_bar(config: RunConfig, step: int, main_process: bool) -> Iterator[B
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=console(stderr=True)) as progress:
         yield Bar(progress, config, step)
