@@ -60,7 +60,7 @@ def measure(options: argparse.Namespace, data: Path) -> list[Row]:
         ratios = [mine / its for mine, its in zip(seconds_of, plain, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         median = statistics.median(seconds_of)
-        images = states[name].images_per_step / median
+        images = states[name].config.samples_per_step / median
         rows.append(Row(name, median, middle, (low, high), images))
     return rows
 

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nda.networks.pointwise import PointwiseConv2d
+
 STRIDES = (4, 8, 16)  # of the maps of a trunk
 _EXPECTED = 0.02  # share of places that are anomalous, where learning begins
 
@@ -88,7 +90,7 @@ class Residual(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
-            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+            self.shortcut = PointwiseConv2d(inputs, outputs, 1, stride=stride, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         hidden = F.relu(self.norm1(self.conv1(maps)))

@@ -9,6 +9,7 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from nda.errors import ConfigError
+from nda.networks.pointwise import subsample_first
 
 PUBLISHED_WIDTH = 64
 
@@ -47,6 +48,7 @@ def build_encoder(name: str, *, width: int = PUBLISHED_WIDTH, seed: int = 0) -> 
             network.maxpool = nn.Identity()
             nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
     network.fc = nn.Identity()
+    subsample_first(network)
     return network.to(memory_format=torch.channels_last)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nda.errors import ConfigError, ShapeError
+from nda.networks.pointwise import PointwiseConv2d, PointwiseConv3d
 
 _BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 NETWORKS = tuple(_BLOCKS)
@@ -115,7 +116,9 @@ def _stage(
 
 
 def _conv(dims: int, inputs: int, outputs: int, side: int, stride: int) -> nn.Module:
-    kind = nn.Conv3d if dims == 3 else nn.Conv2d
+    plain = nn.Conv3d if dims == 3 else nn.Conv2d
+    pointwise = PointwiseConv3d if dims == 3 else PointwiseConv2d
+    kind = pointwise if side == 1 else plain
     return kind(inputs, outputs, side, stride=stride, padding=side // 2, bias=False)
 
 

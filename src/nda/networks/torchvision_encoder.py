@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks.pointwise import subsample_first
 
 PREFIX = "torchvision:"
 USUAL_SIZE = 224
@@ -117,6 +118,7 @@ def _without_head(name: str, seed: int, *, published_input: bool) -> tuple[nn.Mo
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
         torch.default_generator.manual_seed(seed)
         network: nn.Module = models.get_model(name, weights=None, **extra)
+    subsample_first(network)
     # The head is the last layer: linear, but in SqueezeNet a convolution before the pooling.
     head = [key for key, part in network.named_modules() if isinstance(part, nn.Linear)]
     if name.startswith("squeezenet"):

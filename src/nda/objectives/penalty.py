@@ -22,6 +22,11 @@ def gradient_penalty(
     `real` and `fake` are `(B, ...)` of one shape; `critic` maps such a batch to logits of any
     shape, one set a sample. The result is a scalar, not yet multiplied by its weight (10 in the
     paper), and can be differentiated by the critic's parameters.
+
+    It is taken in float32 at least, outside of autocast, since it is a difference of nearly equal
+    numbers, squared. Of a network that is compiled or wrapped by Lightning Fabric give the plain
+    `forward`: compiled code cannot be differentiated twice, and Fabric refuses a backward pass that
+    is not its own, which would also scale float16's gradients.
     """
     if real.shape != fake.shape:
         raise ShapeError(
@@ -29,9 +34,11 @@ def gradient_penalty(
             f"got {tuple(real.shape)} and {tuple(fake.shape)}."
         )
     device = real.device if generator is None else generator.device
+    precise = torch.promote_types(real.dtype, torch.float32)
+    real, fake = real.detach().to(precise), fake.detach().to(precise)
     position = torch.rand(len(real), generator=generator, device=device).to(real)
     position = position.view(-1, *[1] * (real.dim() - 1))
-    between = torch.lerp(real.detach(), fake.detach(), position).requires_grad_()
-    with torch.enable_grad():
+    between = torch.lerp(real, fake, position).requires_grad_()
+    with torch.enable_grad(), torch.autocast(real.device.type, enabled=False):
         (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

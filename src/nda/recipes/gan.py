@@ -81,9 +81,8 @@ def penalty_between(
         other = adversarial.sample_mixture(
             *parts[1:], fake_weight=state.config.fake_weight, generator=draws
         )
-    return gradient_penalty(
-        lambda images: state.discriminator(images, labels), real, other, generator=draws
-    )
+    critic = state.discriminator.module.forward  # plain: see gradient_penalty
+    return gradient_penalty(lambda images: critic(images, labels), real, other, generator=draws)
 
 
 def update_generator(state: GanState, draws: torch.Generator) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from nda.evaluation.gap import discriminator_gap
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.negatives import negative_from_name
 from nda.recipes.gan_build import GanState
+from nda.recipes.gan_sampler import BATCH_NORM
 from nda.report.grid import image_grid, save_png
 from nda.training.randomness import generator_for
 from nda.training.run_folder import RunFolder
@@ -51,7 +52,7 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
     protocol: Protocol = {
         "split": splits.heldout_name,
         "weights": f"moving average {config.ema_decay:g} from step {config.ema_start}",
-        "batch_norm": "standing statistics of 16 batches of 64",
+        "batch_norm": BATCH_NORM,
     }
     # torch-fidelity takes seconds to import: not before a run's first step.
     from nda.evaluation.fidelity import inception_metrics, inception_weights

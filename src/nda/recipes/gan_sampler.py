@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from nda.data import to_uint8
-from nda.training.ema import standing_statistics
+from nda.training.ema import STANDING_BATCHES, standing_statistics
 from nda.training.randomness import generator_for
 
 TOGETHER = 250  # images made at once
 STANDING = 64  # images in a batch of which statistics are taken
+BATCH_NORM = f"standing statistics of {STANDING_BATCHES} batches of {STANDING}"  # in protocols
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from nda.evaluation.count_figures import (
 from nda.evaluation.nearest import nearest_images
 from nda.evaluation.record import Evaluation, Protocol
 from nda.recipes.gan_evaluation import COLUMNS, draw_grid
+from nda.recipes.gan_sampler import BATCH_NORM
 from nda.recipes.numerosity_counter import counter_of
 from nda.report.grid import image_grid, save_png
 from nda.training.randomness import generator_for
@@ -43,7 +44,7 @@ def evaluate(state: NumerosityState) -> Evaluation:
     protocol: Protocol = {
         "split": gan.splits.heldout_name,
         "weights": f"moving average {config.ema_decay:g} from step {config.ema_start}",
-        "batch_norm": "standing statistics of 16 batches of 64",
+        "batch_norm": BATCH_NORM,
         **{f"{name}_images": len(some) for name, some in images.items()},
     }
     counted = {**protocol, "right_count": config.right_count, **counter.protocol}

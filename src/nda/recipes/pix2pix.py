@@ -50,8 +50,9 @@ def update_discriminator(
     logs = {"loss_d": loss}
     if config.gradient_penalty:
         (condition, real), (_, fake), *_ = pairs
+        critic = discriminator.module.forward  # plain: see gradient_penalty
         penalty = gradient_penalty(
-            lambda images: discriminator(condition, images), real, fake, generator=draws
+            lambda images: critic(condition, images), real, fake, generator=draws
         )
         loss = loss + config.gradient_penalty * penalty
         logs["gradient_penalty"] = penalty

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+STANDING_BATCHES = 16  # of which standing statistics are taken
+
 
 class Ema:
     """Averages parameters from `start` on; before it, and for buffers, it copies.
@@ -42,7 +44,10 @@ class Ema:
 
 @torch.no_grad()
 def standing_statistics(
-    network: nn.Module, sample: Callable[[nn.Module], object], *, batches: int = 16
+    network: nn.Module,
+    sample: Callable[[nn.Module], object],
+    *,
+    batches: int = STANDING_BATCHES,
 ) -> nn.Module:
     """A copy of `network` in eval mode whose batch norms hold the mean statistics of `batches`
     calls `sample(copy)` ("standing statistics", Brock et al., 2019).
