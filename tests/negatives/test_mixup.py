@@ -16,6 +16,12 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def test_weights_keep_near_one_half_unless_told_otherwise() -> None:
+    weight = Mixup().draw(torch.zeros(20_000, 1, 1, 1), seeded(0))["weight"]
+    assert weight.mean().item() == pytest.approx(0.5, abs=0.005)
+    assert weight.std().item() == pytest.approx(stats.beta(25, 25).std(), rel=0.03)
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     batch=st.integers(2, 6),

@@ -50,6 +50,17 @@ def test_every_negative_trains_the_encoder(image_folder: Path, negative: str) ->
     assert sum(changed) > 0.9 * len(changed)
 
 
+def test_weights_decay_by_their_rate(image_folder: Path) -> None:
+    after = []
+    for decay in (0.0, 0.25):
+        state = build(image_folder, weight_decay=decay, lr=0.1)
+        before = [p.detach().clone() for p in state.query.module.parameters()]
+        moco.step(state, state.batch(0), draws())
+        after.append([p.detach().clone() for p in state.query.module.parameters()])
+    for plain, decayed, start in zip(*after, before, strict=True):
+        torch.testing.assert_close(decayed, plain - 0.1 * 0.25 * start, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize(("splits", "weight"), [(1, 1.0), (2, 3.0)])
 def test_a_step_is_the_published_one(image_folder: Path, splits: int, weight: float) -> None:
     """Query, momentum, keys and negatives in one forward, loss, and only then the queue.

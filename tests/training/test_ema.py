@@ -36,14 +36,16 @@ def test_it_copies_up_to_its_start_and_then_averages(start: int) -> None:
         assert torch.equal(mine, yours)
 
 
-def test_it_is_apart_from_its_source_and_learns_nothing() -> None:
+@pytest.mark.parametrize("start", [0, 5])
+def test_it_is_apart_from_its_source_and_learns_nothing(start: int) -> None:
     source = network()
-    before = [p.detach().clone() for p in source.parameters()]
-    ema = Ema(source, decay=0.5, start=0)
+    before = {name: value.clone() for name, value in source.state_dict().items()}
+    ema = Ema(source, decay=0.5, start=start)
     with torch.no_grad():
-        next(ema.module.parameters()).fill_(7)
+        for value in ema.module.state_dict().values():
+            value.fill_(7)
     ema.update(source, 1)
-    assert all(torch.equal(a, b) for a, b in zip(before, source.parameters(), strict=True))
+    assert all(torch.equal(before[name], value) for name, value in source.state_dict().items())
     assert not any(p.requires_grad for p in ema.module.parameters())
     assert all(p.requires_grad for p in source.parameters())
 
@@ -70,6 +72,8 @@ def test_standing_statistics_are_the_mean_over_the_batches() -> None:
         result: Tensor = copy(batch)
         return result
 
+    for _ in range(3):  # whose statistics of training must not enter
+        source(torch.full((4, 3), 50.0).double())
     before = {name: value.clone() for name, value in source.state_dict().items()}
     fresh = standing_statistics(source, sample, batches=6)
     assert len(inputs) == 6
@@ -83,3 +87,10 @@ def test_standing_statistics_are_the_mean_over_the_batches() -> None:
     assert source.training
     for name, value in source.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_standing_statistics_are_of_16_batches_that_keep_no_graph() -> None:
+    drawn: list[Tensor] = []
+    standing_statistics(network(), lambda copy: drawn.append(copy(torch.rand(4, 3).double())))
+    assert len(drawn) == 16
+    assert not any(each.requires_grad for each in drawn)

@@ -56,6 +56,24 @@ def after(number: int, act: Callable[[LineState], object]) -> Any:
     return with_step(step)
 
 
+def test_processes_of_a_run_draw_each_for_itself(tmp_path: Path) -> None:
+    drawn = []
+
+    def step(state: LineState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        drawn.append((float(torch.rand((), generator=generator)), float(torch.rand(()))))
+        return line_recipe.step(state, batch, generator)
+
+    run: Any = begin_line(tmp_path, with_step(step))
+    for rank in (0, 1, 2, 0):
+        run.state.step = 4
+        run.fabric = SimpleNamespace(global_rank=rank, device=torch.device("cpu"))
+        run._one_step()
+    first, second, third, again = drawn
+    assert first == again
+    for kind in (0, 1):  # by the step's generator, and by the global one
+        assert len({each[kind] for each in (first, second, third)}) == 3
+
+
 def newest_content(run: Run[Any, Any]) -> dict[str, Any]:
     newest = newest_checkpoint(run.folder.checkpoints)
     assert newest is not None

@@ -22,6 +22,19 @@ def test_keys_differ_wherever_one_of_the_four_does(
     assert (key(*one) == key(*other)) == (one == other)
 
 
+def test_keys_stay_what_they_were_so_that_old_runs_resume() -> None:
+    assert key(1, 2, 3, "train") == 8_999_350_511_162_976_320
+    assert (
+        generator_for(1, rank=2, step=3, purpose="train").initial_seed()
+        == 8_999_350_511_162_976_320
+    )
+    assert generator_for(1, purpose="train").initial_seed() == key(1, 0, 0, "train")
+    seed_global_generators(1, rank=2, step=3)
+    assert torch.initial_seed() == key(1, 2, 3, "global")
+    seed_global_generators(1)
+    assert torch.initial_seed() == key(1, 0, 0, "global")
+
+
 def test_neighbouring_keys_differ() -> None:
     many = {key(s, r, t, p) for s in range(8) for r in range(4) for t in range(50) for p in "ab"}
     assert len(many) == 8 * 4 * 50 * 2

@@ -1,0 +1,263 @@
+"""Mutation testing: how many small faults, put into the code one at a time, no test notices.
+
+    python benchmarks/mutation.py [--modules objectives/penalty,...] [--out results/mutation.json]
+
+A mutant is one change to the syntax tree of a module (see `_changes`: the operators of mutmut and
+cosmic-ray but for those on annotations, docstrings and the words of error messages). Packages are
+imported once; each mutant gets a forked process that loads the changed module and runs the tests of
+that module until one fails. It counts as killed as well where it spends more than `--limit` seconds
+of processor time. Mutants that cannot change behaviour are named in `EQUIVALENT`. With `--every` n
+only each n-th mutant of a module is tried. Runs on Linux and macOS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import copy
+import importlib.machinery
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+
+from kept import keep
+
+ROOT = Path(__file__).parents[1]
+NEGATIVES = ["negatives/test_contract.py", "negatives/test_masks.py"]
+# Modules of src/nda, and the tests that are to notice.
+TESTS = {
+    "objectives/adversarial": ["objectives/test_adversarial.py"],
+    "objectives/contrastive": ["objectives/test_contrastive.py"],
+    "objectives/dense_predictive": ["objectives/test_dense_predictive.py"],
+    "objectives/penalty": ["objectives/test_penalty.py"],
+    "networks/biggan": ["networks/test_biggan.py", "networks/test_biggan_written_out.py"],
+    "training/ema": ["training/test_ema.py"],
+    "training/randomness": ["training/test_randomness.py"],
+    "evaluation/outliers": ["evaluation/test_outliers.py"],
+    "evaluation/auroc_interval": ["evaluation/test_auroc_interval.py"],
+    "evaluation/baselines": ["evaluation/test_baselines.py"],
+    "evaluation/surprise": ["evaluation/test_surprise.py"],
+    "evaluation/conformal": ["evaluation/test_conformal.py"],
+    "negatives/mixup": ["negatives/test_mixup.py", *NEGATIVES],
+    "negatives/stitch": ["negatives/test_stitch.py", *NEGATIVES],
+    "negatives/jigsaw": ["negatives/test_jigsaw.py", *NEGATIVES],
+    "negatives/patch": ["negatives/test_patch.py", *NEGATIVES],
+    "negatives/one_of": ["negatives/test_one_of.py", *NEGATIVES],
+    "negatives/base": ["negatives/test_jigsaw.py", "negatives/test_patch.py", *NEGATIVES],
+    "negatives/controls": ["negatives/test_controls.py", *NEGATIVES],
+    "negatives/named": ["negatives/test_named.py"],
+    "negatives/blemish": ["negatives/test_blemish.py", *NEGATIVES],
+}
+# Module: {a survivor as it is printed, without its line: why no test can notice it}.
+STRICT = "both are of one length by construction"
+ON_CPU = "the tests run on a processor, where it is the default"
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "training/ema": {
+        "zip(self.module.buffers(), source.buffers(), strict=True) -> "
+        "zip(self.module.buffers(), source.buffers())": STRICT,
+        "True -> False": STRICT,
+    },
+    "objectives/penalty": {
+        "torch.rand(len(real), generator=generator, device=device) -> "
+        "torch.rand(len(real), generator=generator)": ON_CPU,
+    },
+}
+
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Div, ast.Mod: ast.Div, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.And: ast.Or, ast.Or: ast.And, ast.Break: ast.Continue, ast.Continue: ast.Break,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module with one change: `words` are the line, what stood there, and what stands there."""
+
+    words: str
+    tree: ast.Module
+
+    @property
+    def change(self) -> str:
+        return self.words.partition(": ")[2]
+
+
+def mutants(source: str) -> list[Mutant]:
+    """All mutants of a module, in the order of its lines."""
+    found = []
+    for number, (node, _) in enumerate(_places(ast.parse(source))):
+        if not isinstance(node, ast.expr | ast.stmt):
+            continue
+        before = ast.unparse(node)
+        for which in range(len(list(_changes(node)))):
+            tree = ast.parse(source)
+            place, parent = list(_places(tree))[number]
+            changed = list(_changes(place))[which]
+            _put(parent, place, changed)
+            ast.fix_missing_locations(tree)
+            if isinstance(changed, ast.FunctionDef):  # a decorator has gone
+                before = f"def {changed.name}"
+            after = ast.unparse(changed).replace("\n", " ")
+            found.append(Mutant(f"{node.lineno}: {before[:90]} -> {after[:90]}", tree))
+    return found
+
+
+def _places(parent: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Nodes that may be changed, each with its parent."""
+    for name, value in ast.iter_fields(parent):
+        if name in ("annotation", "returns", "decorator_list", "type_params", "bases"):
+            continue
+        if isinstance(parent, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if isinstance(node, ast.AST) and not is_text:
+                yield node, parent
+                yield from _places(node)
+
+
+def _changes(node: ast.AST) -> Iterator[ast.AST]:
+    """What may stand in the place of a node."""
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in SWAPS:
+        yield _with(node, op=SWAPS[type(node.op)]())
+    elif isinstance(node, ast.Compare):
+        for index, operator in enumerate(node.ops):
+            ops = [*node.ops]
+            ops[index] = SWAPS[type(operator)]()  # type: ignore[call-overload]
+            yield _with(node, ops=ops)
+    elif isinstance(node, ast.UnaryOp):
+        yield node.operand
+    elif isinstance(node, ast.Break | ast.Continue):
+        yield SWAPS[type(node)]()
+    elif isinstance(node, ast.Constant):
+        yield from _other_constants(node.value)
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield ast.Return(ast.Constant(None))
+    elif isinstance(node, ast.Call):
+        if len(node.args) > 1:
+            yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
+        for index in range(len(node.keywords)):
+            yield _with(node, keywords=node.keywords[:index] + node.keywords[index + 1 :])
+    elif isinstance(node, ast.FunctionDef) and node.decorator_list:
+        yield _with(node, decorator_list=[])
+
+
+def _other_constants(value: object) -> Iterator[ast.AST]:
+    if isinstance(value, bool):
+        yield ast.Constant(not value)
+    elif isinstance(value, int | float):
+        yield ast.Constant(value + 1)
+    elif isinstance(value, str):
+        yield ast.Constant(f"XX{value}")
+
+
+def _with(node: ast.AST, **fields: object) -> ast.AST:
+    changed = copy.copy(node)
+    for name, value in fields.items():
+        setattr(changed, name, value)
+    return changed
+
+
+def _put(parent: ast.AST, old: ast.AST, new: ast.AST) -> None:
+    for name, value in ast.iter_fields(parent):
+        if isinstance(value, list):
+            setattr(parent, name, [new if each is old else each for each in value])
+        elif value is old:
+            setattr(parent, name, new)
+
+
+def is_noticed(path: Path, tree: ast.Module, tests: list[str], limit: int) -> bool:
+    """Whether a test fails with the changed module, in a process of its own."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] != 0
+    code = 1
+    with contextlib.suppress(BaseException):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        code = _run_tests(path, tree, tests)
+    os._exit(code)
+
+
+def _run_tests(path: Path, tree: ast.Module, tests: list[str]) -> int:
+    import pytest
+
+    usual = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(
+        self: importlib.machinery.SourceFileLoader, name: str
+    ) -> CodeType | None:  # pragma: no cover
+        if Path(self.path) == path:
+            return compile(tree, str(path), "exec")
+        return usual(self, name)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--assert=plain"]
+    return int(pytest.main([*options, "--hypothesis-seed=0", *tests]))
+
+
+def survivors_of(module: str, every: int, limit: int) -> tuple[int, list[Mutant]]:
+    """How many mutants were tried, and those that all tests passed."""
+    path = ROOT / "src" / "nda" / f"{module}.py"
+    source = path.read_text(encoding="utf-8")
+    tests = [str(ROOT / "tests" / name) for name in TESTS[module]]
+    if is_noticed(path, ast.parse(source), tests, 10 * limit):
+        raise SystemExit(f"The tests of {module} fail without any change.")
+    tried, left = mutants(source)[::every], []
+    for each in tried:
+        noticed = is_noticed(path, each.tree, tests, limit)
+        print("killed  " if noticed else "SURVIVED", module, each.words, flush=True)
+        if not noticed:
+            left.append(each)
+    return len(tried), left
+
+
+def preload() -> None:
+    """Import what takes long and is not under test, once for all mutants."""
+    import hypothesis
+    import pytest
+    import scipy.stats
+    import torch
+
+    del pytest, scipy, torch
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]  # a failure needs no shrinking
+    hypothesis.settings.register_profile("mutation", phases=phases, database=None, deadline=None)
+    hypothesis.settings.load_profile("mutation")
+    sys.path.insert(0, str(ROOT / "src"))
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--modules", default=",".join(TESTS), help="separated by commas")
+    parser.add_argument("--every", type=int, default=1, help="try each n-th mutant only")
+    parser.add_argument("--limit", type=int, default=60, help="processor seconds a mutant")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(argv)
+    preload()
+    rows = {}
+    for module in options.modules.split(","):
+        count, left = survivors_of(module, options.every, options.limit)
+        known = EQUIVALENT.get(module, {})
+        equivalent = [each.words for each in left if each.change in known]
+        survived = [each.words for each in left if each.change not in known]
+        rows[module] = {
+            "mutants": count,
+            "killed": count - len(left),
+            "equivalent": equivalent,
+            "survived": survived,
+        }
+        print(f"{module}: {count} mutants, {len(equivalent)} equivalent, {len(survived)} survived")
+    keep(options, {"modules": rows})
+
+
+if __name__ == "__main__":
+    main()
