@@ -12,6 +12,9 @@ from nda.errors import ConfigError
 from nda.numerals import counts_of
 from nda.training.config import at_least
 
+# What a scene takes on a core, and its picture on the disk, at a side of 64 pixels.
+MEASURED_SIDE, MEASURED_SECONDS, MEASURED_BYTES = 64, 0.1, 7000
+
 
 @dataclass(frozen=True)
 class ClevrOptions:
@@ -22,6 +25,7 @@ class ClevrOptions:
         objects: numbers of objects, separated by commas, each 0 to 10
         count: pictures of each number of objects; of --original at most so many
         size: side of a picture in pixels
+        costly: go ahead where that takes more than 2 hours or 20 GiB
         seed: seed of the scenes
         workers: processes that render; one a core by default
         original: folder or .zip of CLEVR_v1.0, whose pictures are taken in place of rendering
@@ -33,6 +37,7 @@ class ClevrOptions:
     count: int = 5000
     size: int = 64
     seed: int = 0
+    costly: bool = False
     workers: int = 0
     original: str | None = None
     split: str = "train"
@@ -58,12 +63,21 @@ def data_clevr(words: list[str]) -> int:
 def _render(options: ClevrOptions, counts: tuple[int, ...]) -> int:
     from pathlib import Path
 
+    from nda.commands.cost import refuse_costly
     from nda.data.clevr_archive import ClevrArchive, write_clevr_archive
     from nda.workers import WorkerDiedError
 
+    workers = options.workers or os.cpu_count() or 1
+    share = (options.size / MEASURED_SIDE) ** 2
+    refuse_costly(
+        Path(options.out),
+        options.count * len(counts),
+        (MEASURED_SECONDS * share / workers, MEASURED_BYTES * share),
+        allowed=options.costly,
+    )
     archive = ClevrArchive(Path(options.out), counts, options.count, options.size, options.seed)
     try:
-        write_clevr_archive(archive, workers=options.workers or os.cpu_count() or 1)
+        write_clevr_archive(archive, workers=workers)
     except WorkerDiedError as error:
         print(f"nda: {error} Give the same command again to go on.", file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ class DotsOptions:
         count: images of each number
         size: side of the images in pixels
         seed: every dot follows from it
+        costly: go ahead where that takes more than 2 hours or 20 GiB
     """
 
     out: str
@@ -27,6 +28,7 @@ class DotsOptions:
     count: int = 10_000
     size: int = 64
     seed: int = 0
+    costly: bool = False
 
 
 def data_dots(words: list[str]) -> int:
@@ -44,11 +46,18 @@ def data_dots(words: list[str]) -> int:
 
     import torch
 
-    from nda.data.dots_archive import write_dots_archive
+    from nda.commands.cost import refuse_costly
+    from nda.data.dots_archive import cost_of_dots, write_dots_archive
 
     out = Path(options.out)
     if out.exists():
         raise DataError(f"{out} already exists; remove it, or give another --out.")
+    refuse_costly(
+        out,
+        options.count * len(counts),
+        cost_of_dots(max(counts), options.size),
+        allowed=options.costly,
+    )
     draws = torch.Generator().manual_seed(options.seed)
     write_dots_archive(out, dict.fromkeys(counts, options.count), options.size, generator=draws)
     print(f"{options.count * len(counts):,} images of {options.objects} dots: {out}")

@@ -80,7 +80,7 @@ def preview_images(options: PreviewOptions) -> int:
     from nda.data.images import load_images
     from nda.data.layout import class_names
     from nda.negatives.named import negatives_from_list
-    from nda.report.grid import image_grid, save_png
+    from nda.report.grid import image_grid, refuse_large_picture, save_png
     from nda.training.randomness import generator_for
 
     negatives = negatives_from_list(options.negatives)
@@ -98,6 +98,7 @@ def preview_images(options: PreviewOptions) -> int:
         raise DataError(f"{options.images} holds videos; give --video to see one.") from error
     draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
+    refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
     rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
     labels = ["real", *(name.replace("_", " ") for name in negatives)]
     grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)

@@ -65,6 +65,7 @@ class SampleOptions:
         images: for a run of pix2pix, what to translate: an image, a folder or a .zip
         out: a .png file for one grid, or a folder for one file an image; of translations a folder
         count: number of images; all that are given are translated
+        costly: go ahead where that takes more than 2 hours or 20 GiB
         seed: seed of the latents, or of the noise of a translation
         device: auto, cpu, cuda, mps; as before if not given
     """
@@ -73,6 +74,7 @@ class SampleOptions:
     images: str | None = None
     out: str | None = None
     count: int | None = None
+    costly: bool = False
     seed: int = 0
     device: str | None = None
 
@@ -138,15 +140,23 @@ def sample(words: list[str]) -> int:
 
     from pathlib import Path
 
+    from nda.commands.cost import FEW, refuse_costly
     from nda.recipes.gan_generator import load_sampler
-    from nda.report.grid import save_images
+    from nda.recipes.gan_sampler import TOGETHER
+    from nda.report.grid import check_place, save_files, save_images
     from nda.training.launch import choose_device
     from nda.training.run_folder import RunFolder
 
     folder = RunFolder.open(options.run)
     device = choose_device(options.device or folder.config()["device"])
     sampler, checkpoint = load_sampler(folder, device)
-    images = sampler.sample(count, options.seed)
-    written = save_images(images, Path(options.out or "samples.png"))
-    print(f"{len(images)} images of step {checkpoint['step']}: {written}")
+    out = check_place(Path(options.out or "samples.png"), count, sampler.resolution)
+    if count > FEW:
+        refuse_costly(out, count, sampler.cost(), allowed=options.costly)
+    if out.suffix.lower() == ".png":
+        save_images(sampler.sample(count, options.seed), out)
+    else:
+        for number, images in enumerate(sampler.sampled(count, options.seed)):
+            save_files(images, out, number * TOGETHER)
+    print(f"{count} images of step {checkpoint['step']}: {out}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from nda.data.dots import draw_dots
 from nda.files import StrPath, atomic_file
 from nda.progress import tracked
 
+_TRIED = 16  # images drawn to see what they cost
+_HEADERS = 120  # bytes of a member of a zip beside its content
 _CHUNK = 1024  # images drawn at once
 
 
@@ -38,6 +41,16 @@ def write_dots_archive(
             Image.fromarray(pixels.numpy()).save(png, "PNG", compress_level=1)
             # A fixed date, so that equal images make an equal file.
             archive.writestr(zipfile.ZipInfo(name), png.getvalue())
+
+
+def cost_of_dots(dots: int, size: int) -> tuple[float, float]:
+    """Seconds and bytes that an image takes, of some that are drawn to see."""
+    began, written = time.perf_counter(), io.BytesIO()
+    draws = torch.Generator().manual_seed(0)
+    for pixels in draw_dots(torch.full((_TRIED,), dots), size, generator=draws):
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(written, "PNG", compress_level=1)
+    seconds = (time.perf_counter() - began) / _TRIED
+    return seconds, written.tell() / _TRIED + _HEADERS
 
 
 def _drawn(

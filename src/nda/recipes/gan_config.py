@@ -10,6 +10,8 @@ from nda.errors import ConfigError
 from nda.recipes.published import LENGTHS
 from nda.training.config import RunConfig, at_least
 
+MOST_SAMPLES = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig(RunConfig):
@@ -82,6 +84,7 @@ class GanConfig(RunConfig):
         for name, smallest in (("width", 1), ("latent_dim", 1), ("d_steps", 1), ("ema_start", 0),
                                ("evaluation_samples", 10), ("gradient_penalty", 0)):  # fmt: skip
             at_least(self, name, smallest)
+        refuse_samples(self.evaluation_samples)
         for name in ("fake_weight", "positive_probability", "ema_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
@@ -118,3 +121,12 @@ class GanConfig(RunConfig):
                 f"gradient_penalty differentiates twice, which does not work across processes; "
                 f"use --devices 1, not {self.devices}."
             )
+
+
+def refuse_samples(count: int) -> None:
+    """Refuse more images than can be held and measured in sensible time (`ConfigError`)."""
+    if count > MOST_SAMPLES:
+        raise ConfigError(
+            f"evaluation_samples is {count}; as many images are made, held in memory and measured, "
+            f"so give at most {MOST_SAMPLES:,}. Published figures use 5,000 to 50,000."
+        )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from nda.data import to_uint8
@@ -12,6 +16,8 @@ from nda.training.ema import STANDING_BATCHES, standing_statistics
 from nda.training.randomness import generator_for
 
 TOGETHER = 250  # images made at once
+TRIED = 8  # images made to see what they cost
+BLOCK = 4096  # bytes that a small file takes on a disk at least
 STANDING = 64  # images in a batch of which statistics are taken
 BATCH_NORM = f"standing statistics of {STANDING_BATCHES} batches of {STANDING}"  # in protocols
 
@@ -46,18 +52,49 @@ class Sampler:
 
         return standing_statistics(self.network, sample)
 
-    @torch.no_grad()
     def generate(self, count: int, draws: torch.Generator, *, size: int = TOGETHER) -> Tensor:
         """`count` generated images, uint8 `(count, 3, R, R)` on the CPU, made `size` at a time."""
-        network, parts = self.ready(), []
+        return torch.cat(list(self.generated(count, draws, size=size)))
+
+    def generated(
+        self, count: int, draws: torch.Generator, *, size: int = TOGETHER
+    ) -> Iterator[Tensor]:
+        """The images of `generate`, `size` at a time."""
+        network = self.ready()
         for first in range(0, count, size):
             some = min(size, count - first)
-            images = network(self.draw_latents(some, draws), self.draw_labels(some, draws))
-            parts.append(to_uint8(images).cpu())
-        return torch.cat(parts)
+            with torch.no_grad():
+                images = network(self.draw_latents(some, draws), self.draw_labels(some, draws))
+                yield to_uint8(images).cpu()
 
     def sample(self, count: int, seed: int) -> Tensor:
         """The images of `nda sample`, uint8 `(count, 3, R, R)`."""
-        return self.generate(
-            count, generator_for(seed, purpose="sample", device=self.labels.device)
-        )
+        return torch.cat(list(self.sampled(count, seed)))
+
+    def sampled(self, count: int, seed: int) -> Iterator[Tensor]:
+        """The images of `sample`, some at a time."""
+        draws = generator_for(seed, purpose="sample", device=self.labels.device)
+        return self.generated(count, draws)
+
+    @property
+    def resolution(self) -> int:
+        """Side of the images."""
+        return int(self._some(1).shape[-1])
+
+    def cost(self) -> tuple[float, float]:
+        """Seconds and bytes of a PNG that an image takes; some are made to see."""
+        self._some(TRIED)  # the first ones take longer
+        began, size = time.perf_counter(), 0
+        for image in to_uint8(self._some(TRIED)).cpu():
+            file = io.BytesIO()
+            Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(file, "PNG")
+            size += -(-file.tell() // BLOCK) * BLOCK
+        return (time.perf_counter() - began) / TRIED, size / TRIED
+
+    @torch.no_grad()
+    def _some(self, count: int) -> Tensor:
+        """Images of draws that no other depends on, floating `(count, 3, R, R)`."""
+        draws = generator_for(0, purpose="cost", device=self.labels.device)
+        network = self.network.eval()
+        images: Tensor = network(self.draw_latents(count, draws), self.draw_labels(count, draws))
+        return images

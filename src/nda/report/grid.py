@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 GAP = 4  # pixels between cells and around the grid
+LARGEST_PICTURE = 400_000_000  # pixels of a grid
 LARGEST_CELL = 96  # pixels; small images are enlarged up to this side
 LABEL_GAP = 8  # pixels between a label and the cells
 INK = (32, 32, 32)
@@ -82,6 +83,39 @@ def save_png(image: Image.Image, path: Path) -> None:
     write_atomically(path, lambda file: image.save(file, format="PNG"))
 
 
+def check_place(out: Path, count: int, side: int) -> Path:
+    """`out`, where `save_images` can write `count` images of `side` pixels; refuses other places.
+
+    Raises `ConfigError` as `save_images` does.
+    """
+    if out.suffix.lower() == ".png":
+        refuse_large_picture(math.ceil(math.sqrt(count)), math.ceil(math.sqrt(count)), side)
+        return out
+    if out.suffix.lower() in (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"):
+        raise ConfigError(
+            f"{out} cannot be written: pictures are .png files. Name a .png or a folder."
+        )
+    if out.is_file():
+        raise ConfigError(f"{out} is a file; give a name that ends in .png, or a new folder.")
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(
+            f"{out} already holds files, among which the new images would be lost; "
+            "give a new folder."
+        )
+    return out
+
+
+def refuse_large_picture(columns: int, rows: int, side: int) -> None:
+    """Refuse (`ConfigError`) a grid that few programs could open."""
+    cell = max(side, LARGEST_CELL // side * side)
+    if columns * rows * cell**2 > LARGEST_PICTURE:
+        raise ConfigError(
+            f"A picture of {columns:,} x {rows:,} images would have {columns * cell:,} x "
+            f"{rows * cell:,} pixels, more than {LARGEST_PICTURE // 10**6} million. Give a smaller "
+            "--count, or a folder where one can be written."
+        )
+
+
 def save_images(images: Tensor, out: StrPath) -> Path:
     """Write uint8 images (N, 3, H, W) as one square grid, or as one file an image; gives `out`.
 
@@ -98,20 +132,15 @@ def save_images(images: Tensor, out: StrPath) -> Path:
     if out.suffix.lower() == ".png":
         save_png(image_grid(images, math.ceil(math.sqrt(len(images)))), out)
         return out
-    if out.suffix.lower() in (".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"):
-        raise ConfigError(
-            f"{out} cannot be written: pictures are .png files. Name a .png or a folder."
-        )
-    if out.is_file():
-        raise ConfigError(f"{out} is a file; give a name that ends in .png, or a new folder.")
-    if out.is_dir() and any(out.iterdir()):
-        raise ConfigError(
-            f"{out} already holds files, among which the new images would be lost; "
-            "give a new folder."
-        )
-    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy(force=True)):
-        save_png(Image.fromarray(np.ascontiguousarray(image)), out / f"{index:06d}.png")
+    check_place(out, len(images), images.shape[-1])
+    save_files(images, out)
     return out
+
+
+def save_files(images: Tensor, out: Path, first: int = 0) -> None:
+    """Write uint8 images (N, 3, H, W) as one file each, numbered from `first`."""
+    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy(force=True), first):
+        save_png(Image.fromarray(np.ascontiguousarray(image)), out / f"{index:06d}.png")
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
