@@ -88,7 +88,7 @@ def test_a_video_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         file.mux(stream.encode())
     out = tmp_path / "all.png"
     assert main(["preview", str(path), "--out", str(out)]) == 0
-    assert capsys.readouterr().out == f"5 of 5 frames of clip.MP4, 8 negatives: {out}\n"
+    assert capsys.readouterr().out == f"5 of 5 frames of clip.MP4, 9 negatives: {out}\n"
     with Image.open(out) as picture:
         assert picture.height > 9 * 128  # 128 pixels, where no resolution is given
 

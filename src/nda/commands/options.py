@@ -84,7 +84,12 @@ def parse(
     for name in {*names, *PATHS} & values.keys():
         if values[name] == "":
             raise ConfigError(f"{name} is empty; give a path.")
-    return options(**values)
+    return checked(options(**values))
+
+
+def checked(options: T) -> T:
+    """What was understood. The one place that every command line passes through."""
+    return options
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -10,10 +10,12 @@ from nda.commands.places import refuse_missing
 from nda.errors import ConfigError, DataError
 from nda.training.config import at_least
 
-PREVIEWED = (
+# The negatives of global structure, with controls; and that of the anomaly recipe, which is local.
+STRUCTURAL = (
     "jigsaw", "stitch", "cutout", "cutmix", "mixup", "horizontal_flip", "random_crop",
     "gaussian_noise",
 )  # fmt: skip
+PREVIEWED = (*STRUCTURAL, "blemish")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
 from nda.commands.places import refuse_absent, refuse_no_model
-from nda.commands.preview import PREVIEWED
+from nda.commands.preview import STRUCTURAL
 from nda.errors import ConfigError
 from nda.training.config import at_least
 
@@ -39,7 +39,7 @@ class ProbeOptions:
     out: str = "probe.html"
     json: str | None = None
     count: int = 2000
-    negatives: str = ",".join(PREVIEWED)
+    negatives: str = ",".join(STRUCTURAL)
     split: str | None = None
     resolution: int | None = None
     input_size: int | None = None
