@@ -26,8 +26,9 @@ class Command:
 
 # What a disk refuses: the user's to mend, unlike other errors of the operating system.
 DISK_ERRORS = {
-    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EISDIR, errno.ENAMETOOLONG,
-    errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    errno.ESTALE,
 }  # fmt: skip
 
 NO_MEMORY = re.compile(r"can't allocate memory|out of memory")  # as torch says it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,16 +85,17 @@ def test_our_own_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) ->
             main(["train"])
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.ESTALE, errno.EROFS])
 def test_what_the_disk_refuses_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
 ) -> None:
     def fill(words: list[str]) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", str(Path("run") / "log.jsonl"))
+        raise OSError(code, os.strerror(code), str(Path("run") / "log.jsonl"))
 
     monkeypatch.setattr(cli, "dispatch", fill)
     assert main(["train"]) == 2
     assert capsys.readouterr().err == (
-        "nda: run/log.jsonl could not be read or written (No space left on device). "
+        f"nda: run/log.jsonl could not be read or written ({os.strerror(code)}). "
         "Choose another place, or make room for it.\n"
     )
 

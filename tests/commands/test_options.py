@@ -293,3 +293,10 @@ def test_an_option_may_stand_without_a_value() -> None:
         "RUN", ["a=b"], source="there"
     )
     assert sets("RUN", "--source=there") == SetOptions("RUN", source="there")
+
+
+@pytest.mark.parametrize("name", ["steps", "d_steps", "lr_d"])
+def test_a_setting_without_a_value_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file.yaml").write_text(f"width: 8\n{name}: null\n")
+    with pytest.raises(ConfigError, match=rf"^{name} has no value; give it one"):
+        gan(*NEEDED, "--config", str(tmp_path / "file.yaml"))

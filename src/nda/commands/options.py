@@ -84,6 +84,10 @@ def parse(
     for name in {*names, *PATHS} & values.keys():
         if values[name] == "":
             raise ConfigError(f"{name} is empty; give a path.")
+    for name, value in values.items():
+        if value is None and name in types and "None" not in str(types[name]):
+            # jsonargparse lets null, or nothing after the colon, pass for any type
+            raise ConfigError(f"{name} has no value; give it one, or leave the line out.")
     return checked(options(**values))
 
 
