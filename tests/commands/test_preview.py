@@ -80,3 +80,18 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
     err = capsys.readouterr().err
     assert f"{tmp_path / 'file'} could not be read or written" in err
     assert err.count("\n") == 1
+
+
+def test_what_was_taken_otherwise_than_it_stands_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime")]
+    (tmp_path / "data").mkdir()
+    for name in "ab":
+        frames[0].save(tmp_path / "data" / f"{name}.gif", save_all=True, append_images=frames[1:])
+    words = ["preview", str(tmp_path / "data"), "--negatives", "jigsaw"]
+    assert main([*words, "--out", str(tmp_path / "p.png")]) == 0
+    assert capsys.readouterr().err == (
+        "nda: 2 images have several frames or pages, of which the first was taken (a.gif and 1 "
+        "more).\n"
+    )

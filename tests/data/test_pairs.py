@@ -367,3 +367,16 @@ def test_a_photograph_that_is_turned_alone_is_refused_where_nothing_tells(
         load(source)
     turn(label, orientation)
     load(source)
+
+
+def test_labels_with_an_alpha_that_says_nothing_are_numbers(source: PairSource) -> None:
+    before = load(source)
+    for file in Path(source.data).rglob("labels/*.png"):
+        with Image.open(file) as image:
+            image.convert("LA").save(file)
+    assert same(before.train, load(source).train)
+
+
+def test_a_palette_saved_as_utf_16_is_read(source: PairSource, tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_bytes(PALETTE.encode("utf-16"))
+    assert load_palette(str(tmp_path / "wide.txt")) == source.palette

@@ -22,9 +22,11 @@ from nda.data.boxes import load_boxes
 from nda.data.boxes_voc import annotations_of, labels_of
 from nda.data.clip_split_files import parse_lists
 from nda.data.defects import load_defects
+from nda.data.layout import choose_classes, class_names
 from nda.data.pairs import PairSource, load_pairs
 from nda.data.sources import open_source
 from nda.data.unicode_names import composed, lines_of, text_of
+from nda.errors import DataError
 
 
 def split(name: str) -> str:
@@ -218,3 +220,12 @@ def test_a_message_with_a_name_that_is_no_text_can_be_printed(
     assert main(["preview", str(data), "--out", str(tmp_path / "o.png")]) == 2
     shown.flush()
     assert b"\\udcff.png cannot be read (not an image)" in shown.buffer.getvalue()
+
+
+@pytest.mark.parametrize("typed", ["red, blue", "red,blue", "x,red, blue", "red,blue,x"])
+def test_a_class_with_a_comma_can_be_chosen(typed: str) -> None:
+    for name in ("red, blue", "red,blue"):
+        chosen = choose_classes([name, "x"], class_names(typed), "here")
+        assert chosen == ((name, "x") if "x" in typed else (name,))
+    with pytest.raises(DataError, match="no class 'green'"):
+        choose_classes(["red, blue"], class_names("red, blue, green"), "here")

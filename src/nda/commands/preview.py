@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
@@ -98,6 +99,8 @@ def preview_images(options: PreviewOptions) -> int:
         if not holds_video_files(options.images):
             raise
         raise DataError(f"{options.images} holds videos; give --video to see one.") from error
+    for note in data.notes:
+        print(f"nda: {note}", file=sys.stderr)
     draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
     refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])

@@ -100,7 +100,7 @@ def load_subject(
     )
     draws = generator_for(options.seed, purpose="probe images")
     rows = torch.randperm(len(data), generator=draws)[: options.count]
-    images, notes = data.images[rows], []
+    images, notes = data.images[rows], list(data.notes)
     if data.skipped:
         notes.append(skipped_note(len(data.skipped)))
     if side is not None and images.shape[-1] != side:

@@ -137,6 +137,7 @@ def choose_classes(
         return tuple(names)
     wanted = [composed(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
     known = set(names)
+    wanted = _joined(wanted, names)
     for name in wanted:
         if not names:
             raise DataError(f"{where} has no class folders, so no class {name!r} can be chosen.")
@@ -147,6 +148,21 @@ def choose_classes(
             raise DataError(f"{where} has no class {name!r}.{hint} It has {shown}.")
     chosen = set(wanted)
     return tuple(name for name in names if name in chosen)
+
+
+def _joined(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
+    """What was wanted, with the parts put together again of a name that holds commas."""
+    joined: list[str] = []
+    first = 0
+    while first < len(wanted):
+        for last in range(len(wanted), first, -1):
+            parts = wanted[first:last]
+            name = next((each for each in (", ".join(parts), ",".join(parts)) if each in names), "")
+            if name or last == first + 1:
+                joined.append(name or wanted[first])
+                first = last
+                break
+    return joined
 
 
 def and_more(count: int) -> str:

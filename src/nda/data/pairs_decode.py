@@ -216,6 +216,8 @@ def _classes(
     image: Image.Image, name: str, palette: Palette, tolerance: int, spread: int
 ) -> tuple[Pixels, int]:
     """Class of every pixel, from colours or from numbers, whichever the file holds."""
+    if image.mode == "LA" and image.getchannel("A").getextrema() == (255, 255):
+        image = image.getchannel("L")  # numbers, with an alpha that says nothing
     colours = partial(classes_of_colours, palette=palette, tolerance=tolerance)
     if image.mode == "P":
         # Both number and colour: where all of its colours are the palette's they are meant.

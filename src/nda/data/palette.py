@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nda.data.palettes_named import CAMVID, CITYSCAPES
+from nda.data.unicode_names import whole_text
 from nda.errors import DataError, ShapeError
 from nda.files import StrPath
 
@@ -55,7 +56,7 @@ def load_palette(given: StrPath) -> Palette:
         return make_palette(NAMED[given], f"the palette {given}")
     path = Path(given).expanduser()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = whole_text(path.read_bytes())
     except FileNotFoundError as error:
         near = difflib.get_close_matches(given, NAMED, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""

@@ -34,6 +34,13 @@ def text_of(content: bytes) -> str:
     return content.decode("utf-8-sig", "surrogateescape")
 
 
+def whole_text(content: bytes) -> str:
+    """`text_of` where no line may be bytes that are no text; raises `ValueError` for those."""
+    text = text_of(content)
+    text.encode()
+    return text
+
+
 def lines_of(content: bytes) -> list[str]:
     """The lines of a list (`text_of`) that are not empty, without blanks around them."""
     lines = text_of(content).replace("\r", "\n").split("\n")  # a name may hold other breaks

@@ -8,6 +8,7 @@ place. What is measured of it stands in anomaly_evaluation.py, every setting in 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +96,8 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
         skip_broken=config.skip_broken,
         bit_depth=config.bit_depth,
     )
+    for note in normal.notes:
+        print(f"nda: {note}", file=sys.stderr)
     every = round(1 / config.holdout)
     held = torch.arange(len(normal)) % every == 0
     needed = images_needed(config.false_alarm_rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +119,8 @@ def load_training_data(config: GanConfig) -> Splits:
         skip_broken=config.skip_broken,
         bit_depth=config.bit_depth,
     )
+    for note in splits.train.notes:
+        print(f"nda: {note}", file=sys.stderr)
     if len(splits.heldout) < 2:
         raise DataError(
             f"{config.data} leaves {len(splits.heldout)} image held out, and measuring needs 2; "
