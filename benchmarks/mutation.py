@@ -62,6 +62,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "zip(self.module.buffers(), source.buffers())": STRICT,
         "True -> False": STRICT,
     },
+    "evaluation/auroc_interval": {
+        "min(len(inliers), len(outliers)) -> min(len(outliers), len(inliers))": "the smaller",
+    },
     "objectives/penalty": {
         "torch.rand(len(real), generator=generator, device=device) -> "
         "torch.rand(len(real), generator=generator)": ON_CPU,
