@@ -21,7 +21,7 @@ def test_every_negative_on_the_users_images(
     assert preview(image_folder, out, "--count", "5") == 0
     assert capsys.readouterr().out == f"5 images, 9 negatives: {out}\n"
     with Image.open(out) as picture:
-        assert picture.height == 9 * (96 + 4) + 4
+        assert picture.height == 10 * (96 + 4) + 4
         assert picture.width > 5 * (96 + 4)  # the labels stand on the left
 
 

@@ -110,3 +110,10 @@ def test_painted_classes_are_found_again(name: str) -> None:
     draws = torch.Generator().manual_seed(0)
     classes = torch.randint(0, len(palette.names), (2, 5, 6), generator=draws)
     assert torch.equal(nearest_classes(paint(classes, palette), palette), classes)
+
+
+def test_a_palette_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "palette.txt"
+    path.write_bytes("0 höhe 1 2 3\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"palette\.txt is no palette"):
+        load_palette(str(path))

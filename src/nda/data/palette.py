@@ -63,7 +63,7 @@ def load_palette(given: StrPath) -> Palette:
         raise DataError(
             f"There is no palette {given!r}. {hint}Give {', '.join(NAMED)} or a file with {_FORM}."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise DataError(f"{given} is no palette ({error}); expected {_FORM}.") from error
     rows = _json_rows(text, given) if text.lstrip().startswith("[") else _text_rows(text, given)
     return make_palette(rows, given)
