@@ -61,6 +61,16 @@ def ready(out: Path, source: StrPath = "", name: str = "--out") -> Path:
     return out
 
 
+def refuse_existing(out: StrPath, overwrite: bool, name: str = "--out") -> None:
+    """Refuse (`ConfigError`) to write over a file, or into a folder that holds some."""
+    path = Path(out)
+    filled = any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
+    if filled and not overwrite:
+        raise ConfigError(
+            f"{name} {out} exists already and would be lost; give another {name}, or --overwrite."
+        )
+
+
 def absent(path: Path) -> str:
     """A sentence on a path at which there is nothing, with the nearest name beside it."""
     siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -171,7 +171,7 @@ def test_fail_on_anomaly_ends_with_3_only_where_something_was_flagged(
     flagged = [row["file"] for row in rows(Path(out)) if row["verdict"] == "anomalous"]
     for name in flagged:
         (photos / name).unlink()
-    assert main([*words, "--fail-on-anomaly"]) == 0
+    assert main([*words, "--fail-on-anomaly", "--overwrite"]) == 0
 
 
 def test_page_and_heat_maps_are_written(run: Path, photos: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nda.report.heat import overlay
-from nda.report.scored import HEADER, Scored, heated, plain, save_heat
+from nda.report.scored import HEADER, Scored, heated, picture_name, plain, save_heat
 
 
 def scored(file: str, side: int = 8) -> Scored:
@@ -53,20 +54,21 @@ def test_pictures_are_the_image_and_the_image_under_its_heat() -> None:
     [
         ("a.jpg", "a.jpg.png"),
         ("kind/deep/a.png", "kind/deep/a.png.png"),
-        ("/tmp/x/a.jpg", "tmp/x/a.jpg.png"),
-        ("//tmp/x/a.jpg", "tmp/x/a.jpg.png"),
-        ("///tmp//x/a.jpg", "tmp/x/a.jpg.png"),
-        ("../../a.jpg", "a.jpg.png"),
-        ("x/../../../a.jpg", "x/a.jpg.png"),
-        ("./x/./a.jpg", "x/a.jpg.png"),
-        ("C:\\x\\a.jpg", "C__x_a.jpg.png"),
-        ('a*b?"c"<d>|e.jpg', "a_b__c__d__e.jpg.png"),
-        ("..\\..\\a.jpg", ".._.._a.jpg.png"),
-        ("..", "image.png"),
-        ("/", "image.png"),
-        ("", "image.png"),
-        ("a\0b.jpg", "a_b.jpg.png"),
         ("ü λ.jpg", "ü λ.jpg.png"),
+        ("/tmp/x/a.jpg", "tmp/x/a.jpg~*.png"),
+        ("///tmp//x/a.jpg", "tmp/x/a.jpg~*.png"),
+        ("../../a.jpg", "a.jpg~*.png"),
+        ("x/../../../a.jpg", "x/a.jpg~*.png"),
+        ("./x/./a.jpg", "x/a.jpg~*.png"),
+        ("C:\\x\\a.jpg", "C__x_a.jpg~*.png"),
+        ('a*b?"c"<d>|e.jpg', "a_b__c__d__e.jpg~*.png"),
+        ("..\\..\\a.jpg", ".._.._a.jpg~*.png"),
+        ("..", "image~*.png"),
+        ("/", "image~*.png"),
+        ("", "image~*.png"),
+        ("a\0\x1bb.jpg", "a__b.jpg~*.png"),
+        ("ü" * 125 + ".jpg", "ü" * 100 + "~*.png"),
+        ("a~0123456789abcdef", "a~0123456789abcdef~*.png"),
     ],
 )
 def test_pictures_lie_below_the_folder_as_the_files_do(
@@ -74,7 +76,7 @@ def test_pictures_lie_below_the_folder_as_the_files_do(
 ) -> None:
     found = scored(file)
     path = save_heat(found, tmp_path / "heat")
-    assert path == tmp_path / "heat" / place
+    assert fnmatchcase(str(path), str(tmp_path / "heat" / place))
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
     with Image.open(path) as image:
         assert image.format == "PNG"
@@ -91,6 +93,28 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, file: str) -> None:
     assert path.is_file()
     assert path.resolve().is_relative_to(folder.resolve())
     path.unlink()  # the next name may need a folder here
+
+
+@given(names=st.sets(st.text(alphabet='/\\.~ab"_', max_size=6), min_size=2))
+def test_no_two_names_share_a_picture(names: set[str]) -> None:
+    pictures = {name: picture_name(name) for name in names}
+    again = set(pictures.values()) | {
+        picture_name(p.removesuffix(".png")) for p in pictures.values()
+    }
+    assert len(set(pictures.values())) == len(names)
+    assert len(again) >= len(names)
+    changed = {p.removesuffix(".png") for p in pictures.values()} - names
+    assert not {picture_name(name) for name in changed} & set(pictures.values())
+
+
+@given(name=st.text(alphabet="./=+-@\t\rab＝", max_size=6))
+def test_no_cell_is_a_formula_and_every_name_comes_back(name: str) -> None:
+    row = Scored(name, "broken", "-2 of it").row()
+    assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
+    assert row[4] == "reason: -2 of it"
+    assert Scored.of(row).file == name
+    if not name.startswith(("=", "+", "-", "@", "\t", "\r", "＝", "./")):
+        assert row[0] == name
 
 
 def test_names_that_differ_in_their_ending_stay_apart(tmp_path: Path) -> None:

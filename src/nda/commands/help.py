@@ -19,8 +19,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "test_split", "original",
     ),
     "what is written": (
-        "out", "json", "html", "heatmaps", "format", "checkpoint_every", "keep_checkpoints",
-        "log_every", "sample_every", "evaluate_every",
+        "out", "json", "html", "heatmaps", "overwrite", "resume", "format", "checkpoint_every",
+        "keep_checkpoints", "log_every", "sample_every", "evaluate_every",
     ),
     "what it runs on": ("device", "devices", "precision", "compile", "workers"),
 }  # fmt: skip

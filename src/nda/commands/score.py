@@ -29,6 +29,8 @@ class ScoreOptions:
             0.05 for videos
         batch_size: images scored at once, or windows of a video; fewer of them on a processor
         fail_on_anomaly: end with code 3 where an image or video was flagged
+        overwrite: replace files that are there
+        resume: go on with a scoring that was cut off, where there is one
         bit_depth: bits of the numbers in files of more than 8, where they are not those of the run
         device: auto, cpu, cuda, mps
     """
@@ -41,6 +43,8 @@ class ScoreOptions:
     false_alarm_rate: float | None = None
     batch_size: int = 64
     fail_on_anomaly: bool = False
+    overwrite: bool = False
+    resume: bool = False
     bit_depth: int | None = None
     device: str = "auto"
 
@@ -49,6 +53,8 @@ def score(words: list[str]) -> int:
     """Score, write what was asked for, print a summary."""
     options = parse(words, ScoreOptions, command="score", positional=("run", "images"))
     at_least(options, "batch_size", 1)
+    if options.overwrite and options.resume:
+        raise ConfigError("--overwrite begins anew and --resume goes on; give one of them.")
     check_bit_depth(options.bit_depth)
     for name, ending in (("out", ".csv"), ("html", ".html")):
         value = getattr(options, name)

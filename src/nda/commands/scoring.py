@@ -5,11 +5,11 @@ Kept apart from the options, so that `--help` does not wait for torch.
 
 from __future__ import annotations
 
-import csv
-import io
+import errno
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +17,18 @@ import torch
 from torch import Tensor
 
 from nda.commands.kind_of_source import expecting_images
+from nda.commands.score_table import Place, names_after, table
 from nda.data.sources import EXTENSIONS
 from nda.data.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
-from nda.files import atomic_file, ready
+from nda.files import ready, refuse_existing
+from nda.networks.digest import weights_digest
 from nda.progress import progress
 from nda.report.heat import warmth
 from nda.report.score_page import ScoredImages, judged_by, write_score_page
-from nda.report.scored import HEADER, Scored, save_heat
+from nda.report.scored import Scored, save_heat
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.launch import choose_device
 from nda.training.run_folder import RunFolder
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
 
 FLAGGED = 3  # the exit code of --fail_on_anomaly
 UNREADABLE = 2  # and that of a source of which nothing could be scored
+# What an operating system says of a name that it cannot give: too long, or a folder's already.
+NAMELESS = {
+    errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ,
+}  # fmt: skip
 CACHED = 32  # images at once on a processor: almost twice as fast as 256
 
 
@@ -45,34 +51,85 @@ def score_images(options: ScoreOptions) -> int:
     settings, rate = detector.settings, options.false_alarm_rate
     rate = settings.false_alarm_rate if rate is None else rate
     conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
-    for path in filter(None, (options.out, options.html)):
-        ready(Path(path))
-    if options.heatmaps:
-        ready(Path(options.heatmaps), options.images, "--heatmaps")
+    place = ready_places(options)
+    about = {
+        "weights": weights_digest(detector),
+        "false-alarm rate": rate,
+        "batch size": options.batch_size,
+        "bit depth": options.bit_depth or settings.bit_depth,
+        "images": str(Path(options.images).expanduser().absolute()),
+        "device": detector.calibration.device.type,
+    }
+    lost: list[str] = []
     seen = ScoredImages(keep_pictures=options.html is not None)
     with ExitStack() as opened:
         opened.enter_context(expecting_images(options.images, options.run))
         stream = opened.enter_context(
             images_of(options.images, options.bit_depth or settings.bit_depth)
         )
-        write_row = opened.enter_context(csv_rows(Path(options.out)))
-        advance = opened.enter_context(progress("scoring", stream.count))
-        for batch in stream.batches(options.batch_size, settings.resolution, settings.fit):
-            for scored in score_batch(detector, batch, rate):
-                write_row(scored.row())
+        kept, write = opened.enter_context(table(place, about, options.batch_size))
+        advance = opened.enter_context(progress("scoring", stream.count, len(kept)))
+        for scored in kept:
+            seen.add(scored)
+        left = replace(stream, names=names_after(kept, iter(stream.names), place))
+        for batch in left.batches(options.batch_size, settings.resolution, settings.fit):
+            found = list(score_batch(detector, batch, rate))
+            if options.heatmaps:  # before the rows, which say that all is done
+                lost += save_heats(found, Path(options.heatmaps))
+            write(found)
+            for scored in found:
                 seen.add(scored)
-                if options.heatmaps and scored.pixels is not None:
-                    save_heat(scored, Path(options.heatmaps))
             advance(len(batch.names))
         if not seen.total:
             raise DataError(f"{options.images} names no images, so there is nothing to score.")
+        again = replace(stream, names=seen.without_pictures())
+        for batch in again.batches(options.batch_size, settings.resolution, settings.fit):
+            for scored in score_batch(detector, batch, rate):
+                seen.add_picture(scored)
     if options.html:
         judged = judged_by(detector, rate)
         write_score_page(Path(options.html), seen, judged, source=options.images)
     summarise(options, seen, detector, rate)
+    if lost:
+        one = len(lost) == 1
+        print(
+            f"nda: {len(lost):,} heat map{'' if one else 's'} could not be written; the first is "
+            f"of {lost[0]}.",
+            file=sys.stderr,
+        )
     for note in stream.values.notes():
         print(f"nda: {note}", file=sys.stderr)
     return exit_code(options, seen)
+
+
+def ready_places(options: ScoreOptions) -> Place:
+    """Places for all that is written; refuses what would be lost there."""
+    place = Place(Path(options.out), options.overwrite, options.resume)
+    ready(place.out)
+    replacing = options.overwrite or place.goes_on()  # what goes on has been allowed to before
+    refuse_existing(options.out, replacing)
+    if options.html:
+        ready(Path(options.html))
+        refuse_existing(options.html, replacing, "--html")
+    if options.heatmaps:
+        ready(Path(options.heatmaps), options.images, "--heatmaps")
+        refuse_existing(options.heatmaps, replacing, "--heatmaps")
+    return place
+
+
+def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:
+    """Write the heat maps; gives the names whose picture the disk cannot name."""
+    lost = []
+    for scored in found:
+        if scored.pixels is None:
+            continue
+        try:
+            save_heat(scored, folder)
+        except OSError as error:
+            if error.errno not in NAMELESS:
+                raise
+            lost.append(scored.file)
+    return lost
 
 
 def exit_code(options: ScoreOptions, seen: ScoredImages) -> int:
@@ -166,20 +223,6 @@ def images_of(source: str, bit_depth: int | None = None) -> Iterator[Stream]:
         return
     with open_stream(Path(source), bit_depth) as stream:
         yield stream
-
-
-@contextmanager
-def csv_rows(path: Path) -> Iterator[Callable[[tuple[str, ...]], object]]:
-    """Writes rows under the header; the file is there once all of them are."""
-    with atomic_file(path) as file:
-        # Names of files need not be UTF-8.
-        text = io.TextIOWrapper(
-            file, encoding="utf-8", errors="backslashreplace", newline="", write_through=True
-        )
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(HEADER)
-        yield table.writerow
-        text.detach()
 
 
 def summarise(options: ScoreOptions, seen: ScoredImages, detector: Detector, rate: float) -> None:

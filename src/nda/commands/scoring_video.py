@@ -20,7 +20,8 @@ from nda.commands.kind_of_source import (
     refuse_unlike_frames,
     within,
 )
-from nda.commands.scoring import csv_rows, exit_code
+from nda.commands.score_table import names_after, table
+from nda.commands.scoring import exit_code, ready_places
 from nda.data.clip_decode import UnreadableError
 from nda.data.clip_stream import VideoStream, open_video_stream, windows_of
 from nda.data.clips import Clips
@@ -28,7 +29,7 @@ from nda.data.decode import Pixels
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.surprise import Surprise, video_surprise
-from nda.files import ready
+from nda.networks.digest import weights_digest
 from nda.progress import progress, tracked
 from nda.recipes.clip_loading import shape_of
 from nda.recipes.dpc_predictor import Predictor, heldout_videos, open_predictor
@@ -65,12 +66,27 @@ def score_videos(options: ScoreOptions) -> int:
         refuse_unlike_frames(stream, options.images, options.run)
         judge = Judge.of(options, rate)
         seen = ScoredImages(keep_pictures=options.html is not None)
-        for path in filter(None, (options.out, options.html)):
-            ready(Path(path))
-        write_row = opened.enter_context(csv_rows(Path(options.out)))
-        advance = opened.enter_context(progress("scoring", len(stream.videos)))
-        for scored in judge.scores_of(stream):
-            write_row(scored.row())
+        place = ready_places(options)
+        if options.html and place.goes_on():
+            raise ConfigError(
+                f"--html {options.html}: {place.part} keeps scores of videos but no pictures; "
+                "leave --html out, or give --overwrite to begin anew."
+            )
+        about = {
+            "weights": weights_digest(judge.predictor.network),
+            "false-alarm rate": rate,
+            "batch size": options.batch_size,
+            "bit depth": bit_depth_of(options),
+            "videos": str(Path(options.images).expanduser().absolute()),
+            "device": judge.device.type,
+        }
+        kept, write = opened.enter_context(table(place, about, 1))
+        advance = opened.enter_context(progress("scoring", len(stream.videos), len(kept)))
+        for scored in kept:
+            seen.add(scored)
+        names_after(kept, (video.name for video in stream.videos), place)
+        for scored in judge.scores_of(stream, len(kept)):
+            write([scored])
             seen.add(scored)
             advance()
     if options.html:
@@ -134,10 +150,10 @@ class Judge:
         keep_surprise(self.predictor, found)
         return found
 
-    def scores_of(self, stream: VideoStream) -> Iterator[Scored]:
-        """One result a video, in their order."""
+    def scores_of(self, stream: VideoStream, first: int = 0) -> Iterator[Scored]:
+        """One result a video from the `first` on, in their order."""
         config = self.predictor.config
-        for video in stream.videos:
+        for video in stream.videos[first:]:
             frames = Counted(stream.frames(video, int(config.resolution or 0), config.fit))
             try:
                 found = self.surprise_of(frames)

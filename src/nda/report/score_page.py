@@ -99,20 +99,36 @@ class ScoredImages:
             entry = (scored.score, -self.total, scored)
             if len(self._highest) < MOST:
                 heapq.heappush(self._highest, _alone(entry))
-            elif entry > self._highest[0]:
+            elif entry[:2] > self._highest[0][:2]:
                 heapq.heapreplace(self._highest, _alone(entry))
 
     def highest(self) -> list[Scored]:
         """Those with pictures, from the highest score down."""
-        return [scored for _, _, scored in sorted(self._highest, reverse=True)]
+        return [scored for *_, scored in self._in_order() if scored.pixels is not None]
+
+    def without_pictures(self) -> list[str]:
+        """The names of those among the highest that come from a table that was kept."""
+        return [scored.file for *_, scored in self._in_order() if scored.pixels is None]
+
+    def add_picture(self, found: Scored) -> None:
+        """Show one of `without_pictures`."""
+        self._highest = [
+            (score, order, replace(each, pixels=found.pixels, heat=found.heat))
+            if each.file == found.file
+            else (score, order, each)
+            for score, order, each in self._highest
+        ]
+
+    def _in_order(self) -> list[tuple[float, int, Scored]]:
+        return sorted(self._highest, key=lambda entry: entry[:2], reverse=True)
 
 
 def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
     """The entry with copies of its tensors, which would keep the whole batch in memory."""
     score, order, scored = entry
-    assert scored.pixels is not None
     heat = None if scored.heat is None else scored.heat.clone()
-    return score, order, replace(scored, pixels=scored.pixels.clone(), heat=heat)
+    pixels = None if scored.pixels is None else scored.pixels.clone()
+    return score, order, replace(scored, pixels=pixels, heat=heat)
 
 
 def write_score_page(path: Path, seen: ScoredImages, judged: Judged, *, source: str) -> None:

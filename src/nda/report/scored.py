@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from nda.cells import as_cell, as_remark, from_cell
 from nda.report.grid import save_png
 from nda.report.heat import overlay
 
+LONGEST = 200  # bytes that are kept of a part of a name; disks take 255, some of them fewer
+_UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')
+_DIGEST = re.compile(r"~[0-9a-f]{16}$")  # as at the end of a name that was changed
 HEADER = ("file", "score", "p_value", "verdict", "reason")
 VERDICTS = ("anomalous", "normal", "broken")
 
@@ -37,7 +44,19 @@ class Scored:
         """What the table says of it, in the order of HEADER."""
         score = "" if self.score is None else f"{self.score:.6g}"
         p_value = "" if self.p_value is None else f"{self.p_value:.6g}"
-        return (self.file, score, p_value, self.verdict, self.reason)
+        return (as_cell(self.file), score, p_value, self.verdict, as_remark(self.reason))
+
+    @classmethod
+    def of(cls, row: Sequence[str]) -> Scored:
+        """What a row of the table tells, which has no pictures."""
+        file, score, p_value, verdict, reason = row
+        return cls(
+            from_cell(file),
+            verdict,
+            reason,
+            float(score) if score else None,
+            float(p_value) if p_value else None,
+        )
 
 
 def plain(scored: Scored) -> Image.Image:
@@ -56,9 +75,24 @@ def heated(scored: Scored) -> Image.Image:
 
 def save_heat(scored: Scored, folder: Path) -> Path:
     """Write the image under its heat as PNG below `folder`, named and placed as the file is."""
-    parts = [part for part in PurePosixPath(scored.file).parts if part.strip("/") not in ("", "..")]
-    safe = [re.sub(r'[\\:*?"<>|\x00]', "_", part) for part in parts] or ["image"]
-    path = folder.joinpath(*safe)
-    path = path.with_name(f"{path.name}.png")  # a.jpg and a.png stay two files
+    path = folder / picture_name(scored.file)
     save_png(heated(scored), path)
     return path
+
+
+def picture_name(file: str) -> str:
+    """A path for the picture of a file, a different one for every name.
+
+    `a/b.jpg` gives `a/b.jpg.png`. Where a name cannot stay as it is, because it is absolute, leads
+    upward, is too long or has characters that not every disk takes, a digest of it follows.
+    """
+    parts = [part for part in file.split("/") if part not in ("", ".", "..")]
+    safe = [_shortened(_UNSAFE.sub("_", part)) for part in parts] or ["image"]
+    name = "/".join(safe)
+    if name != file or _DIGEST.search(name):
+        name += f"~{hashlib.blake2b(os.fsencode(file), digest_size=8).hexdigest()}"
+    return f"{name}.png"  # a.jpg and a.png stay two files
+
+
+def _shortened(part: str) -> str:
+    return os.fsdecode(os.fsencode(part)[:LONGEST]) if len(os.fsencode(part)) > LONGEST else part
