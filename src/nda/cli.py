@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nda.errors import UserError
@@ -30,6 +33,9 @@ DISK_ERRORS = {
     errno.ENAMETOOLONG, errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
     errno.ESTALE,
 }  # fmt: skip
+
+DOWNLOAD = "--download"  # of every command; no file of settings can say it
+PERMISSION = "NDA_DOWNLOAD"  # the same as in nda.data.torchvision_sets, which loads torch
 
 NO_MEMORY = re.compile(r"can't allocate memory|out of memory")  # as torch says it
 
@@ -63,8 +69,21 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    with plain_output():
-        return run(words)
+    with plain_output(), permitted(DOWNLOAD in words):
+        return run([word for word in words if word != DOWNLOAD])
+
+
+@contextmanager
+def permitted(download: bool) -> Iterator[None]:
+    """Within, data sets may be fetched if `download`, also by processes that are started."""
+    before = os.environ.get(PERMISSION)
+    if download:
+        os.environ[PERMISSION] = "1"
+    try:
+        yield
+    finally:
+        if download and before is None:
+            del os.environ[PERMISSION]
 
 
 def run(words: list[str]) -> int:
@@ -129,6 +148,7 @@ def overview() -> str:
         "usage: nda COMMAND ...\n\n"
         "Negative data augmentation: teach a model what the data is not.\n\n"
         f"commands:\n{rows}\n\n"
+        "With --download a command may fetch a data set torchvision:NAME that is not here.\n"
         "'nda COMMAND --help' explains a command. Start with 'nda quickstart'."
     )
 

@@ -27,7 +27,11 @@ from nda.training.checkpoint import load_checkpoint, save_checkpoint
 from tiny_video import write_video, write_videos
 
 Refusal = Callable[[list[str]], str]
-RATE = ["--false_alarm_rate", "0.2"]  # 6 videos are held out, which make 1/7 possible
+RATE = [
+    "--false_alarm_rate",
+    "0.2",
+    "--overwrite",
+]  # 6 videos are held out, which make 1/7 possible
 SHAPE = ClipShape(blocks=4, frames=2, stride=1)
 
 
@@ -182,7 +186,7 @@ def test_fail_on_anomaly_ends_with_3_only_where_something_was_flagged(
     kept_run: Path, data: Path
 ) -> None:
     """The held-out videos beside themselves: the highest score has a p-value of 2/7."""
-    words = ["score", str(kept_run), str(data / "test"), "--fail_on_anomaly"]
+    words = ["score", str(kept_run), str(data / "test"), "--fail_on_anomaly", "--overwrite"]
     assert main([*words, "--false_alarm_rate", "0.29"]) == 3
     found = sorted(float(row["p_value"]) for row in rows())
     assert found == pytest.approx([(1 + rank) / 7 for rank in range(1, 7)], abs=1e-5)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -9,7 +10,8 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from nda.data import load_images, load_splits
+from nda.cli import main
+from nda.data import load_images, load_splits, torchvision_sets
 from nda.errors import DataError
 
 
@@ -40,6 +42,37 @@ class Unlabelled(Stub):
 
 class Faces(Stub):
     targets = (None, None)
+
+
+@pytest.fixture(autouse=True)
+def permitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NDA_DOWNLOAD", "1")
+
+
+def test_without_permission_nothing_is_fetched_and_a_sentence_says_what_would_be(
+    monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    monkeypatch.delenv("NDA_DOWNLOAD")
+    said = rf"not in {own_cache}/torchvision, .*--download fetches it there from .*, about \d"
+    for name in torchvision_sets._ORIGINS:
+        with pytest.raises(DataError, match=said):
+            load_images(f"torchvision:{name}", split="test")
+    assert not list(own_cache.rglob("*.gz"))
+    monkeypatch.setattr(datasets, "FashionMNIST", Named)  # as one that is there
+    assert len(load_images("torchvision:FashionMNIST")) == 4
+    assert Named.arguments["download"] is False
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_command_line_permits_it_for_a_command_alone(
+    given: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_cache: Path
+) -> None:
+    monkeypatch.delenv("NDA_DOWNLOAD")
+    monkeypatch.setattr(datasets, "FashionMNIST", Named)
+    words = ["preview", "torchvision:FashionMNIST", "--out", str(tmp_path / "p.png")]
+    assert main([*words, *["--download"] * given]) == 0
+    assert Named.arguments["download"] is given
+    assert "NDA_DOWNLOAD" not in os.environ
 
 
 def test_fake_data_need_no_network_and_stay_the_same() -> None:

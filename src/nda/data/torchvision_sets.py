@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,19 @@ _SETS: dict[str, dict[str, dict[str, Any]]] = {
     "FakeData": {"all": {}},  # noise made on the spot, for trying things out
 }
 _FAKE_SIDE = 32
+# Where torchvision fetches the sets, and how much there is to fetch.
+_ORIGINS = {
+    "CIFAR10": ("www.cs.toronto.edu", "170 MB"),
+    "CIFAR100": ("www.cs.toronto.edu", "170 MB"),
+    "MNIST": ("ossci-datasets.s3.amazonaws.com", "12 MB"),
+    "FashionMNIST": ("fashion-mnist.s3-website.eu-central-1.amazonaws.com", "31 MB"),
+    "SVHN": ("ufldl.stanford.edu", "250 MB"),
+    "STL10": ("ai.stanford.edu", "2.6 GB"),
+    "CelebA": ("drive.google.com", "1.5 GB"),
+}
+# The variable of the environment that permits to fetch a set: a person's word, which is why no
+# setting of a run can give it.
+PERMISSION = "NDA_DOWNLOAD"
 
 
 def torchvision_splits(name: str) -> tuple[str, ...]:
@@ -48,10 +62,10 @@ def torchvision_splits(name: str) -> tuple[str, ...]:
 def load_torchvision(
     name: str, split: str, resolution: int | None, folder: Path, fit: Fit = "crop"
 ) -> ImageSet:
-    """One split of a known set, fetched into `folder` unless it is there already.
+    """One split of a known set, fetched into `folder` where that is permitted and it is not there.
 
     Labels keep the set's own numbering and `classes` its order of names; sets of which some
-    images have no class get none. Raises `DataError` where the set cannot be fetched.
+    images have no class get none. Raises `DataError` where the set cannot or may not be fetched.
     """
     data = _dataset(name, split, resolution, folder)
     labels = np.zeros(len(data), np.int64)
@@ -84,9 +98,19 @@ def _dataset(name: str, split: str, resolution: int | None, folder: Path) -> Any
     if name == "FakeData":
         side = resolution or _FAKE_SIDE
         return datasets.FakeData(size=1000, image_size=(3, side, side))
+    make, arguments = getattr(datasets, name), _SETS[name][split]
+    if os.environ.get(PERMISSION) != "1":
+        try:
+            return make(str(folder), download=False, **arguments)
+        except (OSError, RuntimeError) as error:
+            whence, size = _ORIGINS[name]
+            raise DataError(
+                f"torchvision:{name} is not in {folder}, or not whole; --download fetches it there "
+                f"from {whence}, about {size}."
+            ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return getattr(datasets, name)(str(folder), download=True, **_SETS[name][split])
+        return make(str(folder), download=True, **arguments)
     except (OSError, RuntimeError, ImportError) as error:  # urllib's errors are OSErrors
         raise DataError(
             f"torchvision:{name} could not be fetched ({error}). Fetching needs the network; "
