@@ -44,3 +44,18 @@ def test_different_shapes_are_refused() -> None:
 
     with pytest.raises(ShapeError, match=r"\(2, 3\) and \(2, 4\)"):
         gradient_penalty(critic, torch.zeros(2, 3), torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_within_autocast_it_is_that_of_float32(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 1))
+    real, fake = torch.randn(2, 4, 5).to(dtype)
+    draws = [torch.Generator().manual_seed(3) for _ in range(2)]
+    wanted = gradient_penalty(critic, real.float(), fake.float(), generator=draws[0])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gradient_penalty(critic, real, fake, generator=draws[1])
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, wanted)
+    slopes = [torch.autograd.grad(value, critic[0].weight) for value in (found, wanted)]
+    torch.testing.assert_close(*slopes)
