@@ -29,6 +29,7 @@ from nda.evaluation.validity import judge
 from nda.files import write_text_atomically
 from nda.negatives import Negative
 from nda.negatives.named import negatives_from_list, suited
+from nda.numerals import counted
 from nda.progress import progress
 from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
 from nda.report.wording import data_name, number, skipped_note
@@ -91,8 +92,8 @@ def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:
     """Images to learn from and images held out, drawn at random from all; refuses too few."""
     if len(images) < FEWEST:
         raise DataError(
-            f"{options.images} gives {len(images)} images, and a check needs at least {FEWEST}, of "
-            "which a fifth is held out; give more images"
+            f"{options.images} gives {counted(len(images), 'image')}, and a check needs at least "
+            f"{FEWEST}, of which a fifth is held out; give more images"
             + (" or more --classes." if options.classes else ".")
         )
     draws = generator_for(options.seed, purpose="check images")

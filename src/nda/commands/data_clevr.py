@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nda.commands.options import parse
 from nda.commands.places import refuse_missing
 from nda.errors import ConfigError
-from nda.numerals import counts_of
+from nda.numerals import counted, counts_of
 from nda.training.config import at_least
 
 # What a scene takes on a core, and its picture on the disk, at a side of 64 pixels.
@@ -81,7 +81,8 @@ def _render(options: ClevrOptions, counts: tuple[int, ...]) -> int:
     except WorkerDiedError as error:
         print(f"nda: {error} Give the same command again to go on.", file=sys.stderr)
         return 1
-    print(f"{len(counts) * options.count:,} images of {options.objects} objects: {options.out}")
+    made = counted(len(counts) * options.count, "image")
+    print(f"{made} of {options.objects} objects: {options.out}")
     return 0
 
 
@@ -100,7 +101,7 @@ def _take(options: ClevrOptions, counts: tuple[int, ...]) -> int:
         split=options.split,
     )
     for count, number in taken.pictures.items():
-        print(f"{number:,} images of {count} objects")
+        print(f"{counted(number, 'image')} of {counted(count, 'object')}")
     if taken.cut:
         plural = "s" * (taken.cut > 1)
         print(f"left out: {taken.cut:,} picture{plural} whose middle square cuts an object off")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nda.commands.options import parse
 from nda.errors import ConfigError, DataError
-from nda.numerals import counts_of
+from nda.numerals import counted, counts_of
 from nda.training.config import at_least
 
 
@@ -60,5 +60,5 @@ def data_dots(words: list[str]) -> int:
     )
     draws = torch.Generator().manual_seed(options.seed)
     write_dots_archive(out, dict.fromkeys(counts, options.count), options.size, generator=draws)
-    print(f"{options.count * len(counts):,} images of {options.objects} dots: {out}")
+    print(f"{counted(options.count * len(counts), 'image')} of {options.objects} dots: {out}")
     return 0

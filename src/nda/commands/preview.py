@@ -9,6 +9,7 @@ from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
 from nda.commands.places import refuse_missing
 from nda.errors import ConfigError, DataError
+from nda.numerals import counted
 from nda.training.config import at_least
 
 # The negatives of global structure, with controls; and that of the anomaly recipe, which is local.
@@ -108,5 +109,5 @@ def preview_images(options: PreviewOptions) -> int:
     labels = ["real", *(name.replace("_", " ") for name in negatives)]
     grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
     save_png(grid, Path(options.out))
-    print(f"{len(chosen)} images, {len(negatives)} negatives: {options.out}")
+    print(f"{len(chosen)} images, {counted(len(negatives), 'negative')}: {options.out}")
     return 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from nda.commands.options import parse
 from nda.commands.places import refuse_absent, refuse_no_run
 from nda.errors import ConfigError
+from nda.numerals import counted
 from nda.training.config import at_least
 
 
@@ -158,5 +159,5 @@ def sample(words: list[str]) -> int:
     else:
         for number, images in enumerate(sampler.sampled(count, options.seed)):
             save_files(images, out, number * TOGETHER)
-    print(f"{count} images of step {checkpoint['step']}: {out}")
+    print(f"{counted(count, 'image')} of step {checkpoint['step']}: {out}")
     return 0

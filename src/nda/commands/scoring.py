@@ -25,6 +25,7 @@ from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
 from nda.files import ready, refuse_existing
 from nda.networks.digest import weights_digest
+from nda.numerals import counted
 from nda.progress import progress
 from nda.report.heat import warmth
 from nda.report.score_page import ScoredImages, judged_by, write_score_page
@@ -229,8 +230,9 @@ def summarise(options: ScoreOptions, seen: ScoredImages, detector: Detector, rat
     """What was found, and where it was written."""
     counts, settings = seen.counts, detector.settings
     print(
-        f"{seen.total} images at a false-alarm rate of {rate:g}: {counts['anomalous']} anomalous, "
-        f"{counts['normal']} normal, {counts['broken']} could not be read"
+        f"{counted(seen.total, 'image')} at a false-alarm rate of {rate:g}: "
+        f"{counts['anomalous']} anomalous, {counts['normal']} normal, "
+        f"{counts['broken']} could not be read"
     )
     how = "all of it" if settings.fit == "stretch" else "its middle"
     print(

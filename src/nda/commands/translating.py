@@ -21,6 +21,7 @@ from nda.data.sources import EXTENSIONS
 from nda.data.stream import Stream, open_stream, stream_of_paths
 from nda.errors import ConfigError, DataError
 from nda.networks.pix2pix import Generator
+from nda.numerals import counted
 from nda.progress import tracked
 from nda.recipes.pix2pix_translation import generator_of, translate
 from nda.report.grid import save_png
@@ -62,7 +63,7 @@ def translate_images(options: SampleOptions) -> int:
     if not done:
         raise DataError(f"None of the {len(broken)} images of {options.images} can be read.")
     side = generator.resolution
-    print(f"{done} images translated at step {step}, {side} x {side} pixels each: {out}")
+    print(f"{counted(done, 'image')} translated at step {step}, {side} x {side} pixels each: {out}")
     return 0
 
 
