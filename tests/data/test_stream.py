@@ -180,6 +180,15 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_links_to_what_never_ends_are_reported(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    (tmp_path / "2.png").symlink_to(tmp_path / "pipe")
+    (tmp_path / "3.png").symlink_to("/dev/zero")
+    (batch,) = read(tmp_path)
+    assert batch.reasons == ["", "not a file", "not a file"]
+
+
 # --- lists of paths
 
 

@@ -63,7 +63,7 @@ def _source(
     try:
         if path.is_dir():
             return _folder(path, endings, needed)
-        if path.suffix.lower() == ".zip" and path.exists():
+        if path.suffix.lower() == ".zip" and path.is_file():
             return _zip(path, opened.enter_context(_opened_zip(path)), endings, needed)
         fault = _not_a_source(path, needed[0])
     except OSError as error:
@@ -86,7 +86,13 @@ def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, 
     found = dict(_walk(path, "", ()))
     stamps = {name: stamp for name, stamp in found.items() if name.lower().endswith(endings)}
     _require(path, needed, found)
-    return Source(str(path), stamps, lambda name: (path / name).read_bytes())
+    return Source(str(path), stamps, lambda name: _read_file(path / name))
+
+
+def _read_file(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):  # a link to a pipe or a device may never end
+        raise ValueError("not a file")
+    return path.read_bytes()
 
 
 def _walk(
