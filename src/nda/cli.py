@@ -1,6 +1,7 @@
 """The command line: one table of commands; parses, calls, prints, and has no other logic.
 
-Exit codes: 0 done, 2 the user's mistake (one sentence on stderr), 130 interrupted, 1 ours.
+Exit codes: 0 done, 2 the user's mistake (one sentence on stderr), 130 interrupted by Ctrl-C (143 by
+SIGTERM, 129 by SIGHUP), 1 ours.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 from nda.errors import UserError
 from nda.terminal import plain_output
+from nda.training.signals import Interrupted, ended_by_signals
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,14 @@ def permitted(download: bool) -> Iterator[None]:
 def run(words: list[str]) -> int:
     """Run the command that `words` ask for, and say in a sentence what went wrong, if it did."""
     try:
-        return dispatch(words)
+        with ended_by_signals():
+            return dispatch(words)
     except UserError as error:
         print("nda:", re.sub(r"\s*\n\s*", " ", str(error)), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("nda: interrupted", file=sys.stderr)
-        return 130
+        return interrupt.code if isinstance(interrupt, Interrupted) else 130
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         return 1

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.resnet import ResNet
 
@@ -26,6 +24,7 @@ from nda.files import StrPath, follow_umask
 from nda.networks.digest import weights_digest
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.recipes.pretrained import Pretrained
+from nda.sealed import load_tensors, save_tensors
 
 EncoderFormat = Literal["timm", "torchvision", "safetensors"]
 FORMAT = "nda encoder 1"
@@ -61,19 +60,19 @@ def load_encoder(path: StrPath) -> ResNet:
     """
     path = Path(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("encoder", "{}"))
-            if about.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path} is no encoder of this version of nda. Write one with "
-                    "'nda export RUN --format safetensors'."
-                )
-            network = build_encoder(about["network"], width=about["width"])
-            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        tensors, metadata = load_tensors(Path(path), ("encoder",))
+        about = json.loads(metadata.get("encoder", "{}"))
+        if about.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} is no encoder of this version of nda. Write one with "
+                "'nda export RUN --format safetensors'."
+            )
+        network = build_encoder(about["network"], width=about["width"])
+        network.load_state_dict(tensors)
     except CheckpointError:
         raise
     except (
-        SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError,
+        OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
     ) as error:  # fmt: skip
         raise CheckpointError(
             f"{path} could not be read as an encoder ({type(error).__name__}); it is missing, cut "
@@ -166,7 +165,7 @@ def _write(encoder: Pretrained, path: Path, kind: EncoderFormat) -> None:
     }
     if kind == "safetensors":
         about["format"] = FORMAT
-    save_file(weights, path, {"encoder": json.dumps(about)})
+    path.write_bytes(save_tensors(weights, "encoder", json.dumps(about)))
 
 
 def _torchvision_lines(name: str, width: int) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +29,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write bit by bit, which becomes `path` at the end and vanishes after an error."""
     # Opened as any other file is, not by tempfile, whose files are private whatever the umask; and
     # under a short name, for that of `path` may be as long as the disk allows.
-    temporary = path.with_name(f".nda-{secrets.token_hex(8)}.part")
+    temporary = path.with_name(temporary_name())
     try:
         with temporary.open("xb") as file:
             yield file
@@ -40,10 +43,44 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 def follow_umask(path: Path) -> None:
     """Give a file that another library wrote as a private one the mode of any new file."""
-    like = path.with_name(f".nda-{secrets.token_hex(8)}.part")
+    like = path.with_name(temporary_name())
     like.touch()
     path.chmod(like.stat().st_mode & 0o777)
     like.unlink()
+
+
+def temporary_name() -> str:
+    """A name for what is not whole yet, by which `sweep` knows whose it is."""
+    return f".nda-{os.getpid()}-{secrets.token_hex(4)}.part"
+
+
+def sweep(folder: Path, *, older: float = 0.0) -> None:
+    """Remove what processes that have died left unfinished in `folder`.
+
+    Where processes of other machines may write too, whose life does not show here, only what is
+    `older` than so many seconds.
+    """
+    for path in folder.glob(".nda-*.part"):
+        number = path.name.split("-")[1]
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime < older or (
+                number.isdecimal() and _is_alive(int(number))
+            ):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks only, except on Windows, where files in use cannot be removed
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True
 
 
 def ready(out: Path, source: StrPath = "", name: str = "--out") -> Path:

@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_run import train
 
 from nda.cli import main
+from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
 
 Refusal = Callable[[list[str]], str]
@@ -73,17 +74,40 @@ def test_data_that_went_away(copy: Path, refusal: Refusal) -> None:
     (copy / "config.yaml").write_text(yaml.safe_dump(settings | {"data": "/no/such/place"}))
     said = refusal(["evaluate", str(copy)])
     assert "There is no /no/such/place." in said
+    assert said.endswith(f" If it has moved: nda resume {copy} --data ITS_NEW_PLACE\n")
     assert main(["sample", str(copy), "--out", str(copy / "drawn.png")]) == 0
 
 
-def test_a_checkpoint_cut_short(copy: Path, refusal: Refusal) -> None:
+def test_data_that_moved(image_folder: Path, copy: Path, tmp_path: Path, refusal: Refusal) -> None:
+    moved = shutil.copytree(image_folder, tmp_path / "moved")
+    assert main(["evaluate", str(copy), "--data", str(moved)]) == 0
+    assert RunFolder.open(copy).config()["data"] == str(moved)
+    moved.rename(tmp_path / "again")
+    assert main(["resume", str(copy), "--steps", "5", "--data", str(tmp_path / "again")]) == 0
+    assert RunFolder.open(copy).config()["data"] == str(tmp_path / "again")
+    (tmp_path / "again" / "train" / "dark" / "000.png").unlink()
+    assert "is not what" in refusal(["evaluate", str(copy), "--data", str(tmp_path / "again")])
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_that_is_said(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], refusal: Refusal
+) -> None:
     newest = (copy / "checkpoints" / "latest").resolve()
-    newest.write_bytes(newest.read_bytes()[:2000])
-    said = refusal(["resume", str(copy), "--steps", "9"])
-    assert f"{newest} is damaged" in said
-    assert "Remove it" in said
-    newest.unlink()  # as the sentence says: then the run resumes from the one before
+    whole = newest.read_bytes()
+    newest.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    said = f"nda: {newest} is damaged; the checkpoint before it is taken in its place, of step 2.\n"
+    assert main(["sample", str(copy), "--out", str(tmp_path / "drawn.png")]) == 0
+    assert said in capsys.readouterr().err
     assert main(["resume", str(copy)]) == 0
+    assert said in capsys.readouterr().err
+    assert main(["sample", str(copy), "--out", str(tmp_path / "drawn.png")]) == 0
+    assert capsys.readouterr().err == ""
+    assert load_checkpoint(newest)["step"] == 4  # what was lost has been trained again
+
+    for each in (copy / "checkpoints").glob("step-*.pt"):
+        each.write_bytes(each.read_bytes()[:2000])
+    said = refusal(["resume", str(copy), "--steps", "9"])
+    assert f"{newest} is damaged or cut short (its end is not that of an archive)." in said
 
 
 def test_a_checkpoint_with_code(copy: Path, tmp_path: Path, refusal: Refusal) -> None:

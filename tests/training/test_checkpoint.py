@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import pickle
 import resource
 from collections.abc import Iterator
@@ -164,3 +165,13 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"There is no checkpoint at .*step-00000001\.pt"):
         load_checkpoint(tmp_path / "step-00000001.pt")
+
+
+def test_what_was_written_last_is_the_newest_whatever_its_step(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 20, content(20), keep=1)
+    os.utime(tmp_path / "step-00000020.pt", (0, 0))
+    path = save_checkpoint(tmp_path, 10, content(10), keep=2)
+    (tmp_path / "latest").unlink()
+    assert newest_checkpoint(tmp_path) == path
+    save_checkpoint(tmp_path, 11, content(11), keep=2)
+    assert names_in(tmp_path) == ["latest", "step-00000010.pt", "step-00000011.pt"]

@@ -15,7 +15,7 @@ import torch
 from line_recipe import LineConfig, LineState
 from torch import Tensor
 
-from nda.errors import TrainingError
+from nda.errors import CheckpointError, TrainingError
 from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.engine import Run, check_unfinished
@@ -279,3 +279,48 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_there(
         run.train()
     monkeypatch.setattr(torch, "save", save)
     assert reopen(line_recipe, LineConfig, RunFolder.open(run.folder.path)).train()
+
+
+def test_what_was_due_at_the_step_of_a_stop_is_made_up(tmp_path: Path) -> None:
+    stopping = after(6, lambda state: os.kill(os.getpid(), signal.SIGTERM))
+    run = begin_line(tmp_path, stopping, sample_every=6, evaluate_every=6, steps=8)
+    assert not run.train()
+    assert run.stopped_by == signal.SIGTERM
+    assert run.folder.evaluations() == []
+    resumed = reopen(line_recipe, LineConfig, run.folder)
+    assert resumed.train()
+    assert [each["step"] for each in resumed.folder.evaluations()] == [6]
+    samples = sorted(int(path.stem[5:]) for path in resumed.folder.samples.iterdir())
+    assert samples == [0, 6, 8]
+
+
+def test_an_evaluation_on_the_way_is_broken_off_and_made_up(tmp_path: Path) -> None:
+    def evaluate(state: LineState) -> Any:
+        os.kill(os.getpid(), signal.SIGHUP)
+        raise AssertionError("it went on")
+
+    recipe = SimpleNamespace(**{**vars(line_recipe), "evaluate": evaluate})
+    run = begin_line(tmp_path, recipe, evaluate_every=6)
+    assert not run.train()
+    assert (run.stopped_by, newest_content(run)["step"]) == (signal.SIGHUP, 6)
+    resumed = reopen(line_recipe, LineConfig, run.folder)
+    assert resumed.train()
+    assert [each["step"] for each in resumed.folder.evaluations()] == [6, 12, 18]
+
+
+def test_a_signal_at_the_last_step_stops_the_run_before_its_evaluation(tmp_path: Path) -> None:
+    run = begin_line(tmp_path, after(20, lambda state: os.kill(os.getpid(), signal.SIGINT)))
+    assert not run.train()
+    resumed = reopen(line_recipe, LineConfig, run.folder)
+    assert resumed.train()
+    assert (run.folder.samples / "step-00000020.txt").is_file()
+
+
+@pytest.mark.parametrize("part", ["means", "data", "seconds", "line"])
+def test_a_checkpoint_without_a_part_is_refused(tmp_path: Path, part: str) -> None:
+    run = begin_line(tmp_path, steps=2)
+    run.train()
+    content = newest_content(run)
+    del (content["state"] if part == "line" else content)[part]
+    with pytest.raises(CheckpointError, match=rf"does not fit its settings.*{part}"):
+        run.load(content)

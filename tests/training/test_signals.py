@@ -7,9 +7,9 @@ import signal
 
 import pytest
 
-from nda.training.signals import stop_on_signal
+from nda.training.signals import Interrupted, ended_by_signals, stop_on_signal
 
-BOTH = (signal.SIGINT, signal.SIGTERM)
+BOTH = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.mark.parametrize("number", BOTH)
@@ -38,3 +38,37 @@ def test_handlers_come_back_after_an_error() -> None:
     with pytest.raises(RuntimeError, match="within"), stop_on_signal():
         raise RuntimeError("within")
     assert [signal.getsignal(each) for each in BOTH] == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_outside_of_training_a_signal_ends_the_command(number: signal.Signals, code: int) -> None:
+    with pytest.raises(Interrupted) as caught, ended_by_signals():
+        os.kill(os.getpid(), number)
+    assert caught.value.code == code
+
+
+def test_a_second_signal_of_another_kind_acts_too() -> None:
+    with ended_by_signals(), stop_on_signal() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+
+def test_what_takes_long_is_broken_off_at_the_first_signal() -> None:
+    with stop_on_signal() as stop:
+        with pytest.raises(Interrupted), stop.at_once():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert stop
+        with pytest.raises(Interrupted), stop.at_once():
+            pass  # not even begun
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signal() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, before)

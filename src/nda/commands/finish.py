@@ -6,6 +6,8 @@ Kept apart from the options, so that `--help` does not wait for torch.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nda.commands.figures import print_evaluation
@@ -15,7 +17,22 @@ from nda.recipes import recipe_of
 from nda.report.page import write_report
 from nda.training.begin import keep_length, reopen
 from nda.training.engine import Run, check_unfinished
+from nda.training.lock import release
 from nda.training.run_folder import RunFolder
+from nda.training.watch import lost_processes_told
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Around all that a command does with a run: its folder is free again at the end.
+
+    Where one of the run's processes is lost, that is told and not what follows from it.
+    """
+    try:
+        with lost_processes_told():
+            yield
+    finally:
+        release()
 
 
 def open_run(path: str, **changes: Any) -> Run[Any, Any]:
@@ -27,11 +44,22 @@ def open_run(path: str, **changes: Any) -> Run[Any, Any]:
 
 def go_on(run: Run[Any, Any]) -> int:
     """`finish` for a run that is not finished yet; refuses another (`TrainingError`)."""
-    # It may have been cut off between its last step and its evaluation.
+    # It may have been cut off between its last step and its evaluation, or its page.
     if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
+        if run.state.step >= run.config.steps and not has_page(run.folder):
+            if run.fabric.is_global_zero:
+                print(f"report: {write_report(run.folder)}")
+            return 0
         check_unfinished(run.state, run.config)
     keep_length(run)
     return finish(run)
+
+
+def has_page(folder: RunFolder) -> bool:
+    """Whether the run's page was written after its last evaluation."""
+    page = folder.path / "report.html"
+    measured = folder.metrics_path.stat().st_mtime_ns
+    return page.is_file() and page.stat().st_mtime_ns >= measured
 
 
 def finish(run: Run[Any, Any]) -> int:
@@ -45,8 +73,16 @@ def finish(run: Run[Any, Any]) -> int:
             f"Continue with: nda resume {run.folder.path}",
             file=sys.stderr,
         )
-        return 130
-    conclude(run)
+        return 128 + (run.stopped_by or 2)  # 130 for Ctrl-C, as a shell reckons it
+    try:
+        conclude(run)
+    except KeyboardInterrupt:
+        print(
+            f"nda: stopped while measuring step {run.state.step}; nothing of the training is lost. "
+            f"Finish with: nda resume {run.folder.path}",
+            file=sys.stderr,
+        )
+        raise
     return 0
 
 
@@ -55,9 +91,8 @@ def conclude(run: Run[Any, Any]) -> None:
     if not run.fabric.is_global_zero:
         return
     kept = outlier_part(evaluation_so_far(run) or Evaluation(run.state.step, []))
-    evaluation = run.evaluate()
-    if kept.metrics:  # they were not measured again, and may have taken long
-        run.folder.save_evaluation(evaluation.updated(kept).as_dict())
+    # What is kept was not measured again, and may have taken long.
+    evaluation = run.evaluate(kept if kept.metrics else None)
     page = write_report(run.folder)
     print_evaluation(evaluation)
     for table in dict.fromkeys(metric.table for metric in kept.metrics):

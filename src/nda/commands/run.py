@@ -17,11 +17,13 @@ class ResumeOptions:
 
     Args:
         run: folder of the run
+        data: where the data is now, if it has moved; the run remembers it
         steps: train to this step in place of the one in config.yaml
         device: auto, cpu, cuda, mps; as before if not given
     """
 
     run: str
+    data: str | None = None
     steps: int | None = None
     device: str | None = None
 
@@ -34,6 +36,7 @@ class EvaluateOptions:
 
     Args:
         run: folder of the run
+        data: where the data is now, if it has moved; the run remembers it
         evaluation_samples: images generated for each figure; as configured if not given
         inception_weights: file of torch-fidelity's Inception weights
         device: auto, cpu, cuda, mps; as before if not given
@@ -44,6 +47,7 @@ class EvaluateOptions:
     """
 
     run: str
+    data: str | None = None
     evaluation_samples: int | None = None
     inception_weights: str | None = None
     device: str | None = None
@@ -85,9 +89,12 @@ def resume(words: list[str]) -> int:
     options = parse(words, ResumeOptions, command="resume", positional="run")
     refuse_no_run(options.run)
 
-    from nda.commands.finish import go_on, open_run
+    from nda.commands.finish import at_work, go_on, open_run
 
-    return go_on(open_run(options.run, steps=options.steps, device=options.device))
+    with at_work():
+        return go_on(
+            open_run(options.run, data=options.data, steps=options.steps, device=options.device)
+        )
 
 
 def evaluate(words: list[str]) -> int:
@@ -107,20 +114,22 @@ def evaluate(words: list[str]) -> int:
     if options.corruptions not in (None, "made"):
         refuse_absent(str(options.corruptions))
 
-    from nda.commands.finish import conclude, open_run
+    from nda.commands.finish import at_work, conclude, open_run
     from nda.commands.outliers import conclude_with_outliers, detector_of
 
     detector = detector_of(options)
-    run = open_run(
-        options.run,
-        evaluation_samples=options.evaluation_samples,
-        inception_weights=options.inception_weights,
-        device=options.device,
-    )
-    if detector is None:
-        conclude(run)
-    else:
-        conclude_with_outliers(run, detector, options)
+    with at_work():
+        run = open_run(
+            options.run,
+            data=options.data,
+            evaluation_samples=options.evaluation_samples,
+            inception_weights=options.inception_weights,
+            device=options.device,
+        )
+        if detector is None:
+            conclude(run)
+        else:
+            conclude_with_outliers(run, detector, options)
     return 0
 
 

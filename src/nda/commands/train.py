@@ -43,10 +43,11 @@ def train(words: list[str]) -> int:
         print(f"nda: {said}", file=sys.stderr, flush=True)
 
     # After the parsing, so that --help does not wait for torch.
-    from nda.commands.finish import finish
+    from nda.commands.finish import at_work, finish
     from nda.training.begin import begin
 
-    return finish(begin(entry.recipe(), config))
+    with at_work():
+        return finish(begin(entry.recipe(), config))
 
 
 def settings_of(name: str, words: list[str]) -> tuple[Any, str]:

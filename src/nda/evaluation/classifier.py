@@ -17,8 +17,6 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from nda.data.images import ImageSet, to_float
@@ -28,6 +26,7 @@ from nda.evaluation.record import Metric, Protocol
 from nda.files import StrPath, write_atomically
 from nda.networks.digest import weights_digest
 from nda.progress import tracked
+from nda.sealed import load_tensors, save_tensors
 
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
 WIDTH = 128
@@ -242,7 +241,7 @@ def _save(path: Path, classifier: FeatureClassifier, origin: str) -> None:
         "accuracy": classifier.accuracy,
         "fingerprint": classifier.fingerprint,
     }
-    content = save(weights, {"classifier": json.dumps(known)})
+    content = save_tensors(weights, "classifier", json.dumps(known))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(content))
 
@@ -250,17 +249,17 @@ def _save(path: Path, classifier: FeatureClassifier, origin: str) -> None:
 def _load(path: Path, network: FeatureNetwork, origin: str) -> FeatureClassifier | None:
     """The classifier kept at `path`, or None where it is of other data or damaged (a warning)."""
     try:
-        with safe_open(path, framework="pt") as file:
-            known = json.loads((file.metadata() or {})["classifier"])
-            if known["origin"] != origin:
-                return None
-            network.load_state_dict({name: file.get_tensor(name) for name in network.state_dict()})
+        tensors, metadata = load_tensors(path, ("classifier",))
+        known = json.loads(metadata["classifier"])
+        if known["origin"] != origin:
+            return None
+        network.load_state_dict(tensors)
         network.eval().requires_grad_(False)
         fingerprint = weights_digest(network)
         if fingerprint != known["fingerprint"]:
             raise ValueError("its weights are not those that were saved")
         return FeatureClassifier(network, known["accuracy"], fingerprint)
-    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         warnings.warn(
             f"{path} is damaged ({error}); the feature classifier is trained anew.", stacklevel=3
         )

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from nda.data.image_set import ImageSet, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.files import StrPath, write_atomically
 from nda.progress import tracked
+from nda.sealed import load_tensors, save_tensors
 from nda.training.randomness import generator_for
 
 FORMAT = "nda count network 1"  # anything that changes the training changes this number
@@ -207,7 +206,7 @@ def _confusion(network: CountingNet, heldout: ImageSet) -> Tensor:
 def _save(path: Path, trained: CountNetwork, origin: str) -> None:
     weights = {k: v.cpu().contiguous() for k, v in trained.network.state_dict().items()}
     about = json.dumps({"origin": origin, "confusion": trained.confusion.tolist()})
-    content = save(weights, {"counter": about})
+    content = save_tensors(weights, "counter", about)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(content))
 
@@ -217,17 +216,17 @@ def _load(
 ) -> CountNetwork | None:
     """The counter kept at `path`, measured again; None where it is of other data or damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["counter"])
-            if about["origin"] != origin:
-                return None
-            network.load_state_dict({name: file.get_tensor(name) for name in network.state_dict()})
+        tensors, metadata = load_tensors(path, ("counter",))
+        about = json.loads(metadata["counter"])
+        if about["origin"] != origin:
+            return None
+        network.load_state_dict(tensors)
         network.eval().requires_grad_(False)
         confusion = _confusion(network, heldout)
         if confusion.tolist() != about["confusion"]:
             raise ValueError("it does not count as it did")
         return CountNetwork(network, counts, confusion)
-    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         warnings.warn(
             f"{path} is damaged ({error}); the counting network is trained anew.", stacklevel=3
         )

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from nda.data.decode import Fit
@@ -21,6 +19,7 @@ from nda.files import StrPath, write_atomically
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
 from nda.networks.pyramid import TorchvisionTrunk
 from nda.networks.torchvision_encoder import parse_model
+from nda.sealed import load_tensors, save_tensors
 
 FORMAT = "nda detector 1"
 
@@ -139,7 +138,7 @@ def save_detector(path: StrPath, detector: Detector) -> None:
     """Write weights, calibration and settings as one `.safetensors` file."""
     tensors = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
     about = {"format": FORMAT, **asdict(detector.settings)}
-    content = save(tensors, {"detector": json.dumps(about)})
+    content = save_tensors(tensors, "detector", json.dumps(about))
     write_atomically(Path(path), lambda file: file.write(content))
 
 
@@ -157,16 +156,17 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
             "'nda export RUN --format safetensors' writes."
         )
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["detector"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = load_tensors(path, ("detector",))
+        about = json.loads(metadata["detector"])
         if about.pop("format") != FORMAT:
             raise ValueError("another format")
         settings = DetectorSettings(**about)
         network = build_network(settings.backbone, settings.width)
         detector = Detector(network, tensors["calibration"], settings)
         detector.load_state_dict(tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (
+        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
+    ) as error:  # fmt: skip
         raise CheckpointError(
             f"{path} is damaged or no detector of this version of nda "
             f"({' '.join(str(error).split())[:120]}). Write it anew with 'nda evaluate RUN'."

@@ -14,12 +14,17 @@ import torch
 import yaml
 from lightning_fabric import Fabric
 
-from nda.errors import CheckpointError, ConfigError, LargeBatchError
-from nda.files import within_folder, write_text_atomically
-from nda.training.checkpoint import load_checkpoint, newest_checkpoint
+from nda.errors import CheckpointError, ConfigError, DataError, LargeBatchError
+from nda.files import sweep, within_folder, write_text_atomically
+from nda.training.checkpoint import (
+    DamagedCheckpointError,
+    checkpoints_newest_first,
+    load_checkpoint,
+)
 from nda.training.config import RunConfig
 from nda.training.engine import Recipe, Run, refuse_changes
 from nda.training.launch import launch
+from nda.training.lock import hold
 from nda.training.log import Means
 from nda.training.run_folder import RunFolder
 
@@ -52,6 +57,8 @@ def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     fabric = launch(config)
     config, state = build_fitting(recipe, config, fabric)
     if fabric.is_global_zero:
+        claim(folder)
+        refuse_unusable(folder)  # another may have been as quick, and have begun there meanwhile
         create(folder, config)
     fabric.barrier()
     return Run(recipe, config, folder, fabric, state, Means())
@@ -83,13 +90,34 @@ def reopen(
     **changes: Any,
 ) -> Run[Any, Any]:
     """The run in `folder` as its newest checkpoint left it; `changes` go over its settings."""
-    config = config_of(folder, config_class, **changes)
+    config = with_absolute_paths(config_of(folder, config_class, **changes))
+    if _is_first_process():
+        claim(folder)
     checkpoint = newest_content(folder)
     refuse_changes(checkpoint["config"], config.as_dict(), folder)
     fabric = launch(config)
-    run = Run(recipe, config, folder, fabric, recipe.build(config, fabric), Means())
+    try:
+        state = recipe.build(config, fabric)
+    except DataError as error:
+        raise DataError(f"{error}{_moved(config, folder)}") from error
+    run = Run(recipe, config, folder, fabric, state, Means())
     run.load(checkpoint)
+    if fabric.is_global_zero and changes.get("data") is not None:
+        create(folder, config_of(folder, config_class, data=config.data))
     return run
+
+
+def _moved(config: RunConfig, folder: RunFolder) -> str:
+    """What to do about a setting that names a place where nothing is; empty where all are there."""
+    for name in PATHS:
+        value = getattr(config, name, None)
+        if not value or value == "none" or value.startswith("torchvision:"):
+            continue
+        if not Path(value).exists():
+            if name == "data":
+                return f" If it has moved: nda resume {folder.path} --data ITS_NEW_PLACE"
+            return f" If it has moved, write its new place into {folder.config_path}, at {name!r}."
+    return ""
 
 
 def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> Config:
@@ -142,13 +170,31 @@ def keep_length(run: Run[Any, Any]) -> None:
 
 
 def newest_content(folder: RunFolder) -> dict[str, Any]:
-    """What the newest checkpoint of a run holds."""
-    path = newest_checkpoint(folder.checkpoints)
-    if path is None:
+    """What the newest checkpoint of a run holds that is whole.
+
+    Damaged ones are passed over, which is said on stderr; where all are damaged, the newest one's
+    `DamagedCheckpointError` is raised.
+    """
+    found = checkpoints_newest_first(folder.checkpoints)
+    if not found:
         raise CheckpointError(
             f"{folder.path} holds no checkpoint yet. Train it anew into another --out."
         )
-    return load_checkpoint(path)
+    damaged: list[DamagedCheckpointError] = []
+    for path in found:
+        try:
+            content = load_checkpoint(path)
+        except DamagedCheckpointError as error:
+            damaged.append(error)
+            continue
+        if damaged and _is_first_process():
+            print(
+                f"nda: {found[0]} is damaged; the checkpoint before it is taken in its place, of "
+                f"step {content['step']}.",
+                file=sys.stderr,
+            )
+        return content
+    raise damaged[0]
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
@@ -164,6 +210,19 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
         if (value := getattr(config, name, None)) and Path(value).is_file()
     }
     return dataclasses.replace(config, **absolute)  # type: ignore[arg-type]
+
+
+def claim(folder: RunFolder) -> None:
+    """Hold the run folder against other processes, and take away what dead ones left unfinished."""
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        hold(folder.path)
+        for place in (folder.path, folder.checkpoints, folder.samples):
+            sweep(place)
+    except OSError as error:
+        raise CheckpointError(
+            f"The run folder {folder.path} cannot be written ({error}). Choose another place."
+        ) from error
 
 
 def create(folder: RunFolder, config: RunConfig) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
 import re
 import warnings
@@ -13,14 +11,20 @@ from typing import Any
 import torch
 
 from nda.errors import CheckpointError
-from nda.files import write_atomically
+from nda.files import temporary_name, write_atomically
+from nda.sealed import DamagedError, check_archive, save_archive
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d+)\.pt")
+_PARTS = {"step": int, "config": dict, "state": dict}  # what no checkpoint is without
+
+
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint that is not what was written; the one before it may be whole."""
 
 
 def save_checkpoint(folder: Path, step: int, content: dict[str, Any], *, keep: int) -> Path:
-    """Write `step-<n>.pt`, point `latest` at it, then remove all but the `keep` newest.
+    """Write `step-<n>.pt`, point `latest` at it, then remove all but the `keep` last written.
 
     Raises `CheckpointError` where the disk refuses; earlier checkpoints are then still whole.
     """
@@ -28,7 +32,7 @@ def save_checkpoint(folder: Path, step: int, content: dict[str, Any], *, keep: i
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(
-            path, lambda file: torch.save({"format": FORMAT, "step": step, **content}, file)
+            path, lambda file: save_archive({"format": FORMAT, "step": step, **content}, file)
         )
         _point_latest_at(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
@@ -36,31 +40,40 @@ def save_checkpoint(folder: Path, step: int, content: dict[str, Any], *, keep: i
             f"The checkpoint {path} could not be written ({error}); the last whole one is "
             f"{newest_checkpoint(folder) or 'none'}. Make room or choose another --out."
         ) from error
-    for old in _checkpoints(folder)[:-keep]:
+    others = [other for other in _checkpoints(folder) if other != path]
+    for old in others[: max(0, len(others) - keep + 1)]:
         old.unlink()
     return path
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint that `latest` names, else the one with the highest step, else none."""
+    """The checkpoint that `latest` names, else the one written last, else none."""
+    found = checkpoints_newest_first(folder)
+    return found[0] if found else None
+
+
+def checkpoints_newest_first(folder: Path) -> list[Path]:
+    """All checkpoints, the one that `latest` names before the others."""
     latest = folder / "latest"
-    if latest.is_file():
-        return latest.resolve()
-    found = _checkpoints(folder)
-    return found[-1] if found else None
+    named = [latest.resolve()] if latest.is_file() else []
+    others = reversed(_checkpoints(folder))
+    return named + [path for path in others if path.resolve() not in named]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU.
 
-    Only tensors and plain values are read: a file with pickled code is refused, and so is a
-    damaged one or one of another program (`CheckpointError`).
+    Only tensors and plain values are read: a file with pickled code is refused, and so is one of
+    another program (`CheckpointError`). `DamagedCheckpointError` where a bit of it has changed.
     """
     try:
+        _refuse_damaged(path)
         with warnings.catch_warnings():
             # Of a foreign pickle; that it is refused says enough.
             warnings.filterwarnings("ignore", "Detected pickle protocol")
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint at {path}; train the run first.") from error
     except pickle.UnpicklingError as error:
@@ -68,28 +81,51 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} is damaged or holds pickled code, which is never run; only tensors and plain "
             "values are read. Take another checkpoint of the run, one that nda wrote."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or cut short ({type(error).__name__}). Remove it, and the link "
-            "'latest' if it points there; the run then resumes from the checkpoint before."
-        ) from error
+    except (
+        RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
+        RecursionError, MemoryError,
+    ) as error:  # fmt: skip
+        raise _damaged(path, type(error).__name__) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is no checkpoint of this version of nda (format {FORMAT} expected)."
         )
+    for name, kind in _PARTS.items():
+        if not isinstance(content.get(name), kind):
+            raise _damaged(path, f"its {name} is missing or no {kind.__name__}")
     return content
 
 
+def _refuse_damaged(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":  # no archive, and read as what it is: a pickle of somebody's
+            return
+    try:
+        check_archive(path)
+    except DamagedError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, why: str) -> DamagedCheckpointError:
+    return DamagedCheckpointError(
+        f"{path} is damaged or cut short ({why}). Put back a copy of it, or train anew if the run "
+        "has no other checkpoint."
+    )
+
+
 def _checkpoints(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
+    """In the order in which they were written, which need not be that of their steps.
+
+    A run that went on from an earlier checkpoint has later ones of its former life in its folder.
+    """
+    found = (path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def _point_latest_at(path: Path) -> None:
     """Replace the link in one move; copy where the file system has no links."""
     latest = path.parent / "latest"
-    fresh = path.parent / f".latest.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
+    fresh = path.parent / temporary_name()
     try:
         fresh.symlink_to(path.name)
         fresh.replace(latest)

@@ -6,6 +6,7 @@ It knows steps and files and has never heard of GANs.
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -15,16 +16,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from nda.errors import CheckpointError, TrainingError
+from nda.errors import CheckpointError, TrainingError, UserError
 from nda.evaluation.record import WARNING, Evaluation
-from nda.training.checkpoint import newest_checkpoint, save_checkpoint
+from nda.training.checkpoint import save_checkpoint
 from nda.training.config import FREE_ON_RESUME, RunConfig
 from nda.training.log import LogWriter, Means
 from nda.training.memory import peak_memory
 from nda.training.progress import progress_bar
 from nda.training.randomness import generator_for, seed_global_generators
 from nda.training.run_folder import RunFolder
-from nda.training.signals import stop_on_signal
+from nda.training.signals import Interrupted, Stop, stop_on_signal
 
 C = TypeVar("C", bound=RunConfig)
 
@@ -78,6 +79,8 @@ class Run(Generic[C, S]):
     state: S
     means: Means
     seconds: float = 0.0  # of training alone: checkpoints, samples and evaluations left out
+    kept_step: int | None = None  # of the newest checkpoint that is known to be whole
+    stopped_by: int | None = None  # the signal that ended the training early
 
     def train(self) -> bool:
         """Train to the end; False if a signal stopped it before. A checkpoint is there then."""
@@ -92,7 +95,9 @@ class Run(Generic[C, S]):
             stop_on_signal() as stop,
             progress_bar(config, state.step, main) as bar,
         ):
-            while state.step < config.steps:
+            if state.step > 0:
+                self._make_up(stop)
+            while state.step < config.steps and not self.stopped_by:
                 started = time.perf_counter()
                 self._one_step()
                 row = self.means.take() if self._due(config.log_every) else None
@@ -104,10 +109,13 @@ class Run(Generic[C, S]):
                     row_step, row_seconds = state.step, self.seconds
                 bar.advance()
                 if self._agreed_to_stop(bool(stop)):
+                    self.stopped_by = int(stop.signal or signal.SIGTERM)
                     break
-                self._keep_house()
+                self._keep_house(stop)
             self.save()
-        return state.step >= config.steps
+        if stop.signal is not None:
+            self.stopped_by = int(stop.signal)
+        return self.stopped_by is None
 
     def save(self) -> None:
         """Write a checkpoint of this moment, unless a loss or a weight has gone wrong."""
@@ -116,8 +124,7 @@ class Run(Generic[C, S]):
 
     def _save(self) -> None:
         config, step, checkpoints = self.config, self.state.step, self.folder.checkpoints
-        newest = newest_checkpoint(checkpoints)
-        if newest is not None and newest.name == f"step-{step:08d}.pt":
+        if self.kept_step == step:
             return
         parts = {name: part.state_dict() for name, part in self.state.saved.items()}
         for name, part in parts.items():
@@ -130,9 +137,22 @@ class Run(Generic[C, S]):
             "state": parts,
         }
         save_checkpoint(checkpoints, step, content, keep=config.keep_checkpoints)
+        self.kept_step = step
 
     def load(self, content: dict[str, Any]) -> None:
-        """Take over what a checkpoint holds, if it is of this data."""
+        """Take over what a checkpoint holds, if it is of this data and fits (`CheckpointError`)."""
+        try:
+            self._take_over(content)
+        except UserError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"The checkpoint of step {content['step']} in {self.folder.path} does not fit its "
+                f"settings, or is not as nda wrote it ({' '.join(str(error).split())[:120]}). "
+                "Remove it; the run then resumes from the one before, if there is one."
+            ) from error
+
+    def _take_over(self, content: dict[str, Any]) -> None:
         if content["data"] != self.state.data:
             raise CheckpointError(
                 f"The data at {self.config.data} is not what {self.folder.path} was trained on "
@@ -143,12 +163,16 @@ class Run(Generic[C, S]):
         self.means.load_state_dict(content["means"])
         self.means.to(self.fabric.device)
         self.seconds = content["seconds"]
-        self.state.step = content["step"]
+        self.state.step = self.kept_step = content["step"]
 
-    def evaluate(self) -> Evaluation:
-        """Measure the run as it stands and keep the figures in metrics.json."""
+    def evaluate(self, kept: Evaluation | None = None) -> Evaluation:
+        """Measure the run as it stands and keep the figures in metrics.json, with those of `kept`.
+
+        What is given back are the new ones.
+        """
         evaluation = self.recipe.evaluate(self.state)
-        self.folder.save_evaluation(evaluation.as_dict())
+        together = evaluation if kept is None else evaluation.updated(kept)
+        self.folder.save_evaluation(together.as_dict())
         return evaluation
 
     def _one_step(self) -> None:
@@ -175,18 +199,36 @@ class Run(Generic[C, S]):
             }
             log.write(row | speed | means)
 
-    def _keep_house(self) -> None:
+    def _keep_house(self, stop: Stop) -> None:
         config = self.config
         if self._due(config.checkpoint_every):
             self.save()
         if self._due(config.sample_every) or self.state.step == config.steps:
             self._on_main(lambda: self.recipe.draw_samples(self.state, self.folder))
         if config.evaluate_every and self._due(config.evaluate_every):
-            self._on_main(self._measure_on_the_way)
+            self.save()  # an evaluation may take long, and is broken off by a signal
+            self._on_main(lambda: self._measure_on_the_way(stop))
 
-    def _measure_on_the_way(self) -> None:
+    def _make_up(self, stop: Stop) -> None:
+        """Do what was due at the step of a stop or of a kill, unless it was done then."""
+        config, step = self.config, self.state.step
+        if self._due(config.sample_every) or step == config.steps:
+            self._on_main(lambda: self.recipe.draw_samples(self.state, self.folder))
+        if config.evaluate_every and self._due(config.evaluate_every) and step < config.steps:
+            self._on_main(lambda: self._measure_on_the_way(stop, again=False))
+
+    def _measure_on_the_way(self, stop: Stop, again: bool = True) -> None:
         """Warnings cannot wait for the end, when the figures are shown."""
-        for metric in self.evaluate().metrics:
+        step = self.state.step
+        if not again and any(each["step"] == step for each in self.folder.evaluations()):
+            return
+        try:
+            with stop.at_once():
+                metrics = self.evaluate().metrics
+        except Interrupted as interrupt:
+            self.stopped_by = interrupt.code - 128
+            return
+        for metric in metrics:
             if WARNING in metric.protocol:
                 print(f"nda: step {self.state.step}: {metric.protocol[WARNING]}", file=sys.stderr)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nda.errors import DeviceError
 from nda.training.config import RunConfig
+from nda.training.watch import watch_children, watch_parent
 
 # torch 2.13 gave the option another name.
 _RENAMED = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
@@ -50,6 +52,13 @@ def launch(config: RunConfig) -> Fabric:
         strategy=DDPStrategy(**_OWN_BUFFERS) if config.devices > 1 else "auto",
         precision=config.precision,
     )
+    if config.devices > 1:
+        go_on = f"The last checkpoint is whole; continue with: nda resume {config.out}"
+        processes = getattr(fabric.strategy.launcher, "procs", None)  # those that this one starts
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            watch_parent(go_on)
+        elif processes is not None:
+            watch_children(processes, go_on)
     fabric.launch()
     return fabric
 

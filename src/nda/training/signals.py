@@ -1,11 +1,30 @@
-"""Ctrl-C and SIGTERM end a run after the step under way, with a checkpoint."""
+"""Ctrl-C, SIGTERM and SIGHUP end a run after the step under way, with a checkpoint.
+
+Anywhere else they end the command as soon as they come, with what it was writing taken away. The
+exit code is 128 and the number of the signal, 130 for Ctrl-C, as a shell reckons it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
+
+# By number, for there is no SIGHUP on Windows.
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+class Interrupted(KeyboardInterrupt):  # no error, as its parent is none
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = 128 + number
 
 
 class Stop:
@@ -13,6 +32,24 @@ class Stop:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self._waits = True
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within, a signal raises `Interrupted`: for what takes long and may be broken off."""
+        if self.signal is not None:
+            raise Interrupted(self.signal)
+        self._waits = False
+        try:
+            yield
+        finally:
+            self._waits = True
+
+    def note(self, number: int) -> None:
+        """A signal has come."""
+        self.signal = signal.Signals(number)
+        if not self._waits:
+            raise Interrupted(number)
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -20,18 +57,40 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """Within, the first SIGINT or SIGTERM only sets the flag; a second one acts at once."""
+    """Within, the first signal only sets the flag; a second one, of any kind, acts at once."""
     stop = Stop()
-    before: dict[int, object] = {}
 
     def note(number: int, frame: FrameType | None) -> None:
-        stop.signal = signal.Signals(number)
-        signal.signal(number, before[number])  # type: ignore[arg-type]
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        stop.note(number)
 
-    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-        before[number] = signal.signal(number, note)
-    try:
+    with _handled(note) as before:
         yield stop
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP end what runs as Ctrl-C does: they raise `Interrupted`."""
+
+    def act(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    with _handled(act):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handler: Any) -> Iterator[dict[int, Any]]:
+    """Another handler for a while; gives those of before. An ignored signal stays so (nohup)."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.getsignal(number)
+                signal.signal(number, handler)
+    try:
+        yield before
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        for number, former in before.items():
+            signal.signal(number, former)
