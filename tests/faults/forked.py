@@ -38,7 +38,7 @@ class Ended:
         if not self.in_time:
             return f"hung for {self.seconds:.0f} s: {self.err[-200:]}"
         if "Traceback (most recent call last)" in self.err:
-            return f"traceback: {self.err.strip().splitlines()[-1][:300]}"
+            return f"traceback: {self.err.strip()[-900:]}"
         if self.code not in allowed:
             return f"ended with {self.code}: {self.err[-300:]}"
         if self.code == 2 and self.err.count("nda: ") < 1:

@@ -53,3 +53,55 @@ def test_evaluations_are_kept_by_step(tmp_path: Path) -> None:
     for step, value in ((20, 1.0), (10, 2.0), (20, 3.0)):
         folder.save_evaluation({"step": step, "value": value})
     assert folder.evaluations() == [{"step": 10, "value": 2.0}, {"step": 20, "value": 3.0}]
+
+
+NO_ROWS = [
+    '{"step": 1',
+    "[1]",
+    '{"loss": 1.0}',
+    '{"step": true}',
+    '{"step": 2, "loss": "x"}',
+    "[" * 3000,
+]
+
+
+@pytest.mark.parametrize("line", NO_ROWS, ids=lambda line: line[:24])
+def test_rows_that_are_none_are_left_out(tmp_path: Path, line: str) -> None:
+    run = RunFolder(tmp_path)
+    run.log_path.write_bytes(f'{{"step": 3}}\n{line}\n'.encode() + b'\xff\n{"step": 4}\n')
+    assert [row["step"] for row in run.log()] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[{",
+        "7",
+        "[7]",
+        '[{"metrics": []}]',
+        '[{"step": 1, "metrics": [{"name": "a"}]}]',
+        "[" * 3000,
+    ],
+    ids=lambda text: text[:24],
+)
+def test_damaged_figures_stop_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    run = RunFolder(tmp_path)
+    run.metrics_path.write_text(text)
+    assert run.evaluations() == run.evaluations() == []
+    said = capsys.readouterr().err
+    assert said.startswith(f"nda: {run.metrics_path} is damaged (")
+    assert said.count("measures anew") == 1
+    run.save_evaluation({"step": 4, "metrics": []})
+    assert [each["step"] for each in run.evaluations()] == [4]
+    assert (tmp_path / "metrics.json.damaged").read_text() == text
+
+
+@pytest.mark.parametrize("text", ["[" * 3000, "recipe: gan\n1: 2\n", "recipe: [gan]\n", "\x00"])
+def test_damaged_settings_are_refused(tmp_path: Path, text: str) -> None:
+    run = RunFolder(tmp_path)
+    run.config_path.write_text(text)
+    with pytest.raises(CheckpointError, match=r"config\.yaml .*Restore it"):
+        run.config()

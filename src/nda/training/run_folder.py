@@ -6,7 +6,9 @@ checkpoints/step-<n>.pt (+ latest)  samples/*.png  tensorboard/
 
 from __future__ import annotations
 
+import functools
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import yaml
 
 from nda.errors import CheckpointError
+from nda.evaluation.record import Evaluation
 from nda.files import StrPath, write_text_atomically
 
 
@@ -63,36 +66,90 @@ class RunFolder:
         """The settings of the run; `recipe` names the recipe."""
         try:
             loaded = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            why = " ".join(str(error).split())
             raise CheckpointError(
-                f"{self.config_path} is not readable YAML: {error}. Restore it or train anew."
+                f"{self.config_path} is not readable YAML: {why}. Restore it or train anew."
             ) from error
-        if not isinstance(loaded, dict) or "recipe" not in loaded:
+        if not isinstance(loaded, dict) or not isinstance(loaded.get("recipe"), str):
             raise CheckpointError(
                 f"{self.config_path} does not name its recipe. Restore it or train anew."
+            )
+        if not all(isinstance(name, str) for name in loaded):
+            raise CheckpointError(
+                f"{self.config_path} does not hold lines of 'name: value'. Restore it."
             )
         return loaded
 
     def log(self) -> list[dict[str, float]]:
-        """The rows of log.jsonl; a row that was cut short by a crash is left out."""
-        rows = []
-        if self.log_path.is_file():
-            for line in self.log_path.read_text(encoding="utf-8").splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError:
-                    continue
-        return rows
+        """The rows of log.jsonl; one that was cut short by a crash, or is damaged, is left out."""
+        if not self.log_path.is_file():
+            return []
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
+        return [row for line in lines if (row := _row(line)) is not None]
 
     def evaluations(self) -> list[dict[str, Any]]:
-        """What `Evaluation.as_dict` gave at each evaluated step, oldest first."""
+        """What `Evaluation.as_dict` gave at each evaluated step, oldest first.
+
+        A damaged file is as good as none, so that it stops no run; that is said on stderr.
+        """
+        try:
+            return self._evaluations()
+        except _DAMAGE as error:
+            _say(
+                f"nda: {self.metrics_path} is damaged ({error}), so its figures are left out; "
+                f"'nda evaluate {self.path}' measures anew."
+            )
+            return []
+
+    def save_evaluation(self, evaluation: dict[str, Any]) -> None:
+        """Add an evaluation, in place of an earlier one of the same step.
+
+        A damaged file is kept beside the new one, as metrics.json.damaged.
+        """
+        try:
+            before = self._evaluations()
+        except _DAMAGE:
+            before = []
+            self.metrics_path.replace(self.metrics_path.with_suffix(".json.damaged"))
+        kept = [e for e in before if e["step"] != evaluation["step"]]
+        text = json.dumps([*kept, evaluation], indent=1, allow_nan=False)
+        write_text_atomically(self.metrics_path, text + "\n")
+
+    def _evaluations(self) -> list[dict[str, Any]]:
         if not self.metrics_path.is_file():
             return []
         loaded: list[dict[str, Any]] = json.loads(self.metrics_path.read_text(encoding="utf-8"))
+        for each in loaded:
+            _check(Evaluation.from_dict(each))
         return sorted(loaded, key=lambda evaluation: int(evaluation["step"]))
 
-    def save_evaluation(self, evaluation: dict[str, Any]) -> None:
-        """Add an evaluation, in place of an earlier one of the same step."""
-        kept = [e for e in self.evaluations() if e["step"] != evaluation["step"]]
-        text = json.dumps([*kept, evaluation], indent=1, allow_nan=False)
-        write_text_atomically(self.metrics_path, text + "\n")
+
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+@functools.cache
+def _say(text: str) -> None:
+    """Once is enough, however often the file is read."""
+    print(text, file=sys.stderr)
+
+
+def _row(line: str) -> dict[str, float] | None:
+    """A row of the log: numbers by name, among them the step; None for anything else."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    return row if all(type(value) in (int, float) for value in row.values()) else None
+
+
+def _check(evaluation: Evaluation) -> None:
+    """Refuse figures that are no numbers and texts that are none (`TypeError`)."""
+    for metric in evaluation.metrics:
+        texts = (metric.name, metric.title, metric.better, metric.table, metric.row, metric.column)
+        if type(metric.value) not in (int, float) or not isinstance(metric.protocol, dict):
+            raise TypeError(f"{metric.name} has no number")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"{metric.name} has names that are no text")
