@@ -117,6 +117,18 @@ def test_a_checkpoint_with_code(copy: Path, tmp_path: Path, refusal: Refusal) ->
     assert not (tmp_path / "trapped").exists()
 
 
+def test_a_run_cut_off_before_its_first_checkpoint_begins_again(
+    finished: Path, copy: Path, refusal: Refusal
+) -> None:
+    for path in copy.iterdir():
+        if path.name != "config.yaml":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert "holds no checkpoint yet" in refusal(["evaluate", str(copy)])
+    assert main(["resume", str(copy)]) == 0
+    weights = [load_checkpoint(run / "checkpoints/latest")["state"] for run in (finished, copy)]
+    assert str(weights[0]) == str(weights[1])
+
+
 def test_no_checkpoint(copy: Path, refusal: Refusal) -> None:
     shutil.rmtree(copy / "checkpoints")
     assert "holds no checkpoint yet" in refusal(["resume", str(copy)])

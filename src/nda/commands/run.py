@@ -93,7 +93,13 @@ def resume(words: list[str]) -> int:
 
     with at_work():
         return go_on(
-            open_run(options.run, data=options.data, steps=options.steps, device=options.device)
+            open_run(
+                options.run,
+                anew=True,
+                data=options.data,
+                steps=options.steps,
+                device=options.device,
+            )
         )
 
 

@@ -87,21 +87,29 @@ def reopen(
     recipe: Recipe[Any, Any],
     config_class: type[RunConfig],
     folder: RunFolder,
+    *,
+    anew: bool = False,
     **changes: Any,
 ) -> Run[Any, Any]:
-    """The run in `folder` as its newest checkpoint left it; `changes` go over its settings."""
+    """The run in `folder` as its newest checkpoint left it; `changes` go over its settings.
+
+    With `anew` a run that was cut off before its first checkpoint begins again.
+    """
     config = with_absolute_paths(config_of(folder, config_class, **changes))
     if _is_first_process():
         claim(folder)
-    checkpoint = newest_content(folder)
-    refuse_changes(checkpoint["config"], config.as_dict(), folder)
+    unbegun = anew and not checkpoints_newest_first(folder.checkpoints) and not folder.log()
+    checkpoint = None if unbegun else newest_content(folder)
+    if checkpoint is not None:
+        refuse_changes(checkpoint["config"], config.as_dict(), folder)
     fabric = launch(config)
     try:
         state = recipe.build(config, fabric)
     except DataError as error:
         raise DataError(f"{error}{_moved(config, folder)}") from error
     run = Run(recipe, config, folder, fabric, state, Means())
-    run.load(checkpoint)
+    if checkpoint is not None:
+        run.load(checkpoint)
     if fabric.is_global_zero and changes.get("data") is not None:
         create(folder, config_of(folder, config_class, data=config.data))
     return run
