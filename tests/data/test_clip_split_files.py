@@ -131,3 +131,9 @@ def test_lists_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "run_test_split1.txt").write_text("a.avi 7")
     with pytest.raises(DataError, match=r"has the line 'a.avi 7', which is no name followed by 0,"):
         read_split_files(tmp_path, 1)
+
+
+def test_utf_16_cut_short_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_bytes("a/1.mp4\n".encode("utf-16")[:-1])
+    with pytest.raises(DataError, match=r"train\.txt cannot be read .*Mend it"):
+        read_split_files(tmp_path, 1)

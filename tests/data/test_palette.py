@@ -70,6 +70,7 @@ def test_a_palette_is_read_as_editors_on_windows_write_it(tmp_path: Path) -> Non
         ('[[0, "a", 1, 2]]', r"is no palette in JSON"),
         ("[[0, 1, 2, 3, 4]]", r"is no palette in JSON"),
         ("[", r"is no palette in JSON"),
+        ('[[0, "a", 1e999, 2, 3]]', r"is no palette in JSON"),
         pytest.param("[" * 3000, r"is no palette in JSON", id="nested deep"),
     ],
 )

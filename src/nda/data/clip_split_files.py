@@ -64,7 +64,7 @@ def read_split_files(path: Path, fold: int) -> list[Listed]:
     elif not path.is_dir():
         raise DataError(f"There is no split file or folder of them {path}. Check the path.")
     texts = {
-        file.name: text_of(file.read_bytes())
+        file.name: list_text(file.read_bytes(), str(file))
         for file in sorted(folder.glob("*.txt"))
         if lists_beside([file.name])
     }
@@ -77,6 +77,14 @@ _EXPECTED = (
     "expected are trainlist01.txt and testlist01.txt (UCF101), <class>_test_split1.txt (HMDB51), "
     "or train.txt and test.txt"
 )
+
+
+def list_text(content: bytes, where: str) -> str:
+    """The text of a split file; refuses UTF-16 that is cut short (`DataError`)."""
+    try:
+        return text_of(content)
+    except ValueError as error:
+        raise DataError(f"{where} cannot be read ({error}). Mend it.") from error
 
 
 def parse_lists(texts: Mapping[str, str], fold: int, where: str) -> list[Listed]:

@@ -21,13 +21,18 @@ from nda.data.clip_layout import (
 from nda.data.clip_reader import FileReader, open_videos
 from nda.data.clip_sampling import draw_starts, span, windows
 from nda.data.clip_set import Clips
-from nda.data.clip_split_files import lists_beside, parse_lists, read_split_files, sort_by_lists
+from nda.data.clip_split_files import (
+    list_text,
+    lists_beside,
+    parse_lists,
+    read_split_files,
+    sort_by_lists,
+)
 from nda.data.clip_store import ClipStore, digest_of
 from nda.data.decode import Fit, quiet_pillow, read_pixels
 from nda.data.images import open_member
 from nda.data.layout import and_more
 from nda.data.sources import Source
-from nda.data.unicode_names import text_of
 from nda.errors import DataError
 from nda.files import StrPath
 
@@ -235,7 +240,7 @@ def _videos(source: Source, options: _Options) -> tuple[list[Video], int]:
     lists = lists_beside(source.stamps)
     if not lists or any(video.split for video in videos):
         return videos, 0
-    texts = {name: text_of(source.read(name)) for name in lists}
+    texts = {name: list_text(source.read(name), f"{source.where}: {name}") for name in lists}
     listed = parse_lists(texts, options.fold, source.where)
     return sort_by_lists(videos, listed, options.classes, source.where)
 
