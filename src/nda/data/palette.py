@@ -159,7 +159,7 @@ def _json_rows(text: str, where: str) -> list[Row]:
                 raise TypeError(f"{name!r} is no name")
             rows.append((int(index), name, int(red), int(green), int(blue)))
         return rows
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # 1e999, [[[[...
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # 1e999, [[[[
         raise DataError(
             f"{where} is no palette in JSON ({error}); expected a list of lists "
             '[index, "name", red, green, blue].'
