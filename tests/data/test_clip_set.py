@@ -65,10 +65,19 @@ def test_parts_keep_names_labels_and_frames(clips: Clips) -> None:
 
 def test_recordings_are_not_parted() -> None:
     names = [f"{label}/p{person}_{part}" for label in "rs" for person in range(6) for part in "ab"]
-    rest, held = Clips.of([video(1)] * 24, names=names).without_every(3)
+    videos = [video(1, row) for row in range(24)]
+    rest, held = Clips.of(videos, names=names).without_every(3)
     assert {recording_of(name) for name in held.names} == {"p0", "p3"}
     assert len(held.names) == 8
     assert sorted(rest.names + held.names) == sorted(names)
+
+
+def test_a_copy_under_another_name_stays_with_its_recording() -> None:
+    names = ["a_1", "b_1", "c_1", "d_1", "e_1", "f_1"]
+    videos = [video(1, row) for row in (0, 1, 2, 3, 4, 0)]  # f is a copy of a
+    rest, held = Clips.of(videos, names=names).without_every(2)
+    assert held.names == ("a_1", "c_1", "e_1", "f_1")
+    assert rest.names == ("b_1", "d_1")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from made_images import names_in, write, zipped
@@ -363,3 +364,26 @@ def test_real_cifar10_is_complete_and_quick_the_second_time(tmp_path: Path) -> N
     assert time.process_time() - began < 2
     assert second.train.fingerprint == first.train.fingerprint
     assert second.heldout.fingerprint == first.heldout.fingerprint
+
+
+def test_copies_are_held_out_together_and_told(tmp_path: Path) -> None:
+    for row in range(9):
+        pixels = np.random.default_rng(row).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+        for name in (f"{row}.png", f"copy of {row}.png"):
+            Image.fromarray(pixels).save(tmp_path / name)
+    splits = load_splits(tmp_path, holdout=1 / 3, cache=False)
+    assert (len(splits.train), len(splits.heldout)) == (12, 6)
+    train = {image.numpy().tobytes() for image in splits.train.images}
+    assert not any(image.numpy().tobytes() in train for image in splits.heldout.images)
+    (note,) = splits.train.notes
+    assert note.startswith("9 of 18 images are copies or near copies of others; copies stay on one")
+
+
+def test_test_images_that_were_trained_on_are_told(tmp_path: Path) -> None:
+    for split, rows in (("train", range(5)), ("test", range(3, 7))):
+        (tmp_path / split).mkdir()
+        for row in rows:
+            pixels = np.random.default_rng(row).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / split / f"{split}{row}.png")
+    (note,) = load_splits(tmp_path, cache=False).train.notes
+    assert note.startswith("2 of 4 images of the test split are copies of training images")

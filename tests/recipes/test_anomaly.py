@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +139,34 @@ def test_steps_draw_different_negatives(surfaces: Path) -> None:
 def test_too_few_images_for_the_false_alarm_rate_are_refused(surfaces: Path) -> None:
     message = (
         r"A false-alarm rate of 0\.01 needs at least 99 normal images to calibrate on, and "
-        r"--holdout 0\.333333 of the 60 in .* keeps 20\. Give more normal images"
+        r"--holdout 0\.333333 of those in .* keeps 20 different ones\. Give more normal images.*"
+        r"--false_alarm_rate of 0\.0477 or more\."
     )
     with pytest.raises(ConfigError, match=message):
         build(surfaces, false_alarm_rate=0.01)
+
+
+def test_without_a_rate_the_best_is_chosen_that_can_be_promised(
+    surfaces: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = build(surfaces, false_alarm_rate=None)
+    assert (len(state.calibration), state.false_alarm_rate) == (20, 0.0477)
+    said = capsys.readouterr().err
+    assert "20 normal images are kept to calibrate on, which can promise a false-alarm" in said
+    assert "'--holdout 0.5' would promise about 0.0323; 0.01 takes 297 normal images." in said
+
+
+def test_copies_are_trained_on_or_calibrated_on_and_calibrated_on_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_surfaces(tmp_path / "tiles", normal=30)
+    for image in list((data / "train" / "good").iterdir()):
+        shutil.copy(image, image.with_name(f"again {image.name}"))
+    state = build(data)
+    train = {image.numpy().tobytes() for image in state.train.images}
+    assert (len(state.train), len(train), len(state.calibration)) == (40, 20, 10)
+    assert not any(image.numpy().tobytes() in train for image in state.calibration.images)
+    assert "30 of 60 images are copies or near copies" in capsys.readouterr().err
 
 
 def test_a_negative_that_cannot_take_the_images_is_refused(surfaces: Path) -> None:

@@ -20,13 +20,21 @@ _VERSION = 2  # raise it whenever decoding gives other pixels or the file anothe
 
 
 def cache_folder(folder: StrPath | None = None) -> Path:
-    """`folder`, or else $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda; it need not exist."""
+    """`folder`, or else $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda; it need not exist.
+
+    A user without a home, as in a container, has one in the folder of temporary files.
+    """
     if folder is not None:
         return Path(folder)
     if chosen := os.environ.get("NDA_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "nda"
+    if base:
+        return Path(base) / "nda"
+    try:
+        return Path.home() / ".cache" / "nda"
+    except RuntimeError:  # neither $HOME nor a line among the system's users
+        return Path(tempfile.gettempdir()) / f"nda-cache-{os.getuid()}"
 
 
 def cached(folder: Path, settings: Any, content: Any, build: Callable[[], ImageSet]) -> ImageSet:

@@ -140,8 +140,9 @@ class Clips:
         `..._goo_0`, `..._goo_1`, and names that differ in a last letter alone, such as `person1_a`.
         """
         recordings = [recording_of(name) for name in self.names]
-        held = set(sorted(set(recordings))[::step])
-        mask = torch.tensor([recording in held for recording in recordings])
+        joined = _joined(recordings, self.digests)
+        held = set(sorted(set(joined.values()))[::step])
+        mask = torch.tensor([joined[recording] in held for recording in recordings])
         return self.only(~mask), self.only(mask)
 
     def _read(self, rows: list[int], numbers: Tensor, threads: int | None = None) -> Tensor:
@@ -149,6 +150,17 @@ class Clips:
         out = np.empty(shape, np.uint8)
         read_all(self.reader, rows, numbers.numpy(), out, threads)
         return torch.from_numpy(out)
+
+
+def _joined(recordings: Sequence[str], digests: Sequence[str]) -> dict[str, str]:
+    """Of each recording, the first of those that equal videos join it with: often itself."""
+    joined = {recording: recording for recording in recordings}
+    first_of: dict[str, str] = {}
+    for recording, digest in sorted(zip(recordings, digests, strict=True)):
+        one, other = joined[first_of.setdefault(digest, recording)], joined[recording]
+        low, high = sorted((one, other))
+        joined = {name: low if root == high else root for name, root in joined.items()}
+    return joined
 
 
 def recording_of(name: str) -> str:

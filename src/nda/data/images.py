@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from nda.data.cache import cache_folder, cached
+from nda.data.copies import copy_groups, told, told_across
 from nda.data.decode import Fit, decode_all
 from nda.data.image_set import ImageSet, to_float, to_uint8
 from nda.data.layout import (
@@ -115,8 +116,9 @@ def load_splits(
     """Training images and held-out ones; the keywords are those of `load_images`.
 
     Held out is the test split, else the validation split. Where there is neither, every k-th image
-    in order of the names is, about a share `holdout` of them; with `holdout=0` nothing is, and
-    the training images serve for both.
+    in order of the names is, about a share `holdout` of them, and with it its copies; with
+    `holdout=0` nothing is, and the training images serve for both. `notes` of the training images
+    say how many copies there are (`nda.data.copies`).
     """
     every = _every(holdout)
     options = _Options(
@@ -143,17 +145,11 @@ def _source_splits(path: Path, split: str | None, every: int, options: _Options)
         selected = select(entries, training, options.classes, opened.where)
         if other := heldout_split(present, training):
             held = select(entries, other, options.classes, opened.where)
-            return Splits(
-                _decoded(opened, selected, options),
-                _decoded(opened, held, options),
-                f"{other} split",
-            )
+            train, heldout = (_decoded(opened, part, options) for part in (selected, held))
+            return _given(train, heldout, f"{other} split")
         if not every:
             return _nothing_held_out(_decoded(opened, selected, options))
-        rest, held = selected.without_every(every)
-        return Splits(
-            _decoded(opened, rest, options), _decoded(opened, held, options), _heldout_name(every)
-        )
+        return _held_out(_decoded(opened, selected, options), every)
 
 
 def _torchvision_splits(name: str, split: str | None, every: int, options: _Options) -> Splits:
@@ -161,11 +157,28 @@ def _torchvision_splits(name: str, split: str | None, every: int, options: _Opti
     training = choose_split(present, split, _TORCHVISION + name)
     images = _from_torchvision(name, training, options)
     if other := heldout_split(present, training):
-        return Splits(images, _from_torchvision(name, other, options), f"{other} split")
+        return _given(images, _from_torchvision(name, other, options), f"{other} split")
     if not every:
         return _nothing_held_out(images)
-    held = torch.arange(len(images)) % every == 0
-    return Splits(images.only(~held), images.only(held), _heldout_name(every))
+    return _held_out(images, every)
+
+
+def _held_out(images: ImageSet, every: int) -> Splits:
+    """Every k-th image held out, and all copies of it."""
+    groups = copy_groups(images.images)
+    held = groups % every == 0
+    train = replace(
+        images.only(~held), skipped=images.skipped, notes=(*images.notes, *told(groups))
+    )
+    return Splits(train, images.only(held), _heldout_name(every))
+
+
+def _given(train: ImageSet, heldout: ImageSet, name: str) -> Splits:
+    """The splits of the source itself, and what is to be said of copies across them."""
+    if train.images.shape[1:] == heldout.images.shape[1:]:
+        notes = told_across(train.images, heldout.images, name)
+        train = replace(train, notes=(*train.notes, *notes))
+    return Splits(train, heldout, name)
 
 
 def _nothing_held_out(images: ImageSet) -> Splits:

@@ -82,16 +82,6 @@ class Selection:
     labels: list[int]
     classes: tuple[str, ...]
 
-    def without_every(self, step: int) -> tuple[Selection, Selection]:
-        """The images without every `step`-th one, and those held out."""
-        indices = range(len(self.names))
-        rest = self._only(f"without every {step}", [i for i in indices if i % step])
-        return rest, self._only(f"every {step}", list(indices[::step]))
-
-    def _only(self, part: str, indices: list[int]) -> Selection:
-        names, labels = [self.names[i] for i in indices], [self.labels[i] for i in indices]
-        return Selection(f"{self.part} {part}", names, labels, self.classes)
-
 
 def select(
     entries: Sequence[Entry], split: str, classes: Sequence[str] | None, where: str

@@ -55,7 +55,7 @@ def conformal_threshold(
         raise ConfigError(
             f"A false-alarm rate of {false_alarm_rate:g} needs at least {needed:,} normal {of} "
             f"to calibrate on, and there are {len(known):,}. Hold more normal {of} out, or "
-            f"accept a rate of {_smallest_rate(len(known))} or more."
+            f"accept a rate of {smallest_rate(len(known)):g} or more."
         )
     rank = math.floor(_exact(false_alarm_rate) * (len(known) + 1))
     return float(known.sort(descending=True).values[rank - 1])
@@ -80,11 +80,14 @@ def _exact(rate: float) -> Fraction:
     return Fraction(repr(float(rate)))
 
 
-def _smallest_rate(images: int) -> str:
-    """1 / (n + 1), rounded up so that it is indeed enough."""
-    digits = Fraction(1, images + 1)
-    scale = 10 ** (2 - math.floor(math.log10(float(digits))))
-    return f"{math.ceil(digits * scale) / scale:g}"
+def smallest_rate(images: int) -> float:
+    """The smallest rate that so many calibration images can promise, in three digits.
+
+    1 / (n + 1), rounded up so that it is indeed enough.
+    """
+    share = Fraction(1, images + 1)
+    scale = 10 ** (2 - math.floor(math.log10(float(share))))
+    return math.ceil(share * scale) / scale
 
 
 def _checked(calibration: Tensor) -> Tensor:

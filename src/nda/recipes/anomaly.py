@@ -18,15 +18,18 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, load_images, to_float
+from nda.data.copies import copy_groups, firsts, told
 from nda.data.layout import class_names
 from nda.errors import ConfigError
-from nda.evaluation.conformal import images_needed
+from nda.evaluation.conformal import images_needed, smallest_rate
 from nda.evaluation.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.torchvision_encoder import parse_model
 from nda.recipes.anomaly_config import AnomalyConfig
 from nda.recipes.anomaly_evaluation import draw_samples, evaluate
 from nda.recipes.epochs import batches_of_run
+
+USUAL_RATE = 0.01  # of false alarms, where none is asked for
 
 __all__ = ["build", "draw_samples", "evaluate", "step"]
 
@@ -38,7 +41,8 @@ class AnomalyState:
     config: AnomalyConfig
     fabric: Fabric
     train: ImageSet
-    calibration: ImageSet  # normal images that are never trained on
+    calibration: ImageSet  # normal images that are never trained on, no two of them copies
+    false_alarm_rate: float  # that the calibration promises
     network: Any  # as Fabric runs it; `.module` is the plain network
     optimizer: Any
     negative: Negative
@@ -63,6 +67,8 @@ class AnomalyState:
 def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     """Load the normal images, keep some to calibrate on, make the network from the seed."""
     train, calibration = load_normal(config)
+    rate = promised_rate(config, len(calibration))
+    say_what_can_be_promised(config, rate, len(calibration))
     negative = negative_from_name(config.negative)
     negative.check(train.images[: config.batch_size])
     name, weights = parse_model(config.backbone)
@@ -77,6 +83,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         fabric=fabric,
         train=train,
         calibration=calibration,
+        false_alarm_rate=rate,
         network=network,
         optimizer=optimizer,
         negative=negative,
@@ -98,17 +105,49 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
     )
     for note in normal.notes:
         print(f"nda: {note}", file=sys.stderr)
-    every = round(1 / config.holdout)
-    held = torch.arange(len(normal)) % every == 0
+    groups = copy_groups(normal.images)
+    held = groups % round(1 / config.holdout) == 0
+    # Copies of an image say no more than the image: it is calibrated on once.
+    calibration = normal.only(held & firsts(groups))
+    for note in (*normal.notes, *told(groups)):
+        print(f"nda: {note}", file=sys.stderr)
+    return normal.only(~held), calibration
+
+
+def promised_rate(config: AnomalyConfig, calibrated: int) -> float:
+    """The false-alarm rate of the run: the one asked for, or the best that can be promised.
+
+    Without one it is 0.01 or, where `calibrated` images are too few for that, the smallest that
+    they can promise. Raises `ConfigError` for a rate that was asked for and needs more of them.
+    """
+    if config.false_alarm_rate is None:
+        return max(USUAL_RATE, smallest_rate(calibrated))
     needed = images_needed(config.false_alarm_rate)
-    if int(held.sum()) < needed:
+    if calibrated < needed:
         raise ConfigError(
             f"A false-alarm rate of {config.false_alarm_rate:g} needs at least {needed:,} normal "
-            f"images to calibrate on, and --holdout {config.holdout:g} of the {len(normal):,} in "
-            f"{config.data} keeps {int(held.sum()):,}. Give more normal images, a larger "
-            "--holdout, or a higher --false_alarm_rate."
+            f"images to calibrate on, and --holdout {config.holdout:g} of those in {config.data} "
+            f"keeps {calibrated:,} different ones. Give more normal images, a larger --holdout, or "
+            f"a --false_alarm_rate of {smallest_rate(calibrated):g} or more."
         )
-    return normal.only(~held), normal.only(held)
+    return config.false_alarm_rate
+
+
+def say_what_can_be_promised(config: AnomalyConfig, rate: float, calibrated: int) -> None:
+    """Say so where the images are too few for the usual rate, and what would give a better one."""
+    if config.false_alarm_rate is None and rate > USUAL_RATE:
+        half = calibrated * 0.5 / config.holdout
+        better = (
+            f" '--holdout 0.5' would promise about {smallest_rate(int(half)):g};"
+            if config.holdout < 0.5
+            else ""
+        )
+        print(
+            f"nda: {calibrated} normal images are kept to calibrate on, which can promise a "
+            f"false-alarm rate of {rate:g} and none smaller.{better} {USUAL_RATE:g} takes "
+            f"{math.ceil(images_needed(USUAL_RATE) / config.holdout):,} normal images.",
+            file=sys.stderr,
+        )
 
 
 def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:

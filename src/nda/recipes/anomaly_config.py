@@ -30,7 +30,8 @@ class AnomalyConfig(RunConfig):
         positive_probability: share of the normal images that `positives` changes
         lr: highest learning rate (AdamW); it rises over a tenth of the steps, then falls to 0
         weight_decay: weight decay of AdamW
-        false_alarm_rate: share of new normal images that may be flagged
+        false_alarm_rate: share of new normal images that may be flagged; by default 0.01, or the
+            smallest that the images kept can promise where they are too few for it
         sample_every: steps between pictures of heat maps
     """
 
@@ -47,7 +48,7 @@ class AnomalyConfig(RunConfig):
     positive_probability: float = 0.5
     lr: float = 2e-3
     weight_decay: float = 1e-2
-    false_alarm_rate: float = 0.01
+    false_alarm_rate: float | None = None
     checkpoint_every: int = 250
     sample_every: int = 500
 
@@ -75,7 +76,7 @@ class AnomalyConfig(RunConfig):
                 "negative such as blemish."
             )
         for name in ("positive_probability", "false_alarm_rate"):
-            if not 0 < getattr(self, name) < 1:
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
         for name in ("lr", "weight_decay"):
             if not 0 < getattr(self, name) < float("inf"):

@@ -81,7 +81,7 @@ def detector_of(state: AnomalyState, calibration: Tensor) -> Detector:
         backbone=":".join(config.backbone.split(":")[:2]),  # without the weights' path
         width=config.width,
         negative=config.negative,
-        false_alarm_rate=config.false_alarm_rate,
+        false_alarm_rate=state.false_alarm_rate,
         step=state.step,
         data=state.data,
         bit_depth=config.bit_depth,
@@ -134,7 +134,7 @@ def against_faults(
         "score": "highest logit of the map",
         "trained_on": len(state.train),
     }
-    rate = state.config.false_alarm_rate
+    rate = state.false_alarm_rate
     metrics = fault_metrics(scores, calibration, rate, protocol=protocol)
     if test.masks is not None:
         metrics += pixel_metrics(maps, test, protocol)

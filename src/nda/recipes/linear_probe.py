@@ -7,6 +7,7 @@ linear_probe_evaluation.py, every setting in linear_probe_config.py.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, load_splits, to_float
+from nda.data.copies import copy_groups
 from nda.data.crops import crop_and_flip
 from nda.data.layout import class_names
 from nda.errors import CheckpointError, DataError
@@ -159,9 +161,12 @@ def load_parts(
             f"{config.data} has no training image of class {every.classes[min(absent)]!r}, which "
             "the test images show. Add some, or name the others in --classes."
         )
-    # Evenly spread, beginning with the first.
-    reached = (torch.arange(-1, len(every)).double() * config.validation).floor()
-    kept = reached.diff() > 0
+    for note in every.notes:
+        print(f"nda: {note}", file=sys.stderr)
+    # Evenly spread, beginning with the first; copies stay together.
+    groups = copy_groups(every.images)
+    reached = (torch.arange(-1, int(groups.max()) + 1).double() * config.validation).floor()
+    kept = (reached.diff() > 0)[groups]
     return every.only(~kept), every.only(kept), splits.heldout, splits.heldout_name
 
 

@@ -1,0 +1,126 @@
+"""Copies of an image within a set: equal ones, and those that only look it.
+
+Where copies fall on both sides of a split, what is measured on one side was learned by heart on the
+other. A near copy is an image saved again, at another quality or size: its thumbnail differs from
+the other's by less than a 20th of the contrast that the thumbnail has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+THUMBNAIL = 12  # pixels a side
+NEAR = 1 / 20  # of a thumbnail's standard deviation: the RMS difference of a near copy
+_BLOCK = 1024  # thumbnails compared at once
+_ROUNDING = 0.2  # grey levels by which quick distances may be off
+
+
+def copy_groups(images: Tensor) -> Tensor:
+    """Which images are copies of each other: int64 (N,), equal for copies.
+
+    `images` are uint8 (N, 3, H, W). Groups are numbered 0, 1, 2, ... in the order of their first
+    images, so without copies the result counts from 0 to N - 1.
+    """
+    parent = list(range(len(images)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for first, second in _pairs(_thumbnails(images)):
+        low, high = sorted((root(first), root(second)))
+        parent[high] = low
+    numbers: dict[int, int] = {}
+    groups = [numbers.setdefault(root(row), len(numbers)) for row in range(len(images))]
+    return torch.tensor(groups, dtype=torch.int64)
+
+
+def held_out(images: Tensor, every: int) -> Tensor:
+    """Which images to hold out, bool (N,): every k-th, and with it all of its copies."""
+    return copy_groups(images) % every == 0
+
+
+def firsts(groups: Tensor) -> Tensor:
+    """The first image of each group, bool (N,): copies are counted once."""
+    seen = torch.full((int(groups.max()) + 1 if len(groups) else 0,), len(groups))
+    seen.scatter_reduce_(0, groups, torch.arange(len(groups)), "amin")
+    chosen = torch.zeros(len(groups), dtype=torch.bool)
+    chosen[seen] = True
+    return chosen
+
+
+def copies_of(images: Tensor, others: Tensor) -> Tensor:
+    """Which of `images` have a copy among `others`, bool (N,); both uint8 of one size."""
+    groups = copy_groups(torch.cat([others, images]))
+    return torch.isin(groups[len(others) :], groups[: len(others)])
+
+
+def told(groups: Tensor) -> list[str]:
+    """A sentence on the copies in a set that is split, if it has any."""
+    copies = len(groups) - int(firsts(groups).sum())
+    if not copies:
+        return []
+    are = (
+        "image is a copy or near copy of another"
+        if copies == 1
+        else ("images are copies or near copies of others")
+    )
+    return [f"{copies:,} of {len(groups):,} {are}; copies stay on one side of the split."]
+
+
+def told_across(train: Tensor, heldout: Tensor, name: str) -> list[str]:
+    """A sentence on held-out images that were trained on, if there are any; `name` says which.
+
+    Equal images alone: both splits are the user's, and a start should not wait for more.
+    """
+    known = {image.tobytes() for image in train.numpy()}
+    copies = sum(image.tobytes() in known for image in heldout.numpy())
+    if not copies:
+        return []
+    are = "is a copy of a training image" if copies == 1 else "are copies of training images"
+    return [
+        f"{copies:,} of {len(heldout):,} images of the {name} {are}, so figures on them say too "
+        "much."
+    ]
+
+
+def _thumbnails(images: Tensor) -> Tensor:
+    """Small pictures (N, 3 side²) in levels of 0 to 255; smaller images stay as they are."""
+    side = min(THUMBNAIL, *images.shape[-2:])
+    parts = [F.adaptive_avg_pool2d(part.float(), side).flatten(1) for part in images.split(_BLOCK)]
+    return torch.cat([torch.empty(0, 3 * side * side), *parts])
+
+
+def _pairs(thumbnails: Tensor) -> Iterator[tuple[int, int]]:
+    """Pairs of copies, each within a narrow range of mean brightness, so few are compared."""
+    means, contrast = thumbnails.mean(dim=1), thumbnails.std(dim=1, correction=0)
+    order = means.argsort(stable=True)
+    sorted_means, limit = means[order], NEAR * contrast
+    reach = sorted_means + limit[order]  # means differ by at most the RMS difference
+    for start in range(0, len(order), _BLOCK):
+        rows = order[start : start + _BLOCK]
+        end = int(torch.searchsorted(sorted_means, reach[start : start + _BLOCK].max(), right=True))
+        # Pairs with those before have been met from the other side.
+        for first in range(start, end, _BLOCK):
+            others = order[first : min(end, first + _BLOCK)]
+            close = _distances(thumbnails[rows], thumbnails[others])
+            # The quick distances are rounded: those that come near are taken again.
+            maybe = close <= torch.minimum(limit[rows][:, None], limit[others]) + _ROUNDING
+            left, right = (index.tolist() for index in maybe.nonzero(as_tuple=True))
+            one, two = rows[left], others[right]
+            apart = (thumbnails[one] - thumbnails[two]).square().mean(dim=1).sqrt()
+            near = (one != two) & (apart <= torch.minimum(limit[one], limit[two]))
+            yield from zip(one[near].tolist(), two[near].tolist(), strict=True)
+
+
+def _distances(some: Tensor, others: Tensor) -> Tensor:
+    """RMS differences, centred at one grey so that the products lose few digits."""
+    middle = some.mean()
+    found = torch.cdist(some - middle, others - middle, compute_mode="use_mm_for_euclid_dist")
+    return found / some.shape[1] ** 0.5
