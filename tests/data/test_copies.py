@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from nda.data.copies import copies_of, copy_groups, firsts, told, told_across
+from nda.data.copies import copies_of, copy_groups, firsts, held_out, told, told_across
+from nda.errors import DataError
 
 
 def pictures(count: int, size: int = 24, seed: int = 0) -> Tensor:
@@ -75,3 +76,23 @@ def test_what_is_said_of_them() -> None:
     assert told_across(images[:3], images[3:], "test split") == []
     (said,) = told_across(images[:4], images[2:], "test split")
     assert said.startswith("2 of 4 images of the test split are copies of training images")
+
+
+@pytest.mark.parametrize("noise", [3.0, 10.0])
+@pytest.mark.parametrize("brightness", [0.0, 2.0, 10.0])
+def test_photographs_of_one_scene_by_one_camera_are_no_copies(
+    noise: float, brightness: float
+) -> None:
+    draws = torch.Generator().manual_seed(0)
+    scene = pictures(1, size=64).float()
+    offset = brightness * torch.randn(60, 1, 1, 1, generator=draws)
+    photographs = scene + offset + noise * torch.randn(60, 3, 64, 64, generator=draws)
+    images = photographs.clamp(0, 255).to(torch.uint8)
+    assert copy_groups(images).tolist() == list(range(60))
+    assert copy_groups(images[torch.tensor([0, 1, 0])]).tolist() == [0, 1, 0]
+
+
+def test_images_that_are_all_the_same_are_refused() -> None:
+    with pytest.raises(DataError, match="The 3 images of here are copies of a single one"):
+        held_out(torch.zeros(3, dtype=torch.int64), 5, "here")
+    assert held_out(torch.tensor([0, 1, 0, 2]), 2, "here").tolist() == [True, False, True, True]

@@ -34,7 +34,20 @@ def cache_folder(folder: StrPath | None = None) -> Path:
     try:
         return Path.home() / ".cache" / "nda"
     except RuntimeError:  # neither $HOME nor a line among the system's users
-        return Path(tempfile.gettempdir()) / f"nda-cache-{os.getuid()}"
+        return _own_temporary_folder()
+
+
+def _own_temporary_folder() -> Path:
+    """A folder among the temporary files that nobody else may write into."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"nda-cache-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid == user and not folder.is_symlink():
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="nda-cache-"))
 
 
 def cached(folder: Path, settings: Any, content: Any, build: Callable[[], ImageSet]) -> ImageSet:

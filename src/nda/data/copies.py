@@ -1,8 +1,10 @@
 """Copies of an image within a set: equal ones, and those that only look it.
 
 Where copies fall on both sides of a split, what is measured on one side was learned by heart on the
-other. A near copy is an image saved again, at another quality or size: its thumbnail differs from
-the other's by less than a 20th of the contrast that the thumbnail has.
+other. A near copy is an image saved again, at another quality or size. Its thumbnail differs from
+the other's by less than a 20th of the thumbnail's contrast, and by less than a quarter of what the
+images of this set usually differ by: photographs of one scene by one camera are no copies of each
+other, though their thumbnails are almost alike.
 """
 
 from __future__ import annotations
@@ -13,8 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nda.errors import DataError
+
 THUMBNAIL = 12  # pixels a side
 NEAR = 1 / 20  # of a thumbnail's standard deviation: the RMS difference of a near copy
+APART = 1 / 4  # of the usual distance to the fifth nearest thumbnail, likewise
+_NEIGHBOUR = 5  # the first few may be copies themselves
+_SAMPLE = 4000  # thumbnails among which the usual distance is taken
 _BLOCK = 1024  # thumbnails compared at once
 _ROUNDING = 0.2  # grey levels by which quick distances may be off
 
@@ -41,9 +48,19 @@ def copy_groups(images: Tensor) -> Tensor:
     return torch.tensor(groups, dtype=torch.int64)
 
 
-def held_out(images: Tensor, every: int) -> Tensor:
-    """Which images to hold out, bool (N,): every k-th, and with it all of its copies."""
-    return copy_groups(images) % every == 0
+def held_out(groups: Tensor, every: int, where: str) -> Tensor:
+    """Which images to hold out, bool (N,): every k-th group of copies, counted from the first.
+
+    Raises `DataError` where nothing is left to train on: all images at `where` are then copies of
+    one.
+    """
+    held = groups % every == 0
+    if bool(held.all()):
+        raise DataError(
+            f"The {len(groups):,} images of {where} are copies of a single one, of which nothing "
+            "can be learned; give images that differ."
+        )
+    return held
 
 
 def firsts(groups: Tensor) -> Tensor:
@@ -100,8 +117,9 @@ def _thumbnails(images: Tensor) -> Tensor:
 def _pairs(thumbnails: Tensor) -> Iterator[tuple[int, int]]:
     """Pairs of copies, each within a narrow range of mean brightness, so few are compared."""
     means, contrast = thumbnails.mean(dim=1), thumbnails.std(dim=1, correction=0)
+    limit = (NEAR * contrast).clamp(max=APART * _usual_distance(thumbnails))
     order = means.argsort(stable=True)
-    sorted_means, limit = means[order], NEAR * contrast
+    sorted_means = means[order]
     reach = sorted_means + limit[order]  # means differ by at most the RMS difference
     for start in range(0, len(order), _BLOCK):
         rows = order[start : start + _BLOCK]
@@ -117,6 +135,19 @@ def _pairs(thumbnails: Tensor) -> Iterator[tuple[int, int]]:
             apart = (thumbnails[one] - thumbnails[two]).square().mean(dim=1).sqrt()
             near = (one != two) & (apart <= torch.minimum(limit[one], limit[two]))
             yield from zip(one[near].tolist(), two[near].tolist(), strict=True)
+
+
+def _usual_distance(thumbnails: Tensor) -> float:
+    """The median distance to the fifth nearest thumbnail, in a sample of a large set."""
+    some = thumbnails[:: max(1, len(thumbnails) // _SAMPLE)]
+    if len(some) < 2:
+        return float("inf")
+    nearest = min(_NEIGHBOUR, len(some) - 1) + 1  # the first is the image itself
+    found = [
+        _distances(part, some).topk(nearest, largest=False).values[:, -1]
+        for part in some[: _SAMPLE // 2].split(_BLOCK)
+    ]
+    return float(torch.cat(found).median())
 
 
 def _distances(some: Tensor, others: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from nda.data.cache import cache_folder, cached
-from nda.data.copies import copy_groups, told, told_across
+from nda.data.copies import copy_groups, held_out, told, told_across
 from nda.data.decode import Fit, decode_all
 from nda.data.image_set import ImageSet, to_float, to_uint8
 from nda.data.layout import (
@@ -149,7 +149,7 @@ def _source_splits(path: Path, split: str | None, every: int, options: _Options)
             return _given(train, heldout, f"{other} split")
         if not every:
             return _nothing_held_out(_decoded(opened, selected, options))
-        return _held_out(_decoded(opened, selected, options), every)
+        return _held_out(_decoded(opened, selected, options), every, opened.where)
 
 
 def _torchvision_splits(name: str, split: str | None, every: int, options: _Options) -> Splits:
@@ -160,13 +160,13 @@ def _torchvision_splits(name: str, split: str | None, every: int, options: _Opti
         return _given(images, _from_torchvision(name, other, options), f"{other} split")
     if not every:
         return _nothing_held_out(images)
-    return _held_out(images, every)
+    return _held_out(images, every, _TORCHVISION + name)
 
 
-def _held_out(images: ImageSet, every: int) -> Splits:
+def _held_out(images: ImageSet, every: int, where: str) -> Splits:
     """Every k-th image held out, and all copies of it."""
     groups = copy_groups(images.images)
-    held = groups % every == 0
+    held = held_out(groups, every, where)
     train = replace(
         images.only(~held), skipped=images.skipped, notes=(*images.notes, *told(groups))
     )

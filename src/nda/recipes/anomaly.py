@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, load_images, to_float
-from nda.data.copies import copy_groups, firsts, told
+from nda.data.copies import copy_groups, firsts, held_out, told
 from nda.data.layout import class_names
 from nda.errors import ConfigError
 from nda.evaluation.conformal import images_needed, smallest_rate
@@ -103,10 +103,8 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
         skip_broken=config.skip_broken,
         bit_depth=config.bit_depth,
     )
-    for note in normal.notes:
-        print(f"nda: {note}", file=sys.stderr)
     groups = copy_groups(normal.images)
-    held = groups % round(1 / config.holdout) == 0
+    held = held_out(groups, round(1 / config.holdout), config.data)
     # Copies of an image say no more than the image: it is calibrated on once.
     calibration = normal.only(held & firsts(groups))
     for note in (*normal.notes, *told(groups)):
