@@ -380,3 +380,14 @@ def test_labels_with_an_alpha_that_says_nothing_are_numbers(source: PairSource) 
 def test_a_palette_saved_as_utf_16_is_read(source: PairSource, tmp_path: Path) -> None:
     (tmp_path / "wide.txt").write_bytes(PALETTE.encode("utf-16"))
     assert load_palette(str(tmp_path / "wide.txt")) == source.palette
+
+
+def test_a_copy_of_a_photograph_is_held_out_with_it(tmp_path: Path, own_cache: Path) -> None:
+    folder = write_pairs(tmp_path / "street", {"train": 6}, trees=False)
+    for tree in ("images", "labels"):
+        for path in list((folder / tree).iterdir()):
+            shutil.copy(path, path.with_name(f"z{path.name}"))
+    splits = load_pairs(PairSource(folder), resolution=SIDE, holdout=1 / 3)
+    assert len(splits.train) == 8
+    assert {name.removeprefix("z") for name in splits.heldout.names} == {"train000", "train003"}
+    assert "6 of 12 images are copies" in splits.train.notes[-1]

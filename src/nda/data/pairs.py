@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from nda.data.cache import cache_folder, cached
+from nda.data.copies import copy_groups, held_out, told
 from nda.data.image_set import ImageSet
 from nda.data.images import open_member, open_raw
 from nda.data.layout import choose_split, heldout_split
@@ -51,6 +52,12 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def only(self, rows: Tensor) -> Pairs:
+        """The pairs of `rows`, bool `(N,)`, without what was said of the whole."""
+        photos, labels = ImageSet.of(self.photos[rows]), ImageSet.of(self.labels[rows])
+        names = tuple(name for name, kept in zip(self.names, rows.tolist(), strict=True) if kept)
+        return Pairs(photos.images, labels.images, names, (), _fingerprint(photos, labels))
 
 
 @dataclass(frozen=True)
@@ -123,12 +130,21 @@ def load_pairs(
                 f"{photos.where} has {len(chosen)} pairs and no test split, of which --holdout "
                 f"{holdout:g} holds none out; give a share between 0 and 0.5 that suits them."
             )
-        rest, held = [p for i, p in enumerate(chosen) if i % every], chosen[::every]
-        return PairSplits(
-            load(rest, part=f"without every {every}"),
-            load(held, part=f"every {every}"),
-            f"1 pair in {every}, held out",
+        return _held_out(load(chosen, part=training), every, photos.where)
+
+
+def _held_out(pairs: Pairs, every: int, where: str) -> PairSplits:
+    """Every k-th pair held out, and all those whose photograph is a copy of its photograph."""
+    groups = copy_groups(pairs.photos)
+    held = held_out(groups, every, where)
+    train, heldout = pairs.only(~held), pairs.only(held)
+    if min(len(train), len(heldout)) < 2:
+        raise DataError(
+            f"{where} has {len(pairs)} pairs, of which {len(heldout)} would be held out and "
+            f"{len(train)} trained on; at least 2 of each are needed."
         )
+    train = replace(train, notes=(*pairs.notes, *told(groups)))
+    return PairSplits(train, heldout, f"1 pair in {every}, held out")
 
 
 def _open(
@@ -249,8 +265,11 @@ def _as_pairs(photos: ImageSet, labels: ImageSet, pairs: Sequence[PairNames], wh
     if left_out:
         what = "1 pair was" if len(left_out) == 1 else f"{len(left_out)} pairs were"
         notes.insert(0, f"{what} left out, as a file could not be read: {photos.skipped[0]}.")
-    digest = hashlib.blake2b(
-        (photos.fingerprint + labels.fingerprint).encode(), digest_size=16
-    ).hexdigest()
     names = tuple(pair.name for pair in pairs if pair.name not in left_out)
+    digest = _fingerprint(photos, labels)
     return Pairs(photos.images, labels.images, names, tuple(notes), digest)
+
+
+def _fingerprint(photos: ImageSet, labels: ImageSet) -> str:
+    both = (photos.fingerprint + labels.fingerprint).encode()
+    return hashlib.blake2b(both, digest_size=16).hexdigest()
