@@ -184,7 +184,12 @@ TAKEN_FOR_GRANTED: dict[str, Callable[[dict[str, Any]], None]] = {
     "video.md": in_video,
     "clevr.md": in_clevr,
 }
-WITH_PYTHON = [page for page in PAGES if any(language == "python" for language, _ in blocks(page))]
+# Of the page on oneDNN's fault the Python ends the process, on the processors that have the fault.
+WITH_PYTHON = [
+    page
+    for page in PAGES
+    if page.name != "onednn-crash.md" and any(language == "python" for language, _ in blocks(page))
+]
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.name)
