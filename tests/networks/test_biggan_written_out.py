@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nda.networks.biggan import RESOLUTIONS, ClassBatchNorm, Discriminator, Generator, SelfAttention
+from nda.networks.biggan import (
+    RESOLUTIONS,
+    ClassBatchNorm,
+    Discriminator,
+    Generator,
+    SelfAttention,
+    attend,
+)
 
 LABELS = torch.tensor([2, 0])
 
@@ -125,3 +132,14 @@ def test_class_norms_start_as_plain_ones() -> None:
     maps = torch.randn(2, 4, 5, 5)
     plain = F.batch_norm(maps, None, None, training=True)
     torch.testing.assert_close(norm(maps, LABELS), plain)
+
+
+def test_attention_and_its_gradients_are_those_of_its_formula() -> None:
+    parts = [torch.randn(2, *shape, requires_grad=True) for shape in [(6, 2), (5, 2), (5, 8)]]
+    query, key, value = parts
+    weights = torch.randn(2, 6, 8)
+    plain = (query @ key.transpose(1, 2)).softmax(2) @ value
+    torch.testing.assert_close(attend(query, key, value), plain)
+    expected = torch.autograd.grad((weights * plain).sum(), parts)
+    found = torch.autograd.grad((weights * attend(query, key, value)).sum(), parts)
+    torch.testing.assert_close(found, expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nda.errors import ShapeError
 from nda.objectives import gradient_penalty
@@ -36,6 +37,17 @@ def test_it_teaches_the_critic_and_nothing_else() -> None:
     weights = [parameter for parameter in critic.parameters() if parameter.dim() > 1]
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in weights)
     assert fake.grad is None
+
+
+def test_a_critic_may_use_fused_attention() -> None:
+    def critic(x: torch.Tensor) -> torch.Tensor:
+        return functional.scaled_dot_product_attention(weight * x, x, x).flatten(1).sum(1)
+
+    weight = torch.tensor(0.5, requires_grad=True)
+    real, fake = torch.randn(2, 3, 1, 4, 4).unbind()
+    gradient_penalty(critic, real, fake).backward()
+    assert weight.grad is not None
+    assert weight.grad != 0
 
 
 def test_different_shapes_are_refused() -> None:

@@ -168,9 +168,22 @@ class SelfAttention(nn.Module):
         query = self.query(maps).flatten(2).transpose(1, 2)  # (B, HW, C/8)
         key = F.max_pool2d(self.key(maps), 2).flatten(2).transpose(1, 2)  # (B, HW/4, C/8)
         value = F.max_pool2d(self.value(maps), 2).flatten(2).transpose(1, 2)  # (B, HW/4, C/2)
-        attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        attended = attend(query, key, value)
         attended = attended.transpose(1, 2).reshape(len(maps), -1, *maps.shape[-2:])
         return maps + self.gain * self.output(attended)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of `query` (B, N, Q) to `key` (B, M, Q) and `value` (B, M, V), (B, N, V); V >= Q.
+
+    On a processor without ever holding the N x M matrix, which at 64 pixels was most of a step: its
+    fused kernel takes a head and equal widths only, and zeros add nothing to a product.
+    """
+    if query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, scale=1.0)
+    zeros = (0, value.shape[-1] - query.shape[-1])
+    heads = (F.pad(query, zeros), F.pad(key, zeros), value.contiguous())
+    return F.scaled_dot_product_attention(*(t.unsqueeze(1) for t in heads), scale=1.0).squeeze(1)
 
 
 def _normed(module: nn.Module) -> nn.Module:

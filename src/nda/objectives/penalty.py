@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nda.errors import ShapeError
 
@@ -39,6 +40,10 @@ def gradient_penalty(
     position = torch.rand(len(real), generator=generator, device=device).to(real)
     position = position.view(-1, *[1] * (real.dim() - 1))
     between = torch.lerp(real, fake, position).requires_grad_()
-    with torch.enable_grad(), torch.autocast(real.device.type, enabled=False):
+    with (
+        torch.enable_grad(),
+        torch.autocast(real.device.type, enabled=False),
+        sdpa_kernel(SDPBackend.MATH),  # fused attention cannot be differentiated twice
+    ):
         (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
