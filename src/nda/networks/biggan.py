@@ -182,8 +182,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value, scale=1.0)
     zeros = (0, value.shape[-1] - query.shape[-1])
-    heads = (F.pad(query, zeros), F.pad(key, zeros), value.contiguous())
-    return F.scaled_dot_product_attention(*(t.unsqueeze(1) for t in heads), scale=1.0).squeeze(1)
+    query, key = F.pad(query, zeros).unsqueeze(1), F.pad(key, zeros).unsqueeze(1)
+    value = value.contiguous().unsqueeze(1)
+    return F.scaled_dot_product_attention(query, key, value, scale=1.0).squeeze(1)
 
 
 def _normed(module: nn.Module) -> nn.Module:
