@@ -43,7 +43,7 @@ def test_a_folder_that_holds_a_run(image_folder: Path, copy: Path, refusal: Refu
         ({"negative": "stitch"}, "negative is 'stitch' in"),
         ({"width": "wide"}, "config.yaml is not as nda wrote it"),
         ({"widht": 2}, "has a setting 'widht' that this version of nda does not know"),
-        ({"network": "biggan", "conditional": "yes"}, "network is 'biggan' in"),
+        ({"network": "biggan", "conditional": True}, "network is 'biggan' in"),
     ],
     ids=str,
 )

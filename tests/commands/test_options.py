@@ -210,6 +210,12 @@ def test_a_missing_positional_is_named_as_help_names_it() -> None:
         (b"- 1\n", "The file of --config is not YAML of 'name: value' lines (- 1)."),
         (b"classes: 4\n", "classes is '4', but text was expected."),
         (b"", "The file of --config is not YAML of 'name: value' lines (it is empty)."),
+        (b"steps: 1\nsteps: 2\n", "lines ('steps' is given twice in "),
+        (b"a: &a [1]\nb: *a\n", "lines (*a stands for another part; write it out, in "),
+        (
+            b"# long\n" * 10_000,
+            "lines (it has more than 65,536 bytes, as no file of",
+        ),
         (b"\xff\xfe\x00", "The file of --config is not YAML of 'name: value' lines ('utf-8'"),
     ],
 )

@@ -264,6 +264,28 @@ def test_runs_of_another_recipe_or_network_are_refused(
         build(videos, encoder=str(pretrained), width=16)
 
 
+@pytest.mark.parametrize(
+    ("origin", "message"),
+    [
+        (None, "must be a mapping"),
+        ({"run": "x"}, "missing 3 required positional arguments"),
+        ({"colour": 1}, "unexpected keyword argument 'colour'"),
+        ({"run": "x", "negative": "none", "step": "2", "digest": ""}, "step is '2', but a whole"),
+    ],
+)
+def test_a_damaged_origin_is_refused(
+    videos: Path, tmp_path: Path, origin: object, message: str
+) -> None:
+    run = begin(action, tiny_action(videos, tmp_path / "run"))
+    run.save()
+    path = (run.folder.checkpoints / "latest").resolve()
+    content = load_checkpoint(path)
+    content["state"]["origin"] = origin
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=f"where its encoder comes from .*{message}"):
+        reopen(action, type(run.config), run.folder)
+
+
 def test_an_encoder_that_does_not_fit_its_settings_is_refused(videos: Path, tmp_path: Path) -> None:
     run = begin(dpc, tiny_dpc(videos, tmp_path / "run"))
     run.save()
@@ -271,6 +293,10 @@ def test_an_encoder_that_does_not_fit_its_settings_is_refused(videos: Path, tmp_
     run.folder.config_path.write_text(text)
     with pytest.raises(CheckpointError, match=r"does not fit its settings .* Restore its config"):
         build(videos, encoder=str(run.folder.path))
+    for width in ("40000", "wide"):
+        run.folder.config_path.write_text(text.replace("width: 16", f"width: {width}"))
+        with pytest.raises(CheckpointError, match=r"Restore it"):
+            build(videos, encoder=str(run.folder.path))
 
 
 def test_videos_without_classes_are_refused(tmp_path: Path) -> None:

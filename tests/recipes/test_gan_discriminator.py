@@ -102,10 +102,17 @@ def test_settings_that_are_not_the_weights(
     assert f"newest checkpoint of {folder.path} does not hold the discriminator of its" in said
 
 
-@pytest.mark.parametrize("content", [{}, {"config": {}}, {"config": {}, "state": {}}])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "its config is missing"),
+        ({"config": {}}, "its state is missing"),
+        ({"config": {}, "state": {}}, "does not hold the discriminator of its settings"),
+    ],
+)
 def test_a_checkpoint_without_a_discriminator(
-    small: Discriminator, tmp_path: Path, content: dict[str, Any]
+    small: Discriminator, tmp_path: Path, content: dict[str, Any], message: str
 ) -> None:
     folder = written(tmp_path / "run", small)
     save_checkpoint(folder.checkpoints, 9, content, keep=1)
-    assert "does not hold the discriminator of its settings" in refused(folder)
+    assert message in refused(folder)

@@ -8,12 +8,14 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import jsonargparse
 
 from nda.commands.help import GROUPS, SETTINGS, Formatter, ending, group_of
 from nda.errors import ConfigError
+from nda.settings_file import FOREIGN, read_settings
 
 T = TypeVar("T")
 PATHS = ("data", "out")  # settings that are never empty, as are those given without a name
@@ -76,10 +78,9 @@ def parse(
     flags = {name for name, kind in types.items() if kind == "bool"}
     lists = {name for name, kind in types.items() if kind == "list[str]"}
     complete = _with_values(_with_underscores(words, flags), alone or {})
-    try:
-        values = parser.parse_args(_file_first(_gathered(complete, lists))).as_dict()
-    except UnicodeDecodeError as error:
-        raise ConfigError(_NO_YAML + f" ({error}).") from error
+    if config_file:
+        _refuse_unreadable(complete)
+    values = parser.parse_args(_file_first(_gathered(complete, lists))).as_dict()
     values.pop("config", None)
     for name in {*names, *PATHS} & values.keys():
         if values[name] == "":
@@ -146,6 +147,20 @@ def _file_first(words: list[str]) -> list[str]:
         is_value = position > 0 and words[position - 1] == "--config"
         (files if is_value or word.partition("=")[0] == "--config" else others).append(word)
     return files + others
+
+
+def _refuse_unreadable(words: list[str]) -> None:
+    """Refuse files of `--config` that jsonargparse would take long over, or would misread."""
+    for position, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        path = value if equals else "".join(words[position + 1 : position + 2])
+        if name != "--config" or not Path(path).is_file():
+            continue  # jsonargparse says what is wrong with it
+        try:
+            read_settings(path)
+        except FOREIGN as error:
+            why = " ".join(str(error).split())[:200].rstrip(".")
+            raise ConfigError(f"{_NO_YAML} ({why}).") from error
 
 
 def _with_underscores(words: list[str], flags: set[str]) -> list[str]:

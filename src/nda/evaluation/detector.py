@@ -17,9 +17,11 @@ from nda.data.decode import Fit
 from nda.errors import CheckpointError, ShapeError, TrainingError
 from nda.files import StrPath, write_atomically
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
+from nda.networks.fit import refuse_misfit
 from nda.networks.pyramid import TorchvisionTrunk
 from nda.networks.torchvision_encoder import parse_model
 from nda.sealed import load_tensors, save_tensors
+from nda.settings_file import wrong_type
 
 FORMAT = "nda detector 1"
 
@@ -161,6 +163,14 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
         if about.pop("format") != FORMAT:
             raise ValueError("another format")
         settings = DetectorSettings(**about)
+        if wrong := wrong_type(about, DetectorSettings):
+            raise ValueError(wrong)
+        weights = {
+            name.removeprefix("network."): value
+            for name, value in tensors.items()
+            if name != "calibration"
+        }
+        refuse_misfit(lambda: build_network(settings.backbone, settings.width), weights)
         network = build_network(settings.backbone, settings.width)
         detector = Detector(network, tensors["calibration"], settings)
         detector.load_state_dict(tensors)

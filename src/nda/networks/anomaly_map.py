@@ -43,7 +43,8 @@ class AnomalyMap(nn.Module):
         self.narrow = nn.Conv2d(2 * width, width, 1)
         self.merge4 = Residual(width, width)
         self.out = nn.Conv2d(width, 1, 1)
-        nn.init.constant_(self.out.bias, torch.logit(torch.tensor(_EXPECTED)).item())  # type: ignore[arg-type]
+        bias = torch.logit(torch.tensor(_EXPECTED, device="cpu")).item()
+        nn.init.constant_(self.out.bias, bias)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> Tensor:
         fine, middle, coarse = self.trunk(images)

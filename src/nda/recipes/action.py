@@ -25,8 +25,6 @@ from nda.recipes.action_evaluation import draw_samples, evaluate
 from nda.recipes.clip_loading import batches_of, load_splits, remarks, shape_of, views_of
 from nda.recipes.origin import NONE
 from nda.recipes.pretrained_video import EncoderOrigin, open_video_encoder
-from nda.training.begin import newest_content
-from nda.training.checkpoint import newest_checkpoint
 from nda.training.run_folder import RunFolder
 
 __all__ = ["build", "draw_samples", "evaluate", "step"]
@@ -122,9 +120,7 @@ def network_of(config: ActionConfig, classes: int) -> tuple[ActionClassifier, En
     A run that has begun knows its network, whose weights are its own by now: the encoder's run may
     have been trained on, or thrown away.
     """
-    folder = RunFolder(Path(config.out))
-    begun = newest_checkpoint(folder.checkpoints) is not None
-    kept = EncoderOrigin(**newest_content(folder)["state"]["origin"]) if begun else None
+    kept = EncoderOrigin.kept_in(RunFolder(Path(config.out)))
     encoder, origin = open_video_encoder(
         NONE if kept else config.encoder,
         network=kept.network if kept else config.network,

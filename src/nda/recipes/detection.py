@@ -26,8 +26,6 @@ from nda.recipes.detection_evaluation import draw_samples, evaluate
 from nda.recipes.epochs import batches_of_run
 from nda.recipes.origin import Origin
 from nda.recipes.pretrained import open_encoder
-from nda.training.begin import newest_content
-from nda.training.checkpoint import newest_checkpoint
 from nda.training.run_folder import RunFolder
 
 __all__ = ["build", "draw_samples", "evaluate", "step"]
@@ -125,9 +123,8 @@ def origin_of(config: DetectionConfig) -> tuple[DetectorOrigin, Mapping[str, Ten
 
     Such a run has weights of its own: the encoder's may have been trained on, or thrown away.
     """
-    folder = RunFolder(Path(config.out))
-    if newest_checkpoint(folder.checkpoints) is not None:
-        return DetectorOrigin(**newest_content(folder)["state"]["origin"]), None
+    if kept := DetectorOrigin.kept_in(RunFolder(Path(config.out))):
+        return kept, None
     found = open_encoder(
         config.encoder, network=config.network, width=config.width, seed=config.seed
     )

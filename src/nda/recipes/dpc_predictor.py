@@ -8,6 +8,7 @@ from nda.data.clips import Clips
 from nda.errors import CheckpointError, DataError
 from nda.files import StrPath
 from nda.networks.dpc import DensePredictor
+from nda.networks.fit import refuse_misfit
 from nda.recipes.clip_loading import load_splits
 from nda.recipes.dpc_config import DpcConfig
 from nda.training.begin import config_of, newest_content
@@ -43,13 +44,19 @@ def open_predictor(text: StrPath) -> Predictor:
         )
     config = config_of(folder, DpcConfig)
     content = newest_content(folder)
-    network = DensePredictor(
-        config.network, width=config.width, steps=config.predict, dropout=config.dropout
-    )
+
+    def build() -> DensePredictor:
+        return DensePredictor(
+            config.network, width=config.width, steps=config.predict, dropout=config.dropout
+        )
+
     try:
+        refuse_misfit(lambda: build().encoder, content["state"]["encoder"])
+        refuse_misfit(lambda: build().predictor, content["state"]["predictor"])
+        network = build()
         network.encoder.load_state_dict(content["state"]["encoder"])
         network.predictor.load_state_dict(content["state"]["predictor"])
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The network in {text} does not fit its settings "
             f"({' '.join(str(error).split())[:120]}). Restore its config.yaml."

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nda.errors import CheckpointError, ConfigError
+from nda.errors import CheckpointError
 from nda.networks import biggan
+from nda.networks.fit import refuse_misfit
 from nda.recipes.gan_build import Discriminator, build_discriminator
 from nda.training.begin import newest_content
 from nda.training.run_folder import RunFolder
@@ -47,9 +48,10 @@ def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discrimin
         network, width = settings["network"], settings["width"]
         with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
             resolution, classes = shapes_of(network, weights)
+            refuse_misfit(lambda: build_discriminator(network, resolution, width, classes), weights)
             discriminator = build_discriminator(network, resolution, width, classes)
         discriminator.load_state_dict(weights)
-    except (KeyError, TypeError, AttributeError, RuntimeError, ConfigError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The newest checkpoint of {folder.path} does not hold the discriminator of its "
             f"settings ({' '.join(str(error).split())[:200]}). Take a run that nda trained."

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks.fit import refuse_misfit
 from nda.recipes import recipe_of
 from nda.recipes.gan_build import build_generator
 from nda.recipes.gan_discriminator import GANS, shapes_of
@@ -49,9 +50,11 @@ def load_sampler(
         network, latent_dim = settings["network"], settings["latent_dim"]
         resolution, classes = shapes_of(network, state["discriminator"])
         with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-            generator = build_generator(network, resolution, settings["width"], latent_dim, classes)
+            shape = network, resolution, settings["width"], latent_dim, classes
+            refuse_misfit(lambda: build_generator(*shape), state["ema"])
+            generator = build_generator(*shape)
         generator.load_state_dict(state["ema"])
-    except (KeyError, TypeError, AttributeError, RuntimeError, ConfigError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The newest checkpoint of {folder.path} does not hold the generator of its settings "
             f"({' '.join(str(error).split())[:200]}). Take a run that nda trained."

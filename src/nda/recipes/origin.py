@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from torch import nn
 
 from nda.errors import CheckpointError, ConfigError
 from nda.networks.digest import weights_digest
+from nda.networks.fit import refuse_misfit
+from nda.settings_file import wrong_type
 from nda.training.begin import newest_content
+from nda.training.checkpoint import checkpoints_newest_first
 from nda.training.run_folder import RunFolder
 
 NONE = "none"
+Encoder = TypeVar("Encoder", bound=nn.Module)
 
 
 @dataclass
@@ -36,6 +40,27 @@ class Origin:
         for name, value in state.items():
             setattr(self, name, value)
 
+    @classmethod
+    def kept_in(cls, folder: RunFolder) -> Self | None:
+        """What the run in `folder` has kept; None before its first checkpoint."""
+        if not checkpoints_newest_first(folder.checkpoints):
+            return None
+        content = newest_content(folder)
+        kept = content["state"].get("origin")
+        try:
+            origin = cls(**kept)
+        except TypeError as error:
+            wrong = " ".join(str(error).split())[:120]
+        else:
+            wrong = wrong_type(kept, cls)
+        if wrong:
+            raise CheckpointError(
+                f"The checkpoint of step {content['step']} in {folder.path} does not say as nda "
+                f"wrote it where its encoder comes from ({wrong}). Remove it; the run then resumes "
+                "from the one before, if there is one."
+            )
+        return origin
+
     @property
     def words(self) -> str:
         """For a reader of the figures, whose protocols are to be alike for all encoders."""
@@ -53,17 +78,20 @@ class EncoderRun:
     settings: dict[str, Any]
     content: dict[str, Any]
 
-    def load_into(self, encoder: nn.Module) -> Origin:
-        """Give `encoder` the run's weights; `CheckpointError` where they do not fit."""
+    def load(self, build: Callable[[], Encoder]) -> tuple[Encoder, Origin]:
+        """What `build` gives with the run's weights; `CheckpointError` where they do not fit."""
         try:
-            encoder.load_state_dict(self.content["state"]["encoder"])
-        except RuntimeError as error:
+            weights = self.content["state"]["encoder"]
+            refuse_misfit(build, weights)
+            encoder = build()
+            encoder.load_state_dict(weights)
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
                 f"The encoder in {self.text} does not fit its settings "
                 f"({' '.join(str(error).split())[:120]}). Restore its config.yaml."
             ) from error
         name, digest = Path(self.text).resolve().name, weights_digest(encoder)
-        return Origin(name, self.settings["negative"], self.content["step"], digest)
+        return encoder, Origin(name, self.settings["negative"], self.content["step"], digest)
 
 
 def open_encoder_run(
@@ -81,10 +109,17 @@ def open_encoder_run(
             f"{text} is a run of {settings['recipe']}, which has no encoder of {subject}; give a "
             f"run of {recipe}, or none for random weights."
         )
+    content = newest_content(folder)
+    for name, kind in (("network", str), ("width", int), ("negative", str)):
+        if type(settings.get(name)) is not kind:
+            raise CheckpointError(
+                f"{folder.config_path} is not as nda wrote it: its {name} is missing, or no "
+                f"{'text' if kind is str else 'whole number'}. Restore it."
+            )
     for name, wanted in (("network", network), ("width", width)):
         if wanted is not None and wanted != settings[name]:
             raise ConfigError(
                 f"{name} is {wanted}, but the encoder in {text} was trained with {name} "
                 f"{settings[name]}; leave --{name} out."
             )
-    return EncoderRun(text, settings, newest_content(folder))
+    return EncoderRun(text, settings, content)

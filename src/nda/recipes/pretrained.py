@@ -37,7 +37,6 @@ def open_encoder(
     else:
         run = open_encoder_run(text, "moco", "images", network=network, width=width)
         name, channels, side = (run.settings[key] for key in ("network", "width", "resolution"))
-        encoder = build_encoder(name, width=channels)
-        origin = run.load_into(encoder)
+        encoder, origin = run.load(lambda: build_encoder(name, width=channels))
     encoder.eval().requires_grad_(False)
     return Pretrained(encoder, name, channels, side, origin)

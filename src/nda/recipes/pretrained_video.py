@@ -40,6 +40,5 @@ def open_video_encoder(
         return random, EncoderOrigin(NONE, NONE, 0, weights_digest(random), name, channels)
     run = open_encoder_run(text, "dpc", "videos", network=network, width=width)
     name, channels = run.settings["network"], run.settings["width"]
-    encoder = VideoEncoder(name, width=channels, dropout=dropout)
-    origin = run.load_into(encoder)
+    encoder, origin = run.load(lambda: VideoEncoder(name, width=channels, dropout=dropout))
     return encoder, EncoderOrigin(**origin.state_dict(), network=name, width=channels)

@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 
 from nda.errors import CheckpointError, ConfigError, DataError, LargeBatchError
 from nda.files import sweep, within_folder, write_text_atomically
+from nda.settings_file import wrong_type
 from nda.training.checkpoint import (
     DamagedCheckpointError,
     checkpoints_newest_first,
@@ -149,6 +150,8 @@ def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> 
         )
     settings |= given
     settings["out"] = str(folder.path)
+    if wrong := wrong_type(settings, config_class):
+        raise ConfigError(f"{folder.config_path} is not as nda wrote it: {wrong}. Restore it.")
     try:
         config = config_class(**settings)
         config.check()

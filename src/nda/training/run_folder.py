@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nda.errors import CheckpointError
 from nda.evaluation.record import Evaluation
 from nda.files import StrPath, write_text_atomically
+from nda.settings_file import FOREIGN, read_settings
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,9 @@ class RunFolder:
     def config(self) -> dict[str, Any]:
         """The settings of the run; `recipe` names the recipe."""
         try:
-            loaded = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            why = " ".join(str(error).split())
+            loaded = read_settings(self.config_path)
+        except FOREIGN as error:
+            why = " ".join(str(error).split())[:200].rstrip(".")
             raise CheckpointError(
                 f"{self.config_path} is not readable YAML: {why}. Restore it or train anew."
             ) from error

@@ -1,0 +1,83 @@
+"""YAML files of settings: the one reader of `--config` and of a run's config.yaml.
+
+What is read may come from a stranger, so nothing in it is run, and no file, however made, takes
+more than a moment or a few megabytes. Free of torch.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from nda.files import StrPath
+
+MOST_BYTES = 1 << 16  # a file of ours has two thousand
+FOREIGN = (yaml.YAMLError, ValueError, RecursionError)  # what the reading of a bad file raises
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML of plain values; names that stand for other parts, and names given twice, are errors."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias: yaml.AliasEvent = self.get_event()  # type: ignore[no-untyped-call]
+            said = f"*{alias.anchor} stands for another part; write it out,"
+            raise yaml.constructor.ConstructorError(None, None, f"{said}{alias.start_mark}")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for name, _ in node.value:
+            if isinstance(name, yaml.ScalarNode) and name.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name.value!r} is given twice", name.start_mark
+                )
+            seen.add(name.value if isinstance(name, yaml.ScalarNode) else id(name))
+        return super().construct_mapping(node, deep)
+
+
+def read_settings(path: StrPath) -> Any:
+    """The plain values in a YAML file.
+
+    Raises one of `FOREIGN` for what is no YAML, too long, or ambiguous, and `OSError`.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes, as no file of settings has")
+    return yaml.load(content.decode("utf-8"), _Loader)  # a SafeLoader
+
+
+def wrong_type(values: Mapping[str, Any], options: type) -> str:
+    """Which value is not of the type that the dataclass `options` gives it; empty where all are."""
+    for name, kind in get_type_hints(options).items():
+        if name in values and not _is(values[name], kind):
+            return f"{name} is {str(values[name])[:60]!r}, but {_in_words(kind)} was expected"
+    return ""
+
+
+def _is(value: Any, kind: Any) -> bool:
+    if get_origin(kind) in (Union, types.UnionType):
+        return any(_is(value, each) for each in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is list:
+        return type(value) is list and all(_is(each, get_args(kind)[0]) for each in value)
+    if kind is float:
+        return type(value) in (int, float)
+    return type(value) is kind if kind in (int, bool, str, type(None)) else True
+
+
+def _in_words(kind: Any) -> str:
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_in_words(each) for each in get_args(kind))
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(str, get_args(kind)))
+    if get_origin(kind) is list:
+        return "a list"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return names.get(kind, "null")
