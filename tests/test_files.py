@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from nda.errors import ConfigError
-from nda.files import atomic_file, ready, write_atomically, write_text_atomically
+from nda.files import atomic_file, ready, sweep, write_atomically, write_text_atomically
 
 
 def files_in(folder: Path) -> list[str]:
@@ -142,3 +144,27 @@ def test_a_place_that_can_be_no_folder_is_refused_at_once(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         ready(tmp_path / "file" / "page.html")
+
+
+def dead_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_what_dead_processes_left_unfinished_is_removed(tmp_path: Path) -> None:
+    dead = dead_process()
+    (tmp_path / f".nda-{dead}-0a.part").write_bytes(b"x")
+    (tmp_path / f".nda-{dead}-0b.part").mkdir()
+    (tmp_path / f".nda-{dead}-0b.part" / "inner").write_bytes(b"x")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / f".nda-{dead}-0c.part").symlink_to(tmp_path / "kept")
+    (tmp_path / ".nda-odd-0d.part").write_bytes(b"x")
+    kept = {f".nda-{os.getpid()}-0e.part", "scores.csv.part", f".nda-{dead}-0f.txt", "kept"}
+    for name in kept - {"kept"}:
+        (tmp_path / name).write_bytes(b"x")
+    sweep(tmp_path, older=60)
+    assert len(files_in(tmp_path)) == 8
+    sweep(tmp_path)
+    assert set(files_in(tmp_path)) == kept
+    sweep(tmp_path / "nowhere")

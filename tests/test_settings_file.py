@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
 
-from nda.settings_file import FOREIGN, MOST_BYTES, read_settings, wrong_type
+from nda.settings_file import FOREIGN, MOST_BYTES, read_settings
 
 BOMB = "a: &a [x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -59,49 +57,3 @@ def test_plain_settings_are_read(tmp_path: Path) -> None:
     assert read_settings(path) == {
         "steps": 10, "lr": 2e-5, "name": "Äpfel", "none": None, "list": [1, True]
     }  # fmt: skip
-
-
-@dataclass
-class Some:
-    steps: int
-    lr: float
-    name: str
-    on: bool
-    kind: Literal["a", "b"]
-    side: int | None
-    rest: list[str]
-
-
-GOOD: dict[str, Any] = {
-    "steps": 1, "lr": 2, "name": "x", "on": False, "kind": "a", "side": None, "rest": ["y"]
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({}, ""),
-        ({"side": 4, "lr": 0.5, "kind": "b"}, ""),
-        ({"steps": "many"}, "steps is 'many', but a whole number was expected"),
-        ({"steps": True}, "steps is 'True', but a whole number was expected"),
-        ({"steps": 1.5}, "steps is '1.5', but a whole number was expected"),
-        ({"lr": "fast"}, "lr is 'fast', but a number was expected"),
-        ({"lr": False}, "lr is 'False', but a number was expected"),
-        ({"name": ["x"]}, "name is \"['x']\", but text was expected"),
-        ({"name": None}, "name is 'None', but text was expected"),
-        ({"on": "yes"}, "on is 'yes', but true or false was expected"),
-        ({"kind": "c"}, "kind is 'c', but one of a, b was expected"),
-        ({"kind": {}}, "kind is '{}', but one of a, b was expected"),
-        ({"side": "x"}, "side is 'x', but a whole number or null was expected"),
-        ({"rest": "y"}, "rest is 'y', but a list was expected"),
-        ({"rest": [1]}, "rest is '[1]', but a list was expected"),
-        ({"name": "x" * 90, "on": "x" * 90}, f"on is '{'x' * 60}', but true or false was expected"),
-    ],
-    ids=str,
-)
-def test_values_of_another_type_are_named(change: dict[str, Any], message: str) -> None:
-    assert wrong_type(GOOD | change, Some) == message
-
-
-def test_what_is_not_there_is_of_no_type() -> None:
-    assert wrong_type({"steps": 1, "foreign": "x"}, Some) == ""

@@ -6,10 +6,9 @@ more than a moment or a few megabytes. Free of torch.
 
 from __future__ import annotations
 
-import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
 
@@ -50,34 +49,3 @@ def read_settings(path: StrPath) -> Any:
     if len(content) > MOST_BYTES:
         raise ValueError(f"it has more than {MOST_BYTES:,} bytes, as no file of settings has")
     return yaml.load(content.decode("utf-8"), _Loader)  # a SafeLoader
-
-
-def wrong_type(values: Mapping[str, Any], options: type) -> str:
-    """Which value is not of the type that the dataclass `options` gives it; empty where all are."""
-    for name, kind in get_type_hints(options).items():
-        if name in values and not _is(values[name], kind):
-            return f"{name} is {str(values[name])[:60]!r}, but {_in_words(kind)} was expected"
-    return ""
-
-
-def _is(value: Any, kind: Any) -> bool:
-    if get_origin(kind) in (Union, types.UnionType):
-        return any(_is(value, each) for each in get_args(kind))
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is list:
-        return type(value) is list and all(_is(each, get_args(kind)[0]) for each in value)
-    if kind is float:
-        return type(value) in (int, float)
-    return type(value) is kind if kind in (int, bool, str, type(None)) else True
-
-
-def _in_words(kind: Any) -> str:
-    if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(_in_words(each) for each in get_args(kind))
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(map(str, get_args(kind)))
-    if get_origin(kind) is list:
-        return "a list"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    return names.get(kind, "null")

@@ -55,6 +55,33 @@ def test_evaluations_are_kept_by_step(tmp_path: Path) -> None:
     assert folder.evaluations() == [{"step": 10, "value": 2.0}, {"step": 20, "value": 3.0}]
 
 
+def figure(**changes: str) -> str:
+    """An evaluation of one figure, with JSON in place of some of its parts."""
+    parts = {"name": '"a"', "title": '"A"', "value": "1", "better": '""', "protocol": "{}"}
+    inner = ", ".join(f'"{name}": {text}' for name, text in (parts | changes).items())
+    return f'[{{"step": 1, "metrics": [{{{inner}}}]}}]'
+
+
+def histogram(**changes: str) -> str:
+    parts = {"name": '"h"', "title": '"H"', "axis": '"x"', "edges": "[0, 1]"}
+    parts |= {"series": '{"a": [1]}', "protocol": "{}"}
+    inner = ", ".join(f'"{name}": {text}' for name, text in (parts | changes).items())
+    return f'[{{"step": 1, "histograms": [{{{inner}}}]}}]'
+
+
+def test_the_figures_that_the_damaged_ones_differ_from_are_read(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for text in (figure(), histogram(), figure(interval="[0, 1.5]", protocol='{"n": 3}')):
+        run.metrics_path.write_text(text)
+        assert [each["step"] for each in run.evaluations()] == [1]
+
+
+def test_values_of_the_log_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.log_path.write_text('{"step": 1, "a": NaN, "b": 1e999, "c": 1' + "0" * 400 + ', "d": 2}')
+    assert run.log() == [{"step": 1, "d": 2}]
+
+
 NO_ROWS = [
     '{"step": 1',
     "[1]",
@@ -62,6 +89,8 @@ NO_ROWS = [
     '{"step": true}',
     '{"step": 2, "loss": "x"}',
     "[" * 3000,
+    '{"step": -1, "loss": 1.0}',
+    '{"step": 1' + "0" * 400 + "}",
 ]
 
 
@@ -82,8 +111,24 @@ def test_rows_that_are_none_are_left_out(tmp_path: Path, line: str) -> None:
         '[{"metrics": []}]',
         '[{"step": 1, "metrics": [{"name": "a"}]}]',
         "[" * 3000,
+        '{"step": 1}',
+        '[{"step": -1}]',
+        '[{"step": "1"}]',
+        '[{"step": 1, "notes": [7]}]',
+        figure(value="high"),
+        figure(value="1" + "0" * 400),
+        figure(value="NaN"),
+        figure(protocol='{"a": {"b": 1}}'),
+        figure(interval="[1]"),
+        figure(interval='"ab"'),
+        figure(row="null"),
+        histogram(edges='"q"'),
+        histogram(edges="[]"),
+        histogram(edges="[0, 1, 2]"),
+        histogram(series='{"a": [null]}'),
+        histogram(protocol="[]"),
     ],
-    ids=lambda text: text[:24],
+    ids=lambda text: text[:90],
 )
 def test_damaged_figures_stop_no_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str

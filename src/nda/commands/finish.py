@@ -19,6 +19,7 @@ from nda.training.begin import keep_length, reopen
 from nda.training.engine import Run, check_unfinished
 from nda.training.lock import release
 from nda.training.run_folder import RunFolder
+from nda.training.signals import Interrupted
 from nda.training.watch import lost_processes_told
 
 
@@ -76,13 +77,13 @@ def finish(run: Run[Any, Any]) -> int:
         return 128 + (run.stopped_by or 2)  # 130 for Ctrl-C, as a shell reckons it
     try:
         conclude(run)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(
             f"nda: stopped while measuring step {run.state.step}; nothing of the training is lost. "
             f"Finish with: nda resume {run.folder.path}",
             file=sys.stderr,
         )
-        raise
+        return interrupt.code if isinstance(interrupt, Interrupted) else 130
     return 0
 
 

@@ -20,8 +20,8 @@ from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
 from nda.networks.fit import refuse_misfit
 from nda.networks.pyramid import TorchvisionTrunk
 from nda.networks.torchvision_encoder import parse_model
+from nda.plain_types import wrong_type
 from nda.sealed import load_tensors, save_tensors
-from nda.settings_file import wrong_type
 
 FORMAT = "nda detector 1"
 

@@ -12,7 +12,7 @@ from torch import nn
 from nda.errors import CheckpointError, ConfigError
 from nda.networks.digest import weights_digest
 from nda.networks.fit import refuse_misfit
-from nda.settings_file import wrong_type
+from nda.plain_types import wrong_type
 from nda.training.begin import newest_content
 from nda.training.checkpoint import checkpoints_newest_first
 from nda.training.run_folder import RunFolder

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 
 from nda.errors import CheckpointError, ConfigError, DataError, LargeBatchError
 from nda.files import sweep, within_folder, write_text_atomically
-from nda.settings_file import wrong_type
+from nda.plain_types import wrong_type
 from nda.training.checkpoint import (
     DamagedCheckpointError,
     checkpoints_newest_first,

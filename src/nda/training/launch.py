@@ -53,7 +53,7 @@ def launch(config: RunConfig) -> Fabric:
         precision=config.precision,
     )
     if config.devices > 1:
-        go_on = f"The last checkpoint is whole; continue with: nda resume {config.out}"
+        go_on = f"If a checkpoint was written, go on from it with: nda resume {config.out}"
         processes = getattr(fabric.strategy.launcher, "procs", None)  # those that this one starts
         if os.environ.get("LOCAL_RANK", "0") != "0":
             watch_parent(go_on)

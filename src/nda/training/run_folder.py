@@ -16,6 +16,7 @@ from typing import Any
 from nda.errors import CheckpointError
 from nda.evaluation.record import Evaluation
 from nda.files import StrPath, write_text_atomically
+from nda.plain_types import is_number, wrong_type
 from nda.settings_file import FOREIGN, read_settings
 
 
@@ -119,11 +120,16 @@ class RunFolder:
         if not self.metrics_path.is_file():
             return []
         loaded: list[dict[str, Any]] = json.loads(self.metrics_path.read_text(encoding="utf-8"))
+        if not isinstance(loaded, list):
+            raise TypeError("it is no list of evaluations")
         for each in loaded:
             _check(Evaluation.from_dict(each))
+            if type(each["step"]) is not int:
+                raise TypeError(f"{each['step']!r} is no step")
         return sorted(loaded, key=lambda evaluation: int(evaluation["step"]))
 
 
+_CHECKED_BY_THEMSELVES: dict[str, Any] = {"metrics": [], "histograms": []}
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -139,16 +145,26 @@ def _row(line: str) -> dict[str, float] | None:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(row, dict) or type(row.get("step")) is not int:
+    if not isinstance(row, dict) or type(row.get("step")) is not int or row["step"] < 0:
         return None
-    return row if all(type(value) in (int, float) for value in row.values()) else None
+    if any(type(value) not in (int, float) for value in row.values()):
+        return None
+    numbers = {name: value for name, value in row.items() if is_number(value)}
+    return numbers if "step" in numbers else None
 
 
 def _check(evaluation: Evaluation) -> None:
     """Refuse figures that are no numbers and texts that are none (`TypeError`)."""
+    parts = (evaluation, *evaluation.metrics, *evaluation.histograms)
+    for part in parts:
+        if wrong := wrong_type(vars(part) | _CHECKED_BY_THEMSELVES, type(part)):
+            raise TypeError(f"{getattr(part, 'name', 'a figure')}: {wrong}")
+    if evaluation.step < 0:
+        raise ValueError(f"it is of step {evaluation.step}")
     for metric in evaluation.metrics:
-        texts = (metric.name, metric.title, metric.better, metric.table, metric.row, metric.column)
-        if type(metric.value) not in (int, float) or not isinstance(metric.protocol, dict):
-            raise TypeError(f"{metric.name} has no number")
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError(f"{metric.name} has names that are no text")
+        if metric.interval is not None and len(metric.interval) != 2:
+            raise ValueError(f"{metric.name} has an interval of {len(metric.interval)} ends")
+    for histogram in evaluation.histograms:
+        bins = len(histogram.edges) - 1
+        if bins < 1 or any(len(counts) != bins for counts in histogram.series.values()):
+            raise ValueError(f"{histogram.name} has not as many counts as bins")

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
+_PARENT = "NDA_FIRST_PROCESS"
 LOST = 1  # the exit code of those that are left
 _EVERY = 0.5  # seconds between two looks
 _PATIENCE = 10.0  # seconds in which a failure in a common step is told to be a lost process's
@@ -22,14 +23,18 @@ _watching = threading.Event()
 
 
 def watch_children(processes: Sequence[subprocess.Popen[bytes]], what_next: str) -> None:
-    """End this process when one of those it started is gone; ends them when this one ends."""
+    """End this process when one of those it starts is gone; ends them when this one ends.
+
+    To be called before they are started, who learn from the environment whom to watch.
+    """
+    os.environ[_PARENT] = str(os.getpid())
     _start(lambda: _lost_child(processes), what_next, processes)
     atexit.register(_kill, processes)
 
 
 def watch_parent(what_next: str) -> None:
     """End this process when the one that started it is gone."""
-    parent = os.getppid()
+    parent = int(os.environ.get(_PARENT, os.getppid()))  # it may be gone already
 
     def gone() -> str:
         return "" if os.getppid() == parent else "The first process of this run was ended"
