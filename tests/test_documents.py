@@ -166,10 +166,12 @@ def in_clevr(names: dict[str, Any]) -> None:
 
 
 def write_zip(path: str, names: list[str], side: int) -> None:
-    picture = io.BytesIO()
-    Image.new("RGB", (side, side), (90, 60, 30)).save(picture, "PNG")
+    """Pictures all of which differ."""
     with zipfile.ZipFile(path, "w") as archive:
-        for name in names:
+        for number, name in enumerate(names):
+            picture = io.BytesIO()
+            pixels = np.random.default_rng(number).integers(0, 255, (side, side, 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(picture, "PNG")
             archive.writestr(name, picture.getvalue())
 
 

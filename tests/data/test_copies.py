@@ -96,3 +96,9 @@ def test_images_that_are_all_the_same_are_refused() -> None:
     with pytest.raises(DataError, match="The 3 images of here are copies of a single one"):
         held_out(torch.zeros(3, dtype=torch.int64), 5, "here")
     assert held_out(torch.tensor([0, 1, 0, 2]), 2, "here").tolist() == [True, False, True, True]
+
+
+def test_a_class_of_one_image_and_its_copies_is_on_both_sides() -> None:
+    groups, labels = torch.tensor([0, 0, 0, 0, 1, 2, 3]), torch.tensor([0, 0, 0, 0, 1, 1, 1])
+    held = held_out(groups, 2, "here", labels=labels)
+    assert held.tolist() == [True, False, True, False, False, True, False]

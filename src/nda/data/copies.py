@@ -48,13 +48,19 @@ def copy_groups(images: Tensor) -> Tensor:
     return torch.tensor(groups, dtype=torch.int64)
 
 
-def held_out(groups: Tensor, every: int, where: str) -> Tensor:
+def held_out(groups: Tensor, every: int, where: str, *, labels: Tensor | None = None) -> Tensor:
     """Which images to hold out, bool (N,): every k-th group of copies, counted from the first.
 
-    Raises `DataError` where nothing is left to train on: all images at `where` are then copies of
-    one.
+    A class of `labels` (N,) whose images are all copies of one, such as pictures of no object, is
+    parted all the same, so that no side is without it. Raises `DataError` where nothing is left to
+    train on: all images at `where` are then copies of one.
     """
     held = groups % every == 0
+    if labels is not None and len(labels.unique()) > 1:
+        for label in labels.unique():
+            rows = (labels == label).nonzero()[:, 0]
+            if len(groups[rows].unique()) == 1:
+                held[rows] = torch.arange(len(rows)) % every == 0
     if bool(held.all()):
         raise DataError(
             f"The {len(groups):,} images of {where} are copies of a single one, of which nothing "

@@ -166,7 +166,7 @@ def _torchvision_splits(name: str, split: str | None, every: int, options: _Opti
 def _held_out(images: ImageSet, every: int, where: str) -> Splits:
     """Every k-th image held out, and all copies of it."""
     groups = copy_groups(images.images)
-    held = held_out(groups, every, where)
+    held = held_out(groups, every, where, labels=images.labels)
     train = replace(
         images.only(~held), skipped=images.skipped, notes=(*images.notes, *told(groups))
     )
