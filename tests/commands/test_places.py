@@ -50,6 +50,14 @@ for words in {words!r}:
     for slow in ("torch", "numpy", "lightning_fabric", "matplotlib"):
         assert slow not in sys.modules, (slow, words)
 """
+WHAT_IT_TOOK = """
+import resource
+from nda.cli import main
+for words in {words!r}:
+    main(words)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
 
 
 @pytest.fixture
@@ -70,6 +78,19 @@ def test_every_verb_refuses_a_wrong_path_before_torch_is_imported(here: Path) ->
     assert len(said) == len(WRONG)
     assert all(line.startswith("nda: ") and "photoz" in line for line in said)
     assert not (here / "run").exists()
+
+
+def test_all_of_them_together_are_refused_in_two_seconds_of_processor_and_200_mb(
+    here: Path,
+) -> None:
+    pytest.importorskip("resource")  # alone, each takes 0.4 s and 32 MiB
+    done = subprocess.run(
+        [sys.executable, "-c", WHAT_IT_TOOK.format(words=WRONG)],
+        capture_output=True, text=True, timeout=60, check=True, cwd=here,
+    )  # fmt: skip
+    seconds, most = map(float, done.stdout.split())
+    assert seconds < 2
+    assert most / (1024 if sys.platform == "darwin" else 1) < 200_000  # kB
 
 
 def test_the_nearest_name_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

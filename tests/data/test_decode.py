@@ -141,7 +141,8 @@ def test_stretching_cuts_nothing_off() -> None:
     whole = np.asarray(wide.resize((10, 10), Image.Resampling.LANCZOS))
     assert np.array_equal(rgb_pixels(wide, 10, "stretch"), whole)
     tall = wide.transpose(Image.Transpose.TRANSPOSE)
-    assert np.array_equal(rgb_pixels(tall, 10, "stretch"), whole.transpose(1, 0, 2))
+    turned = rgb_pixels(tall, 10, "stretch").transpose(1, 0, 2)
+    assert np.allclose(turned, whole, rtol=0, atol=4)  # Pillow before 13 rounds between the two axes
     assert np.array_equal(rgb_pixels(wide, None, "stretch"), noise)  # there is nothing to fit to
 
 
