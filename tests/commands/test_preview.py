@@ -95,3 +95,17 @@ def test_what_was_taken_otherwise_than_it_stands_is_told(
         "nda: 2 images have several frames or pages, of which the first was taken (a.gif and 1 "
         "more).\n"
     )
+
+
+def test_a_negative_that_cannot_be_made_is_left_out_by_name(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out.png")
+    words = ["preview", str(image_folder), "--out", out, "--negatives", "jigsaw:grid=5,cutout"]
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert told.out.endswith(f"1 negative: {out}\n")
+    assert told.err.startswith(
+        "nda: jigsaw:grid=5 is left out: jigsaw cannot cut images of 32 x 32"
+    )
+    assert told.err.count("\n") == 1

@@ -142,7 +142,9 @@ def test_stretching_cuts_nothing_off() -> None:
     assert np.array_equal(rgb_pixels(wide, 10, "stretch"), whole)
     tall = wide.transpose(Image.Transpose.TRANSPOSE)
     turned = rgb_pixels(tall, 10, "stretch").transpose(1, 0, 2)
-    assert np.allclose(turned, whole, rtol=0, atol=4)  # Pillow before 13 rounds between the two axes
+    assert np.allclose(
+        turned, whole, rtol=0, atol=4
+    )  # Pillow before 13 rounds between the two axes
     assert np.array_equal(rgb_pixels(wide, None, "stretch"), noise)  # there is nothing to fit to
 
 

@@ -83,7 +83,7 @@ def preview_images(options: PreviewOptions) -> int:
     from nda.commands.kind_of_source import holds_video_files
     from nda.data.images import load_images
     from nda.data.layout import class_names
-    from nda.negatives.named import negatives_from_list
+    from nda.negatives.named import negatives_from_list, suited
     from nda.report.grid import image_grid, refuse_large_picture, save_png
     from nda.training.randomness import generator_for
 
@@ -104,10 +104,18 @@ def preview_images(options: PreviewOptions) -> int:
         print(f"nda: {note}", file=sys.stderr)
     draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
+    negatives, refused = suited(negatives, chosen)
+    tell_refused(refused)
     refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
     rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
     labels = ["real", *(name.replace("_", " ") for name in negatives)]
     grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
     save_png(grid, Path(options.out))
-    print(f"{len(chosen)} images, {counted(len(negatives), 'negative')}: {options.out}")
+    print(f"{counted(len(chosen), 'image')}, {counted(len(negatives), 'negative')}: {options.out}")
     return 0
+
+
+def tell_refused(refused: dict[str, str]) -> None:
+    """Say which negatives the picture leaves out, and why."""
+    for name, why in refused.items():
+        print(f"nda: {name} is left out: {why}", file=sys.stderr)

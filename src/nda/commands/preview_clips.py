@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from nda.commands.preview import PreviewOptions, tell_refused
 from nda.data.clips import Clips, draw_clips
 from nda.data.layout import class_names
-from nda.negatives.named import negatives_from_list
+from nda.negatives.named import negatives_from_list, suited
+from nda.numerals import counted
 from nda.report.grid import image_grid, save_png
 from nda.training.randomness import generator_for
-
-if TYPE_CHECKING:
-    from nda.commands.preview import PreviewOptions
 
 RESOLUTION = 128  # pixels, as published for DPC
 
@@ -40,6 +38,8 @@ def preview_video(options: PreviewOptions) -> int:
     numbers = spread(int(clips.lengths[0]), options.count)
     some = [clips.frames(0, numbers), *_partner(clips, numbers)]
     pair = torch.stack(some)  # (2, T, 3, R, R), or 1 of them
+    negatives, refused = suited(negatives, pair)
+    tell_refused(refused)
     rows = [pair[0], *(negative(pair, generator=draws)[0] for negative in negatives.values())]
     grid = image_grid(
         torch.cat(rows),
@@ -50,7 +50,7 @@ def preview_video(options: PreviewOptions) -> int:
     save_png(grid, Path(options.out))
     print(
         f"{len(numbers)} of {int(clips.lengths[0]):,} frames of {clips.names[0]}, "
-        f"{len(negatives)} negatives: {options.out}"
+        f"{counted(len(negatives), 'negative')}: {options.out}"
     )
     return 0
 

@@ -43,7 +43,7 @@ NARROW = {
             *_RECORDS,
         ),
         ("width", "steps", "batch_size"),
-        "about six minutes on two cores at 32 pixels, four times as long at 64",
+        "about six minutes on two cores at 32 pixels, half an hour at 64, hours at 128",
         "weeks",
     ),
     "numerosity": Narrow(
