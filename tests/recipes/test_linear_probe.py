@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from made_encoder import write_encoder_run
+from nda.cli import main
 from nda.data import to_float
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.recipes import linear_probe
@@ -139,6 +140,19 @@ def test_a_resumed_run_is_the_same_run(
         assert torch.equal(
             mine["optimizer"]["state"][index]["momentum_buffer"], moments["momentum_buffer"]
         )
+
+
+def test_a_run_of_the_recipes_former_name_goes_on(
+    image_folder: Path, encoder: Path, tmp_path: Path
+) -> None:
+    settings = tiny(image_folder, encoder, tmp_path / "run", recipe="linear_probe")
+    part = begin(linear_probe, settings)
+    part._one_step()
+    part.save()
+    assert "recipe: linear_probe\n" in (tmp_path / "run" / "config.yaml").read_text()
+    del part  # and its lock
+    assert main(["resume", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_run_is_not_resumed_on_another_encoder(
