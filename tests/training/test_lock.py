@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from nda.errors import CheckpointError
-from nda.training import lock
 from nda.training.lock import hold, release
 
 HOLDER = """
@@ -43,6 +42,6 @@ def test_without_locks_the_work_goes_on_with_a_note(
     def refuse(file: object, kind: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    monkeypatch.setattr("nda.training.lock.fcntl.flock", refuse)
     hold(tmp_path)
     assert "on a file system without locks (No locks available)" in capsys.readouterr().err
