@@ -99,7 +99,7 @@ def test_takes_pictures_of_the_original(tmp_path: Path, capsys: pytest.CaptureFi
     more = ["--original", str(folder), "--split", "val", "--objects", "1,2", "--count", "5"]
     assert main(words(out, *more)) == 0
     said = capsys.readouterr().out
-    assert "2 images of 1 objects\n1 images of 2 objects\n" in said
+    assert "2 images of 1 object\n1 image of 2 objects\n" in said
     assert "left out: 1 picture " in said
     assert load_images(out).images[:, 0, 0, 0].tolist() == [0, 27, 9]
 
