@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from nda.errors import ConfigError
 
+A_DAY = 86_400.0  # seconds, after which what no living process owns may go from a shared folder
 StrPath = str | os.PathLike[str]  # what every public function takes for a path
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,3 +167,18 @@ def test_no_room_is_one_sentence_where_frames_are_kept(videos: Path, tmp_path: P
         scan(store_of(videos, tmp_path / "file"), videos)
     counted, _ = scan(store_of(videos, tmp_path / "file", keep=False), videos)
     assert [each.frames for each in counted] == [3, 2]
+
+
+def test_what_a_dead_process_left_in_the_cache_is_removed_after_a_day(
+    videos: Path, tmp_path: Path
+) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    scan(store, videos)
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    old, fresh = (store.folder / f".nda-{dead.pid}-{end}.part" for end in ("0a", "0b"))
+    old.touch()
+    fresh.touch()
+    os.utime(old, (time.time() - 90_000,) * 2)
+    scan(store_of(videos, tmp_path / "cache"), videos)
+    assert (old.exists(), fresh.exists()) == (False, True)

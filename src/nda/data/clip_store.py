@@ -23,7 +23,7 @@ from nda.data.clip_layout import Video
 from nda.data.decode import Fit, Pixels, in_threads, quiet_pillow
 from nda.data.sources import Source
 from nda.errors import DataError
-from nda.files import atomic_file, write_text_atomically
+from nda.files import A_DAY, atomic_file, sweep, write_text_atomically
 
 _VERSION = 1  # raise it whenever decoding gives other pixels or a file another form
 _SAVE_EVERY = 100  # videos, after which the index is written: what an interruption may cost
@@ -152,6 +152,7 @@ class ClipStore:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._no_room(error) from error
+        sweep(self.folder, older=A_DAY)  # other machines may share the cache
 
     def _no_room(self, error: OSError) -> DataError:
         return DataError(
