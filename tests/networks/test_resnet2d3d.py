@@ -95,7 +95,7 @@ def test_features_have_either_sign() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="network is 'resnet50'; give one of resnet18, resnet34"):
         ResNet2d3d("resnet50")
-    with pytest.raises(ConfigError, match="width is 12; the network needs a multiple of 8"):
-        ResNet2d3d(width=12)
+    with pytest.raises(ConfigError, match="width is 0; it must be at least 1"):
+        ResNet2d3d(width=0)
     with pytest.raises(ShapeError, match=r"takes blocks of frames \(M, 3, T, H, W\); got \(2, 5"):
         ResNet2d3d(width=8)(blocks(2, 5, 3, 32, 32))

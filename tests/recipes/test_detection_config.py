@@ -62,7 +62,7 @@ def test_sides_are_given_as_text_of_numbers(value: str) -> None:
         ({"longest_side": 8}, "longest_side is 8; it must be at least 32"),
         ({"resolution": 8}, "resolution is 8; it must be at least 32"),
         ({"precision": "bf16-mixed"}, "precision is bf16-mixed; detection takes 32-true"),
-        ({"width": 4}, "width is 4; it must be at least 8"),
+        ({"width": 0}, "width is 0; it must be at least 1"),
         ({"rois": 0}, "rois is 0; it must be at least 1"),
         ({"lr": float("nan")}, "lr is nan; it must be above 0"),
         ({"first_drop": 0.9, "second_drop": 0.5}, "first_drop is 0.9 and second_drop 0.5; they"),

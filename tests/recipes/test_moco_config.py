@@ -33,7 +33,7 @@ from nda.recipes.moco_config import MocoConfig
         ),
         ({"resolution": None}, r"resolution is None; give an even number"),
         ({"resolution": 33}, r"resolution is 33; give an even number"),
-        ({"width": 4}, r"width is 4; it must be at least 8"),
+        ({"width": 0}, r"width is 0; it must be at least 1"),
         ({"evaluation_samples": 1}, r"evaluation_samples is 1; give 0 for all, or at least 4"),
         ({"negative_weight": float("inf")}, r"negative_weight is inf; it must be finite"),
         ({"batch_size": 1}, r"batch_size is 1; it must be at least 2"),

@@ -1,7 +1,8 @@
-"""Mixed precision in every recipe that offers it, with and without a penalty."""
+"""Mixed precision in every recipe that offers it, and torch.compile, with and without a penalty."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ CHEAP: dict[str, dict[str, Any]] = {
     "action": {"width": 8, "batch_size": 2, "resolution": 64, "blocks": 4, "frames": 2,
                "stride": 1},
 }  # fmt: skip
-# Detection does not, and says so.
+# Detection takes neither, and says so.
 CASES = [
     *((recipe, None) for recipe in CHEAP),
     *((recipe, weight) for recipe in sorted(PENALISED) for weight in (0.0, 10.0)),
@@ -64,6 +65,19 @@ def test_bfloat16(recipe: str, weight: float | None, tmp_path: Path) -> None:
 def test_float16(recipe: str, weight: float | None, tmp_path: Path) -> None:
     logs = one_step(recipe, tmp_path, precision="16-mixed", device="cuda", **penalty(weight))
     assert all(value.isfinite() for value in logs.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of inductor
+@pytest.mark.parametrize(("recipe", "weight"), [("numerosity", 0.0), ("numerosity", 10.0)])
+def test_compile(recipe: str, weight: float | None, tmp_path: Path) -> None:
+    torch.compiler.reset()
+    plain = one_step(recipe, tmp_path / "plain", **penalty(weight))
+    compiled = one_step(recipe, tmp_path / "compiled", compile=True, **penalty(weight))
+    assert compiled.keys() == plain.keys()
+    for name, value in plain.items():
+        torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("recipe", sorted(PENALISED))

@@ -24,10 +24,10 @@ class ResNet2d3d(nn.Module):
 
     Args:
         name: resnet18 or resnet34.
-        width: channels of the stem, a multiple of 8; 64 as published gives 256 in the end.
+        width: channels of the stem, at least 1; 64 as published gives 256 in the end.
 
     Raises:
-        ConfigError: for another name, or a width that is not a multiple of 8.
+        ConfigError: for another name, or a width below 1.
         ShapeError: for an input of another shape.
     """
 
@@ -35,9 +35,8 @@ class ResNet2d3d(nn.Module):
         super().__init__()
         if name not in _BLOCKS:
             raise ConfigError(f"network is {name!r}; give one of {', '.join(NETWORKS)}.")
-        # Of other widths the convolutions below go astray in some processors and releases of torch.
-        if width < 8 or width % 8:
-            raise ConfigError(f"width is {width}; the network needs a multiple of 8, such as 16.")
+        if width < 1:
+            raise ConfigError(f"width is {width}; it must be at least 1.")
         counts = _BLOCKS[name]
         self.features = 4 * width
         self.stem = nn.Sequential(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.clip_config import ClipConfig, a_multiple_of_8, above_zero
+from nda.recipes.clip_config import ClipConfig, above_zero
 from nda.recipes.published import LENGTHS
 from nda.training.config import at_least
 
@@ -23,7 +23,7 @@ class ActionConfig(ClipConfig):
         encoder: folder of a dpc run, or none for random weights
         frozen: keep the encoder as it is, and train the classifier on top of it alone
         network: 2D3D-ResNet, resnet18 (default) or resnet34; a run knows its own
-        width: channels of its stem, a multiple of 8, 64 by default; a run knows its own
+        width: channels of its stem, 64 by default; a run knows its own
         steps: updates of the network; 200 epochs of nine tenths of UCF101's first fold are 26,800
         lr: learning rate of the classifier (Adam)
         encoder_lr: learning rate of the encoder; by default a tenth of lr for one of a run, and
@@ -72,7 +72,7 @@ class ActionConfig(ClipConfig):
     def check(self) -> None:
         super().check()
         if self.width is not None:
-            a_multiple_of_8(self.width)
+            at_least(self, "width", 1)
         at_least(self, "weight_decay", 0)
         above_zero(self, "lr")
         if self.encoder_lr is not None:

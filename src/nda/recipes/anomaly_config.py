@@ -59,8 +59,7 @@ class AnomalyConfig(RunConfig):
     def check(self) -> None:
         super().check()
         at_least(self, "batch_size", 2)
-        # Of fewer channels the convolutions of some processors and releases of torch go astray.
-        at_least(self, "width", 8)
+        at_least(self, "width", 1)
         if self.resolution is None or self.resolution % 16:
             raise ConfigError(
                 f"resolution is {self.resolution}; the network needs a multiple of 16, such as 128."

@@ -72,9 +72,3 @@ def above_zero(config: object, *names: str) -> None:
     for name in names:
         if not 0 < getattr(config, name) < float("inf"):
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be above 0.")
-
-
-def a_multiple_of_8(width: int) -> None:
-    """Refuse a width that the networks cannot have (`ConfigError`)."""
-    if width < 8 or width % 8:
-        raise ConfigError(f"width is {width}; the network needs a multiple of 8, such as 16.")

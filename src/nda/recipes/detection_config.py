@@ -85,8 +85,7 @@ class DetectionConfig(RunConfig):
             at_least(self, name, smallest)
         for name in ("width", "resolution", "test_side", "longest_side"):
             if getattr(self, name) is not None:
-                # Of fewer channels the convolutions of some processors and releases of torch abort.
-                at_least(self, name, 8 if name == "width" else 32)
+                at_least(self, name, 1 if name == "width" else 32)
         if not 0 < self.lr < float("inf"):
             raise ConfigError(f"lr is {self.lr}; it must be above 0.")
         if not 0 <= self.first_drop <= self.second_drop <= 1:

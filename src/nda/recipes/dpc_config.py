@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.clip_config import ClipConfig, a_multiple_of_8, above_zero
+from nda.recipes.clip_config import ClipConfig, above_zero
 from nda.recipes.published import LENGTHS
 from nda.training.config import at_least
 
@@ -21,7 +21,7 @@ class DpcConfig(ClipConfig):
         recipe: name of the recipe
         steps: updates of the network; 200 epochs of UCF101's first fold are 29,800
         network: 2D3D-ResNet of 18 or 34 layers
-        width: channels of its stem, a multiple of 8; 64 as published
+        width: channels of its stem; 64 as published
         predict: P, how many of a clip's last blocks are predicted from the others
         dropout: of the memory's state after each block
         temperature: what scores are divided by; 1 as published
@@ -47,7 +47,7 @@ class DpcConfig(ClipConfig):
 
     def check(self) -> None:
         super().check()
-        a_multiple_of_8(self.width)
+        at_least(self, "width", 1)
         at_least(self, "predict", 1)
         at_least(self, "weight_decay", 0)
         above_zero(self, "temperature", "lr")

@@ -104,8 +104,7 @@ class MocoConfig(RunConfig):
 
     def check(self) -> None:
         super().check()
-        # Of fewer channels the convolutions of some processors and releases of torch go astray.
-        for name, smallest in (("width", 8), ("dim", 1), ("bn_splits", 1), ("batch_size", 2),
+        for name, smallest in (("width", 1), ("dim", 1), ("bn_splits", 1), ("batch_size", 2),
                                ("negatives_per_sample", 1), ("negative_weight", 0),
                                ("weight_decay", 0), ("evaluation_samples", 0)):  # fmt: skip
             at_least(self, name, smallest)
