@@ -15,7 +15,7 @@ def larger(a: int, b: int = 3) -> int:
     """Words."""
     if not a > b:
         raise ValueError("no" + "words")
-    return max(a, b + 1)
+    return max(pow(a, 2), b + 1)
 '''
 
 
@@ -30,8 +30,9 @@ def test_each_operator_makes_its_mutant_and_words_are_left_alone(script: dict[st
         "2: 3 -> 4",
         "4: not a > b -> a > b",
         "4: a > b -> a >= b",
-        "6: return max(a, b + 1) -> return None",
-        "6: max(a, b + 1) -> max(b + 1, a)",
+        "6: return max(pow(a, 2), b + 1) -> return None",
+        "6: pow(a, 2) -> pow(2, a)",
+        "6: 2 -> 3",
         "6: b + 1 -> b - 1",
         "6: 1 -> 2",
     ]
@@ -57,3 +58,23 @@ def test_faults_are_noticed_by_a_failing_test(script: dict[str, Any], tmp_path: 
         for number in (2, 4, 3)
     ]
     assert noticed == [False, False, True]
+
+
+def test_a_sample_is_drawn_without_repetition_and_is_the_same_for_a_seed(
+    script: dict[str, Any],
+) -> None:
+    found = list(range(100))
+    first, again, other = (script["chosen"](found, 1, 10, seed) for seed in ("1", "1", "2"))
+    assert first == again == sorted(set(first)) != other
+    assert len(first) == 10
+    assert script["chosen"](found, 1, 200, "1") == found
+    assert script["chosen"](found, 30, None, "1") == [0, 30, 60, 90]
+
+
+def test_survival_weighs_each_module_by_its_mutants(script: dict[str, Any]) -> None:
+    estimate = script["survival"]([(300, 10, 1), (100, 10, 5)])
+    assert estimate["share"] == pytest.approx(0.75 * 0.1 + 0.25 * 0.5)
+    # Wilson's interval of 10 in 100.
+    known = script["survival"]([(1000, 100, 10)])
+    assert known == {"share": 0.1, "interval_95": [0.0552, 0.1744]}
+    assert script["survival"]([(50, 10, 0)])["interval_95"][0] == 0
