@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from nda import objectives
 from nda.errors import ConfigError, ShapeError
+from nda.objectives import adversarial
 
 Point = Callable[[float], float]
 
@@ -121,3 +123,17 @@ def test_weight_outside_0_to_1_is_refused(weight: float) -> None:
 def test_mixture_of_different_shapes_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"as many negatives as generated.*\(3,\) and \(4,\)"):
         objectives.sample_mixture(torch.zeros(4), torch.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        adversarial.hinge_d,
+        adversarial.logistic_d,
+        adversarial.least_squares_d,
+        adversarial.wasserstein_d,
+    ],
+)
+def test_a_quarter_of_the_mixture_is_generated_unless_told_otherwise(loss: Any) -> None:
+    real, fake, negative = (torch.tensor([value]) for value in (0.3, -0.2, 0.6))
+    assert loss(real, fake, negative) == loss(real, fake, negative, fake_weight=0.25)
