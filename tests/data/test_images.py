@@ -250,7 +250,7 @@ def test_a_missing_path_is_refused_with_its_nearest_sibling(tmp_path: Path) -> N
 
 def test_folders_and_zips_without_images_are_refused(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
-    with pytest.raises(DataError, match=r"holds no images \(.bmp, .*.webp\). It is empty."):
+    with pytest.raises(DataError, match=r"holds no images \(.avif, .*.webp\). It is empty."):
         load_images(tmp_path / "d")
     (tmp_path / "d" / "inner.zip").write_text("")
     for source in (tmp_path / "d", zipped(tmp_path / "d")):

@@ -349,3 +349,13 @@ def test_the_filters_of_warnings_are_as_before_afterwards(folder: Path) -> None:
     before = list(warnings.filters)
     read(folder)
     assert warnings.filters == before
+
+
+def test_a_picture_of_an_ending_that_is_not_read_is_told_of(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "b.heic").write_bytes(b"not read")
+    with open_stream(tmp_path) as stream:
+        (batch,) = stream.batches(8, 16, "crop")
+    assert batch.names == ["a.png", "b.heic"]
+    assert batch.reasons[0] == ""
+    assert batch.reasons[1]

@@ -187,7 +187,7 @@ def test_a_negative_that_cannot_take_the_images_is_refused(surfaces: Path) -> No
         ({"lr": float("nan")}, "lr is nan; it must be above 0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; it must be above 0"),
         ({"backbone": "resnet18"}, r"backbone is 'resnet18'; give plain, or torchvision:NAME"),
-        ({"width": 4}, "width is 4; it must be at least 8"),
+        ({"width": 0}, "width is 0; it must be at least 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -66,7 +66,8 @@ def test_the_figures_carry_their_protocol(run: Run[Any, Any]) -> None:
     assert [each["name"] for each in evaluation["histograms"]] == [f"gap_{name}" for name in names]
     for histogram in evaluation["histograms"]:
         assert sum(histogram["series"]["real"]) == sum(histogram["series"]["negative"]) == 12
-    (note,) = evaluation["notes"]
+    taken, note = evaluation["notes"]
+    assert taken.endswith("are taken; passed over: 20 of split test.")
     assert note.startswith("FID, KID, Inception score")
     assert "--inception_weights" in note
 
@@ -176,7 +177,7 @@ def test_held_out_images_without_classes_are_a_note(image_folder: Path, tmp_path
         shutil.copy(path, tmp_path / "test" / f"{path.parent.name}-{path.name}")
     evaluation = gan.evaluate(build(tiny(tmp_path)))
     assert all(metric.name.startswith("gap_") for metric in evaluation.metrics)
-    assert evaluation.notes[1].startswith("Classifier Fréchet distance: training and held-out")
+    assert evaluation.notes[2].startswith("Classifier Fréchet distance: training and held-out")
 
 
 def test_generating_in_parts_gives_as_many_as_asked(image_folder: Path) -> None:

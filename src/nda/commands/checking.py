@@ -81,7 +81,7 @@ def measure(options: CheckOptions) -> Checked:
         f"{number(len(heldout))} held out, at {heldout.shape[-1]} x {heldout.shape[-1]} pixels; "
         f"probes trained for {number(options.steps)} steps, "
         + ("once." if options.seeds == 1 else f"{options.seeds} times."),
-        notes=[*([skipped_note(len(data.skipped))] if data.skipped else []), *data.notes],
+        notes=[*([skipped_note(len(data.skipped))] if data.skipped else []), *data.told],
         protocol=_protocol(options, len(train), heldout),
         negatives=[rows[name] for name in asked],
         examples=examples,

@@ -83,6 +83,7 @@ def preview_images(options: PreviewOptions) -> int:
     from nda.commands.kind_of_source import holds_video_files
     from nda.data.images import load_images
     from nda.data.layout import class_names
+    from nda.data.taken import tell
     from nda.negatives.named import negatives_from_list, suited
     from nda.report.grid import image_grid, refuse_large_picture, save_png
     from nda.training.randomness import generator_for
@@ -100,13 +101,12 @@ def preview_images(options: PreviewOptions) -> int:
         if not holds_video_files(options.images):
             raise
         raise DataError(f"{options.images} holds videos; give --video to see one.") from error
-    for note in data.notes:
-        print(f"nda: {note}", file=sys.stderr)
     draws = generator_for(options.seed, purpose="preview")
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
     negatives, refused = suited(negatives, chosen)
-    tell_refused(refused)
     refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
+    tell(data)
+    tell_refused(refused)
     rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
     labels = ["real", *(name.replace("_", " ") for name in negatives)]
     grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)

@@ -150,5 +150,5 @@ def _split(options: ProbeOptions) -> str:
         present = set(torchvision_splits(options.images.removeprefix(_TORCHVISION)))
     else:
         with open_source(Path(options.images).expanduser()) as source:
-            present = {entry.split for entry in parse_layout(source.stamps)}
+            present = {entry.split for entry in parse_layout(source.stamps, source.where)}
     return choose_split(present, options.split or heldout_split(present, ""), options.images)

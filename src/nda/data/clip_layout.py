@@ -14,8 +14,8 @@ from nda.data.sources import EXTENSIONS
 from nda.errors import DataError
 
 VIDEO_EXTENSIONS = (
-    ".3gp", ".asf", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv",
-    ".ts", ".webm", ".wmv",
+    ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".ogv", ".ts", ".webm", ".wmv",
 )  # fmt: skip
 _NUMBER = re.compile(r"(\d+)\D*$")  # the last number in the name of a frame
 
@@ -60,7 +60,7 @@ def find_videos(names: Iterable[str], where: str) -> list[Video]:
     )
     return [
         replace(found[entry.name], split=entry.split, label=entry.label)
-        for entry in parse_layout(found)
+        for entry in parse_layout(found, where)
     ]
 
 

@@ -27,7 +27,7 @@ def counts_in(source: StrPath) -> list[int]:
             "folder a count, such as 'nda data dots' writes."
         )
     with open_source(Path(source).expanduser()) as opened:
-        names = {entry.label for entry in parse_layout(opened.stamps)} - {""}
+        names = {entry.label for entry in parse_layout(opened.stamps, opened.where)} - {""}
     if not names:
         raise DataError(
             f"{source} has no class folders; sort its images into one folder a count, named 0, 1, "

@@ -20,7 +20,8 @@ class ImageSet:
     `images` is uint8 `(N, 3, H, W)` and `labels` int64 `(N,)`, both on the CPU; a label is an
     index into `classes`, and all are 0 where `classes` is empty. `skipped` names the broken files
     that were left out, each with its reason, and `notes` say in sentences what else a reader must
-    know of the images, such as what was taken otherwise than it stands. `fingerprint` is a digest
+    know of the images, such as what was taken otherwise than it stands; `taken` is one on what of
+    the source they are and what of it was passed over (`nda.data.taken`). `fingerprint` is a digest
     of images, labels and classes: two sets with the same fingerprint hold the same data.
     """
 
@@ -30,6 +31,7 @@ class ImageSet:
     skipped: tuple[str, ...]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    taken: str = ""
 
     @classmethod
     def of(
@@ -54,6 +56,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def told(self) -> list[str]:
+        """Sentences for whoever is about to use the images: what was taken, then the notes."""
+        return [*([self.taken] if self.taken else []), *self.notes]
 
     def only(self, rows: Tensor) -> ImageSet:
         """The images `rows`, int64 `(M,)` or bool `(N,)`, without what was said of the whole."""

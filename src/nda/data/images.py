@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, features
 
 from nda.data.cache import cache_folder, cached
 from nda.data.copies import copy_groups, held_out, told, told_across
 from nda.data.decode import Fit, decode_all
 from nda.data.image_set import ImageSet, to_float, to_uint8
 from nda.data.layout import (
+    Entry,
     Selection,
     choose_classes,
     choose_split,
@@ -25,6 +26,7 @@ from nda.data.layout import (
     select,
 )
 from nda.data.sources import Source, open_source
+from nda.data.taken import told_taken
 from nda.data.torchvision_sets import load_torchvision, torchvision_splits
 from nda.errors import DataError
 from nda.files import StrPath
@@ -32,7 +34,11 @@ from nda.files import StrPath
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
 
 _TORCHVISION = "torchvision:"
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")  # none that runs a program
+_ALSO = {"AVIF": "avif", "JPEG2000": "jpg_2000"}  # where Pillow was built with what reads them
+FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP"),  # none that runs a program
+    *(name for name, feature in _ALSO.items() if features.check(feature)),
+)
 MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
 
 
@@ -96,9 +102,10 @@ def load_images(
         chosen = choose_split(torchvision_splits(name), split, str(source))
         return _from_torchvision(name, chosen, options)
     with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
-        entries = parse_layout(opened.stamps)
+        entries = parse_layout(opened.stamps, opened.where)
         chosen = choose_split({entry.split for entry in entries}, split, opened.where)
-        return _decoded(opened, select(entries, chosen, classes, opened.where), options)
+        selected = select(entries, chosen, classes, opened.where)
+        return _told(_decoded(opened, selected, options), opened, entries, selected)
 
 
 def load_splits(
@@ -139,17 +146,26 @@ def load_splits(
 
 def _source_splits(path: Path, split: str | None, every: int, options: _Options) -> Splits:
     with open_source(path, bit_depth=options.bit_depth) as opened:
-        entries = parse_layout(opened.stamps)
+        entries = parse_layout(opened.stamps, opened.where)
         present = {entry.split for entry in entries}
         training = choose_split(present, split, opened.where)
         selected = select(entries, training, options.classes, opened.where)
         if other := heldout_split(present, training):
             held = select(entries, other, options.classes, opened.where)
             train, heldout = (_decoded(opened, part, options) for part in (selected, held))
+            train = _told(train, opened, entries, selected)
             return _given(train, heldout, f"{other} split")
+        images = _told(_decoded(opened, selected, options), opened, entries, selected)
         if not every:
-            return _nothing_held_out(_decoded(opened, selected, options))
-        return _held_out(_decoded(opened, selected, options), every, opened.where)
+            return _nothing_held_out(images)
+        return _held_out(images, every, opened.where)
+
+
+def _told(
+    images: ImageSet, source: Source, entries: Sequence[Entry], selected: Selection
+) -> ImageSet:
+    """The images with a sentence on what of the source they are; never a kept one."""
+    return replace(images, taken=told_taken(entries, selected, source.stamps, source.passed))
 
 
 def _torchvision_splits(name: str, split: str | None, every: int, options: _Options) -> Splits:
@@ -167,9 +183,8 @@ def _held_out(images: ImageSet, every: int, where: str) -> Splits:
     """Every k-th image held out, and all copies of it."""
     groups = copy_groups(images.images)
     held = held_out(groups, every, where, labels=images.labels)
-    train = replace(
-        images.only(~held), skipped=images.skipped, notes=(*images.notes, *told(groups))
-    )
+    notes = (*images.notes, *told(groups))
+    train = replace(images.only(~held), skipped=images.skipped, notes=notes, taken=images.taken)
     return Splits(train, images.only(held), _heldout_name(every))
 
 

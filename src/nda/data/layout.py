@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from nda.data.unicode_names import composed
 from nda.errors import DataError
 
-SPLITS = ("train", "test", "val", "valid", "validation", "all", "unlabeled")
+SPLITS = (
+    "train", "test", "val", "valid", "validation", "all", "unlabeled",
+    "test_private", "test_private_mixed",
+)  # fmt: skip
+_OTHER_NAMES = {
+    "training": "train",
+    "testing": "test",
+    "test_public": "test",  # of MVTec AD 2, whose private test images have no labels
+    "dev": "val",
+    "unlabelled": "unlabeled",
+}
+_WHOLE = ("all", "unlabeled", "unlabelled", "dev")  # also ordinary words: refused nowhere
 HELDOUT_SPLITS = ("test", "val", "valid", "validation")  # in order of preference
 MASKS = "ground_truth"  # beside the splits of MVTec's layout: no images of the data set
 
@@ -28,26 +39,71 @@ def class_names(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",")] if text else None
 
 
-def parse_layout(names: Iterable[str]) -> list[Entry]:
+def split_of(part: str) -> str:
+    """The split that a folder's name stands for, in any case of letters; "" for none."""
+    name = part.lower()
+    return _OTHER_NAMES.get(name, name if name in SPLITS else "")
+
+
+def has_splits(names: Iterable[str]) -> bool:
+    """Whether every image, masks aside, lies under a folder that is a split."""
+    kept = [name for name in names if name.split("/")[0] != MASKS]
+    return bool(kept) and all("/" in name and split_of(_top(name)) for name in kept)
+
+
+def parse_layout(names: Iterable[str], where: str = "The data") -> list[Entry]:
     """The entries in order of their names, so that no file system's order shows.
 
-    Folders are splits only where every image lies under one: a class may be called "train".
+    Folders are splits only where every image lies under one: a class may be called "train" where
+    it holds images alone. Raises `DataError` where splits are mixed with other folders or lie below
+    them. Masks (`ground_truth/`) beside or right inside the splits are left out.
     """
     ordered = sorted(names)
-    kept = [name for name in ordered if name.split("/")[0] != MASKS]
-    has_splits = bool(kept) and all("/" in name and _top(name) in SPLITS for name in kept)
-    entries = []
-    for name in kept if has_splits else ordered:
-        parts = name.split("/")[1:] if has_splits else name.split("/")
-        split = _top(name) if has_splits else ""
-        entries.append(Entry(name, split, composed(parts[0]) if len(parts) > 1 else ""))
-    return entries
+    if not has_splits(ordered):
+        _refuse_hidden_splits(ordered, where)
+        return [Entry(name, "", _label(name.split("/"))) for name in ordered]
+    return [
+        Entry(name, split_of(_top(name)), _label(name.split("/")[1:]))
+        for name in ordered
+        if MASKS not in name.split("/")[:-1][:2]
+    ]
+
+
+def _label(parts: Sequence[str]) -> str:
+    return composed(parts[0]) if len(parts) > 1 else ""
+
+
+def _refuse_hidden_splits(names: Sequence[str], where: str) -> None:
+    """Refuse folders of which some are splits: their test images would be trained on."""
+    folders = [name.split("/")[:-1] for name in names]
+    splits = sorted({parts[0] for parts in folders if parts and split_of(parts[0])})
+    others = sorted({parts[0] if parts else "loose images" for parts in folders} - set(splits))
+    if splits and others and any(len(parts) > 1 and parts[0] in splits for parts in folders):
+        raise DataError(
+            f"{where} has splits ({_some(splits)}) beside what is none ({_some(others)}). Give the "
+            "splits names that are known (train, val, test), or move the rest away."
+        )
+    below = {
+        "/".join(parts[: place + 1])
+        for parts in folders
+        for place, part in enumerate(parts)
+        if place and (part == MASKS or (split_of(part) and part.lower() not in _WHOLE))
+    }
+    if below:
+        raise DataError(
+            f"{where} has splits or masks below its folders ({_some(sorted(below))}). Give one of "
+            f"{_some(others or splits)} as the data, or put the splits on top."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + and_more(max(0, len(names) - 6))
 
 
 def choose_split(splits: Iterable[str], split: str | None, where: str) -> str:
     """The split asked for; by default train, else all, else the only one ("" without splits)."""
     present = [name for name in SPLITS if name in set(splits)]
-    wanted = split.lower() if split is not None else None
+    wanted = split_of(split) or split.lower() if split is not None else None
     if wanted in present:
         return wanted
     if not present:

@@ -157,7 +157,7 @@ def _split_and_size(path: str, resolution: int) -> tuple[str | None, str]:
         splits = torchvision_splits(path.removeprefix(_TORCHVISION))
         return heldout_split(splits, ""), ""
     with open_source(Path(path).expanduser()) as source:
-        entries = parse_layout(source.stamps)
+        entries = parse_layout(source.stamps, source.where)
         present = {entry.split for entry in entries}
         split = heldout_split(present, "") or choose_split(present, None, source.where)
         names = select(entries, split, None, source.where).names

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from nda.data.layout import SPLITS, and_more
+from nda.data.layout import and_more, split_of
 from nda.data.unicode_names import composed
 from nda.errors import DataError
 
@@ -140,10 +140,9 @@ def _stem(name: str) -> str:
 def _divided(found: Iterable[tuple[str, str, str]]) -> list[PairNames]:
     """Pairs with their splits; there are splits only where every pair lies under one."""
     every = list(found)
-    tops = {name.partition("/")[0].lower() if "/" in name else "" for name, _, _ in every}
-    if not tops <= set(SPLITS):
+    if not all("/" in name and split_of(name.partition("/")[0]) for name, _, _ in every):
         return [PairNames(name, "", photo, label) for name, photo, label in every]
     return [
-        PairNames(name.partition("/")[2], name.partition("/")[0].lower(), photo, label)
+        PairNames(name.partition("/")[2], split_of(name.partition("/")[0]), photo, label)
         for name, photo, label in every
     ]

@@ -7,19 +7,33 @@ import posixpath
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nda.data.layout import SPLITS
+from nda.data.layout import has_splits, split_of
 from nda.data.unicode_names import member_name
 from nda.data.values import Values
 from nda.errors import DataError
 from nda.files import absent
 from nda.numerals import count_of
 
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+EXTENSIONS = (
+    ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm",
+    ".tif", ".tiff", ".webp",
+)  # fmt: skip
+UNREAD_PICTURES = (
+    ".arw", ".cr2", ".cr3", ".dng", ".eps", ".exr", ".hdr", ".heic", ".heif", ".ico", ".jxl",
+    ".nef", ".psd", ".raw", ".svg", ".tga",
+)  # fmt: skip
+"""Endings of pictures that are passed over, or told of one by one where each file matters."""
+SYSTEM_FOLDERS = frozenset({
+    "__macosx", "@eadir", "@recycle", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "lost+found",
+    "recycler", "system volume information",
+})  # fmt: skip
+"""Folders in small letters that systems and network drives make: thumbnails, deleted files."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +42,15 @@ class Source:
 
     `stamps` maps each name (parts joined by "/") to its size in bytes and a mark that changes with
     its content: the time of modification, in a zip the checksum. `read` gives a file's bytes and
-    may be called from several threads. `values` is the rule for what the numbers in them mean.
+    may be called from several threads. `values` is the rule for what the numbers in them mean, and
+    `passed` counts the visible files of other endings, by ending.
     """
 
     where: str
     stamps: dict[str, tuple[int, int]]
     read: Callable[[str], bytes]
     values: Values = field(default_factory=Values)
+    passed: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -86,7 +102,11 @@ def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, 
     found = dict(_walk(path, "", ()))
     stamps = {name: stamp for name, stamp in found.items() if name.lower().endswith(endings)}
     _require(path, needed, found)
-    return Source(str(path), stamps, lambda name: _read_file(path / name))
+    inside = _wrapper_of_splits(stamps)
+    stamps = {name.removeprefix(inside): stamp for name, stamp in stamps.items()}
+    root = path / inside
+    passed = passed_over(found, [inside + name for name in stamps])
+    return Source(str(root), stamps, lambda name: _read_file(root / name), passed=passed)
 
 
 def _read_file(path: Path) -> bytes:
@@ -139,10 +159,13 @@ def _zip(
             members[name] = member  # of a name that comes twice, the later one, as unzip does
     kept = {name: member for name, member in members.items() if name.lower().endswith(endings)}
     _require(path, needed, members)
+    passed = passed_over(members, kept)
     kept = _without_wrapper(kept)
+    inside = _wrapper_of_splits(kept)
+    kept = {name.removeprefix(inside): member for name, member in kept.items()}
     stamps = {name: (member.file_size, member.CRC) for name, member in kept.items()}
     # Reading checks the checksum and stops at the declared size, whatever follows.
-    return Source(str(path), stamps, lambda name: archive.read(kept[name]))
+    return Source(str(path), stamps, lambda name: archive.read(kept[name]), passed=passed)
 
 
 def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
@@ -157,6 +180,18 @@ def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
     raise DataError(f"{path}: {name!r} {fault}. Make the zip anew from plain files.")
 
 
+def _wrapper_of_splits(names: Collection[str]) -> str:
+    """The folders, each alone in the one above, around a set's splits: "" or ending with "/"."""
+    inside = ""
+    left = list(names)
+    while len({name.split("/")[0] for name in left}) == 1 and all("/" in name for name in left):
+        if has_splits(left):
+            return inside
+        inside += left[0].split("/")[0] + "/"
+        left = [name.split("/", 1)[1] for name in left]
+    return inside if has_splits(left) else ""
+
+
 def _without_wrapper(images: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """Names without the one folder that holds everything, unless that folder means something.
 
@@ -165,15 +200,22 @@ def _without_wrapper(images: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.Zi
     """
     tops = {name.split("/")[0] for name in images}
     wrapped = len(tops) == 1 and all("/" in name for name in images)
-    if not wrapped or (top := next(iter(tops))).lower() in SPLITS:
+    if not wrapped or split_of(top := next(iter(tops))):
         return images
     if count_of(top) is not None and all(name.count("/") == 1 for name in images):
         return images
     return {name.split("/", 1)[1]: member for name, member in images.items()}
 
 
+def passed_over(names: Iterable[str], kept: Collection[str]) -> dict[str, int]:
+    """How many of the visible files are not kept, by their ending in small letters."""
+    chosen = set(kept)
+    endings = (posixpath.splitext(name)[1].lower() for name in names if name not in chosen)
+    return dict(Counter(ending or "no ending" for ending in endings))
+
+
 def _is_hidden(part: str) -> bool:
-    return part.startswith(".") or part == "__MACOSX"
+    return part.startswith(".") or part.lower() in SYSTEM_FOLDERS
 
 
 def _require(path: Path, needed: tuple[str, tuple[str, ...]], files: Collection[str]) -> None:

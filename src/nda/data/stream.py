@@ -27,7 +27,7 @@ from torch import Tensor
 from nda.data.decode import Fit, Pixels, quiet_pillow, read_pixels
 from nda.data.images import open_bytes, open_member, open_raw
 from nda.data.layout import MASKS
-from nda.data.sources import open_source
+from nda.data.sources import UNREAD_PICTURES, open_source
 from nda.data.values import Values
 from nda.errors import DataError
 from nda.files import StrPath
@@ -100,11 +100,13 @@ def open_stream(
 ) -> Iterator[Stream]:
     """The pictures of a folder or a `.zip`, in order of their names; `DataError` for others.
 
-    Masks of MVTec's layout (`ground_truth/`) are left out. The numbers in files of more than 8 bits
-    are those of `bit_depth` (`nda.data.values`), or `raw` for labels, which are no shades.
+    Masks of MVTec's layouts (`ground_truth/`, also inside a split) are left out. The numbers in
+    files of more than 8 bits are those of `bit_depth` (`nda.data.values`), or `raw` for labels,
+    which are no shades.
     """
-    with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
-        names = sorted(name for name in opened.stamps if name.split("/")[0] != MASKS)
+    # Pictures that cannot be read are rows of their own: nobody should believe them scored.
+    with open_source(Path(source).expanduser(), UNREAD_PICTURES, bit_depth=bit_depth) as opened:
+        names = sorted(n for n in opened.stamps if MASKS not in n.split("/")[:-1][:2])
         yield Stream(
             names, len(names), partial(open_raw if raw else open_member, opened), opened.values
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, ImageSet, load_images, to_float
 from nda.data.copies import copy_groups, firsts, held_out, told
 from nda.data.layout import class_names
+from nda.data.taken import tell
 from nda.errors import ConfigError
 from nda.evaluation.conformal import images_needed, smallest_rate
 from nda.evaluation.detector import build_network
@@ -68,7 +69,6 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     """Load the normal images, keep some to calibrate on, make the network from the seed."""
     train, calibration = load_normal(config)
     rate = promised_rate(config, len(calibration))
-    say_what_can_be_promised(config, rate, len(calibration))
     negative = negative_from_name(config.negative)
     negative.check(train.images[: config.batch_size])
     name, weights = parse_model(config.backbone)
@@ -78,7 +78,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         plain.compile()
     adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     network, optimizer = fabric.setup(plain, adam)
-    return AnomalyState(
+    state = AnomalyState(
         config=config,
         fabric=fabric,
         train=train,
@@ -91,6 +91,9 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
     )
+    tell(train)
+    say_what_can_be_promised(config, rate, len(calibration))
+    return state
 
 
 def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
@@ -107,9 +110,9 @@ def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
     held = held_out(groups, round(1 / config.holdout), config.data)
     # Copies of an image say no more than the image: it is calibrated on once.
     calibration = normal.only(held & firsts(groups))
-    for note in (*normal.notes, *told(groups)):
-        print(f"nda: {note}", file=sys.stderr)
-    return normal.only(~held), calibration
+    normal = replace(normal, notes=(*normal.notes, *told(groups)))
+    train = replace(normal.only(~held), notes=normal.notes, taken=normal.taken)
+    return train, calibration
 
 
 def promised_rate(config: AnomalyConfig, calibrated: int) -> float:

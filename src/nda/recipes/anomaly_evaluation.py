@@ -53,7 +53,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
         skip_broken=state.config.skip_broken,
         bit_depth=state.config.bit_depth,
     )
-    notes = []
+    notes = list(state.train.told)
     if defects is None:
         notes.append(
             "Anomalies: the data has no test split with classes other than those trained on."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, ImageSet
 from nda.data.images import Splits, load_images, load_splits
 from nda.data.layout import class_names
+from nda.data.taken import tell
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
@@ -80,7 +80,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
     ema.module.to(fabric.device)
     run_g, optimizer_g = set_up(generator, config.lr_g, config, fabric)
     run_d, optimizer_d = set_up(discriminator, config.lr_d, config, fabric)
-    return GanState(
+    state = GanState(
         config=config,
         fabric=fabric,
         splits=splits,
@@ -97,6 +97,8 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         images=splits.train.images.to(fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
     )
+    tell(splits.train)
+    return state
 
 
 def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> tuple[Any, Any]:
@@ -119,8 +121,6 @@ def load_training_data(config: GanConfig) -> Splits:
         skip_broken=config.skip_broken,
         bit_depth=config.bit_depth,
     )
-    for note in splits.train.notes:
-        print(f"nda: {note}", file=sys.stderr)
     if len(splits.heldout) < 2:
         raise DataError(
             f"{config.data} leaves {len(splits.heldout)} image held out, and measuring needs 2; "

@@ -40,7 +40,7 @@ def evaluate(state: GanState) -> Evaluation:
     order = torch.randperm(len(heldout), generator=generator_for(0, purpose="held-out images"))
     chosen = order[: state.config.evaluation_samples]
     real, labels = heldout.images[chosen], heldout.labels[chosen]
-    notes: list[str] = []
+    notes = list(state.splits.train.told)
     metrics = distances(state, real, notes)
     gaps, histograms = gaps_of(state, real, labels)
     return Evaluation(state.step, metrics + gaps, histograms, notes)

@@ -7,8 +7,7 @@ linear_probe_evaluation.py, every setting in linear_probe_config.py.
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from nda.data import EpochBatches, ImageSet, load_splits, to_float
 from nda.data.copies import copy_groups
 from nda.data.crops import crop_and_flip
 from nda.data.layout import class_names
+from nda.data.taken import tell
 from nda.errors import CheckpointError, DataError
 from nda.evaluation.features import extract_features
 from nda.networks.linear_heads import LinearHeads
@@ -113,7 +113,7 @@ def build(config: LinearProbeConfig, fabric: Fabric) -> LinearProbeState:
     plain = LinearHeads(len(config.rates), size, len(train.classes), seed=config.seed)
     # The learning rates stand in the loss (see `step`), so that one optimizer serves all.
     heads, optimizer = fabric.setup(plain, torch.optim.SGD(plain.parameters(), 1.0, momentum=0.9))
-    return LinearProbeState(
+    state = LinearProbeState(
         config=config,
         fabric=fabric,
         encoder=encoder,
@@ -129,6 +129,8 @@ def build(config: LinearProbeConfig, fabric: Fabric) -> LinearProbeState:
         rates=torch.tensor(config.rates, device=fabric.device),
         kept=kept,
     )
+    tell(train)
+    return state
 
 
 def load_parts(
@@ -161,13 +163,12 @@ def load_parts(
             f"{config.data} has no training image of class {every.classes[min(absent)]!r}, which "
             "the test images show. Add some, or name the others in --classes."
         )
-    for note in every.notes:
-        print(f"nda: {note}", file=sys.stderr)
     # Evenly spread, beginning with the first; copies stay together.
     groups = copy_groups(every.images)
     reached = (torch.arange(-1, int(groups.max()) + 1).double() * config.validation).floor()
     kept = (reached.diff() > 0)[groups]
-    return every.only(~kept), every.only(kept), splits.heldout, splits.heldout_name
+    train = replace(every.only(~kept), notes=every.notes, taken=every.taken)
+    return train, every.only(kept), splits.heldout, splits.heldout_name
 
 
 def step(

@@ -45,7 +45,7 @@ def evaluate(state: LinearProbeState) -> Evaluation:
     ]
     metrics += confusion_metrics(predicted, state.test.labels, state.test.classes, protocol)
     prove_frozen(state)
-    return Evaluation(state.step, metrics)
+    return Evaluation(state.step, metrics, notes=state.train.told)
 
 
 def prove_frozen(state: LinearProbeState) -> None:

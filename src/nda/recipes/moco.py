@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nda.data import EpochBatches, Splits, load_splits
 from nda.data.layout import class_names
+from nda.data.taken import tell
 from nda.data.views import Views
 from nda.errors import DataError
 from nda.negatives import Negative, negative_from_name
@@ -90,7 +91,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
         made = config.negatives_a_step * processes
         negative_queue = Queue(config.negative_queue_size, config.dim, batch=made, seed=seed + 1)
         negative_queue.to(fabric.device)
-    return MocoState(
+    state = MocoState(
         config=config,
         fabric=fabric,
         splits=splits,
@@ -109,6 +110,8 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
         batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
         images=splits.train.images.to(fabric.device),
     )
+    tell(splits.train)
+    return state
 
 
 def refuse_few(splits: Splits) -> None:

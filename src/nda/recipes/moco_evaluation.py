@@ -51,7 +51,7 @@ def evaluate(state: MocoState) -> Evaluation:
     protocol: Protocol = {"split": state.splits.heldout_name, "images": len(heldout.images)}
     metrics = spread_metrics(heldout.features, head_of(state, heldout.features), protocol)
     collapse = [f"Collapse: {m.protocol[WARNING]}." for m in metrics if WARNING in m.protocol]
-    notes = collapse[:1]
+    notes = [*state.splits.train.told, *collapse[:1]]
     if len(known.images.classes) > 1 and known.images.classes == heldout.images.classes:
         metrics.append(
             neighbours_metric(
