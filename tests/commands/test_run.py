@@ -51,7 +51,11 @@ def test_training_says_what_it_measured_and_where_the_report_is(
     assert "split test split" in out
     assert "note: FID, KID" in out
     assert captured.out.endswith(f"report: {tmp_path / 'run' / 'report.html'}\n")
-    assert captured.err == f"nda: training gan, 1 step, into {tmp_path / 'run'}.\n"
+    assert captured.err == (
+        f"nda: training gan, 1 step, into {tmp_path / 'run'}.\n"
+        "nda: 40 images of split train (dark 20, light 20) are taken; passed over: 20 of split "
+        "test.\n"
+    )
 
 
 def test_a_batch_of_more_images_than_there_are_is_made_smaller_and_said(
@@ -215,4 +219,4 @@ def test_a_loss_gone_wrong_is_one_sentence(
     assert main(words) == 2
     err = capsys.readouterr().err
     assert "was not finite at step" in err
-    assert (err.count("\n"), issubclass(TrainingError, ValueError)) == (2, True)
+    assert (err.count("\n"), issubclass(TrainingError, ValueError)) == (3, True)

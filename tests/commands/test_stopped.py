@@ -120,7 +120,7 @@ def test_what_is_stopped_in_its_last_evaluation_says_so_in_one_line(
     with monkeypatch.context() as patch:
         patch.setattr(finish, "conclude", stopping)
         assert main(train(image_folder, tmp_path / "run")) == code
-    assert capsys.readouterr().err.splitlines()[1:] == [
+    assert capsys.readouterr().err.splitlines()[2:] == [
         "nda: stopped while measuring step 4; nothing of the training is lost. "
         f"Finish with: nda resume {tmp_path / 'run'}"
     ]

@@ -314,7 +314,7 @@ def test_videos_without_classes_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"width": 12}, "width is 12; the network needs a multiple of 8"),
+        ({"width": 0}, "width is 0; it must be at least 1"),
         ({"lr": 0.0}, "lr is 0.0; it must be above 0"),
         ({"encoder_lr": 0.0}, "encoder_lr is 0.0; it must be above 0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; it must be at least 0"),

@@ -147,17 +147,17 @@ def test_too_few_images_for_the_false_alarm_rate_are_refused(surfaces: Path) -> 
 
 
 def test_without_a_rate_the_best_is_chosen_that_can_be_promised(
-    surfaces: Path, capsys: pytest.CaptureFixture[str]
+    surfaces: Path,
 ) -> None:
     state = build(surfaces, false_alarm_rate=None)
     assert (len(state.calibration), state.false_alarm_rate) == (20, 0.0477)
-    said = capsys.readouterr().err
+    _, said = state.told
     assert "20 normal images are kept to calibrate on, which can promise a false-alarm" in said
     assert "'--holdout 0.5' would promise about 0.0323; 0.01 takes 297 normal images." in said
 
 
 def test_copies_are_trained_on_or_calibrated_on_and_calibrated_on_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     data = write_surfaces(tmp_path / "tiles", normal=30)
     for image in list((data / "train" / "good").iterdir()):
@@ -166,7 +166,7 @@ def test_copies_are_trained_on_or_calibrated_on_and_calibrated_on_once(
     train = {image.numpy().tobytes() for image in state.train.images}
     assert (len(state.train), len(train), len(state.calibration)) == (40, 20, 10)
     assert not any(image.numpy().tobytes() in train for image in state.calibration.images)
-    assert "30 of 60 images are copies or near copies" in capsys.readouterr().err
+    assert "30 of 60 images are copies or near copies" in " ".join(state.told)
 
 
 def test_a_negative_that_cannot_take_the_images_is_refused(surfaces: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_negative_that_cannot_take_the_clips_is_refused(videos: Path) -> None:
     [
         ({"predict": 4}, "predict is 4, but a clip has 4 blocks; give fewer"),
         ({"negative": "data"}, "--negative data is not for dpc, whose negatives are made of"),
-        ({"width": 12}, "width is 12; the network needs a multiple of 8"),
+        ({"width": 0}, "width is 0; it must be at least 1"),
         ({"predict": 0}, "predict is 0; it must be at least 1"),
         ({"lr": float("nan")}, "lr is nan; it must be above 0"),
         ({"temperature": 0.0}, "temperature is 0.0; it must be above 0"),

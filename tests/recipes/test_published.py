@@ -36,8 +36,8 @@ def settings(path: Path) -> dict[str, Any]:
         (("gan", "stl10"), 390, 117_000),
         (("moco", "cifar10"), 195, 195_000),
         (("moco", "imagenet100"), 989, 197_800),
-        (("linear_probe", "cifar10"), 176, 17_600),
-        (("linear_probe", "imagenet100"), 446, 44_600),
+        (("linear-probe", "cifar10"), 176, 17_600),
+        (("linear-probe", "imagenet100"), 446, 44_600),
         (("pix2pix", "cityscapes"), 2_975, 595_000),
         (("dpc", "ucf101"), 149, 29_800),
         (("action", "ucf101"), 134, 26_800),
@@ -74,8 +74,8 @@ def test_a_gan_is_measured_and_weighted_as_published(path: Path) -> None:
 
 
 def test_narrow_configurations_of_the_probe_are_as_long_as_the_others() -> None:
-    narrow = settings(CONFIGS / "linear_probe" / "cpu-cifar10.yaml")
-    assert narrow["steps"] == LENGTHS["linear_probe", "cifar10"].steps
+    narrow = settings(CONFIGS / "linear-probe" / "cpu-cifar10.yaml")
+    assert narrow["steps"] == LENGTHS["linear-probe", "cifar10"].steps
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_narrow_configurations_of_the_probe_are_as_long_as_the_others() -> None:
     [
         ("gan", "cifar10"),
         ("moco", "cifar10"),
-        ("linear_probe", "cifar10"),
+        ("linear-probe", "cifar10"),
         ("dpc", "ucf101"),
         ("action", "ucf101"),
         ("pix2pix", "cityscapes"),
@@ -91,7 +91,7 @@ def test_narrow_configurations_of_the_probe_are_as_long_as_the_others() -> None:
 )
 def test_defaults_are_as_long_as_published_and_their_help_says_so(run: tuple[str, str]) -> None:
     config_class = RECIPES[run[0]].config_class()
-    needed = {"encoder": "none"} if run[0] == "linear_probe" else {}
+    needed = {"encoder": "none"} if run[0] == "linear-probe" else {}
     config = config_class(data="", out="", **needed)
     assert config.steps == LENGTHS[run].steps
     assert f"{config.steps:,}" in str(config_class.__doc__)

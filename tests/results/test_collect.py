@@ -17,7 +17,8 @@ def invented_run(path: Path, negative: str, seed: int, gap: float) -> Path:
     path.mkdir()
     config = {"recipe": "gan", "out": str(path), "data": "d", "seed": seed, "negative": negative}
     (path / "config.yaml").write_text(yaml.safe_dump(config))
-    metric = {"name": "gap", "value": gap, "protocol": {"split": "test split"}}
+    metric = {"name": "gap", "title": "T", "value": gap, "better": "", "protocol": {}}
+    metric["protocol"] = {"split": "test split"}
     (path / "metrics.json").write_text(json.dumps([{"step": 7, "metrics": [metric]}]))
     return path
 

@@ -26,8 +26,9 @@ def written(path: Path, config: dict[str, Any], metrics: dict[str, float]) -> Pa
     path.mkdir()
     (path / "config.yaml").write_text(yaml.safe_dump({"out": str(path)} | config))
     protocol = {"split": "test", "encoder_step": path.name}
-    rows = [{"name": n, "value": v, "protocol": protocol, "table": ""} for n, v in metrics.items()]
-    rows.append({"name": "of a class", "value": 1.0, "protocol": protocol, "table": "classes"})
+    common = {"title": "T", "better": "", "protocol": protocol}
+    rows = [common | {"name": n, "value": v, "table": ""} for n, v in metrics.items()]
+    rows.append(common | {"name": "of a class", "value": 1.0, "table": "classes"})
     histogram: dict[str, Any] = {"title": "Cosines", "axis": "cosine", "protocol": {}}
     histogram |= {"edges": [0.0, 0.5, 1.0], "series": {"negative": [3, 4], "two views": [0, 7]}}
     (path / "log.jsonl").write_text("".join(f'{{"step": {i}, "loss": {i}.0}}\n' for i in range(8)))

@@ -37,8 +37,17 @@ def invented_run(
         **settings,
     }
     (path / "config.yaml").write_text(yaml.safe_dump(config))
-    metric = {"name": "generated_exact", "value": counts[2] / sum(counts), "protocol": {"a": 1}}
-    histogram = {"name": "counts", "series": {"generated": counts, "real": [0, 0, 7]}}
+    metric: dict[str, Any] = {
+        "name": "generated_exact",
+        "title": "T",
+        "better": "",
+        "protocol": {"a": 1},
+    }
+    metric["value"] = counts[2] / sum(counts)
+    real = [7 if number == 2 else 0 for number in range(len(counts))]
+    series = {"generated": counts, "real": real}
+    histogram: dict[str, Any] = {"name": "counts", "title": "T", "axis": "a", "protocol": {}}
+    histogram |= {"series": series, "edges": [float(x) for x in range(len(counts) + 1)]}
     evaluation = {"step": 9, "metrics": [metric], "histograms": [histogram]}
     (path / "metrics.json").write_text(json.dumps([evaluation]))
     return path
@@ -72,8 +81,8 @@ def test_shares_of_counts_are_means_over_seeds(script: dict[str, Any], runs: lis
     assert shares["none"]["standard_deviation"][3] == pytest.approx(0.25 / 2**0.5)
     assert shares["real"] == {
         "runs": 5,
-        "mean": [0.0, 0.0, 1.0],
-        "standard_deviation": [0.0, 0.0, 0.0],
+        "mean": [0.0, 0.0, 1.0, 0.0],
+        "standard_deviation": [0.0, 0.0, 0.0, 0.0],
     }
     assert shares["λ = 0.25"]["standard_deviation"] == [None] * 3
 

@@ -31,7 +31,10 @@ def invented_run(path: Path, negative: str, seed: int, auroc: float, spread: flo
         "ood_big_digits_knn_auroc": 0.8,
         "corrupted_mean_5_discriminator_auroc": auroc / 2,
     }
-    metrics = [{"name": n, "value": v, "protocol": {"score": n}} for n, v in values.items()]
+    metrics = [
+        {"name": n, "title": "T", "value": v, "better": "", "protocol": {"score": n}}
+        for n, v in values.items()
+    ]
     (path / "metrics.json").write_text(json.dumps([{"step": 3, "metrics": metrics}]))
     return path
 

@@ -35,7 +35,10 @@ def invented_run(path: Path, negative: str, seed: int, iou: float, **changes: An
     config = {"recipe": "pix2pix", "out": str(path), "data": "d", "seed": seed, "width": 16}
     (path / "config.yaml").write_text(yaml.safe_dump(config | {"negative": negative} | changes))
     values = {"iou_road": iou / 2, "mean_iou": iou, "confusion_road_sky": 0.5}
-    metrics = [{"name": n, "value": v, "protocol": {"split": "test"}} for n, v in values.items()]
+    metrics = [
+        {"name": n, "title": "T", "value": v, "better": "", "protocol": {"split": "test"}}
+        for n, v in values.items()
+    ]
     (path / "metrics.json").write_text(json.dumps([{"step": 7, "metrics": metrics}]))
     (path / "log.jsonl").write_text('{"step": 7, "seconds": 12.5}\n')
     for step in (0, 7):

@@ -40,9 +40,12 @@ def invented_run(
         {"name": "tensors_taken_over", "value": 100, "protocol": {}, "table": ""},
         {"name": "cat_ap", "value": 0.5, "protocol": {}, "table": "By class"},
     ]
+    metrics = [{"title": "T", "better": ""} | metric for metric in metrics]
     (path / "metrics.json").write_text(json.dumps([{"step": 5, "metrics": metrics}]))
     origin = {"run": "none" if negative is None else path.name, "negative": negative or "none"}
-    save_checkpoint(path / "checkpoints", 5, {"state": {"origin": origin}}, keep=1)
+    save_checkpoint(
+        path / "checkpoints", 5, {"config": settings, "state": {"origin": origin}}, keep=1
+    )
     return path
 
 

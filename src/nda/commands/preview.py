@@ -83,7 +83,6 @@ def preview_images(options: PreviewOptions) -> int:
     from nda.commands.kind_of_source import holds_video_files
     from nda.data.images import load_images
     from nda.data.layout import class_names
-    from nda.data.taken import tell
     from nda.negatives.named import negatives_from_list, suited
     from nda.report.grid import image_grid, refuse_large_picture, save_png
     from nda.training.randomness import generator_for
@@ -105,7 +104,8 @@ def preview_images(options: PreviewOptions) -> int:
     chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
     negatives, refused = suited(negatives, chosen)
     refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
-    tell(data)
+    for note in data.told:
+        print(f"nda: {note}", file=sys.stderr)
     tell_refused(refused)
     rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
     labels = ["real", *(name.replace("_", " ") for name in negatives)]

@@ -47,7 +47,11 @@ def train(words: list[str]) -> int:
     from nda.training.begin import begin
 
     with at_work():
-        return finish(begin(entry.recipe(), config))
+        run = begin(entry.recipe(), config)
+        if run.fabric.is_global_zero:
+            for note in getattr(run.state, "told", ()):  # not every recipe's data say something
+                print(f"nda: {note}", file=sys.stderr)
+        return finish(run)
 
 
 def settings_of(name: str, words: list[str]) -> tuple[Any, str]:

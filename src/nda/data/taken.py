@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from nda.data.image_set import ImageSet
 from nda.data.layout import MASKS, Entry, Selection
 
 _MOST = 8  # classes or endings that are named
@@ -46,10 +43,3 @@ def _part(split: str) -> str:
 def _some(parts: Sequence[str]) -> str:
     more = len(parts) - _MOST
     return ", ".join(parts[:_MOST]) + (f" and {more} more" if more > 0 else "")
-
-
-def tell(images: ImageSet) -> None:
-    """Say on stderr what was taken, and what else is to be known of it; once of a run."""
-    if os.environ.get("RANK", "0") == os.environ.get("LOCAL_RANK", "0") == "0":
-        for note in images.told:
-            print(f"nda: {note}", file=sys.stderr)

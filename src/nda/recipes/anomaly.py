@@ -8,7 +8,6 @@ place. What is measured of it stands in anomaly_evaluation.py, every setting in 
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,6 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, ImageSet, load_images, to_float
 from nda.data.copies import copy_groups, firsts, held_out, told
 from nda.data.layout import class_names
-from nda.data.taken import tell
 from nda.errors import ConfigError
 from nda.evaluation.conformal import images_needed, smallest_rate
 from nda.evaluation.detector import build_network
@@ -57,6 +55,11 @@ class AnomalyState:
         return self.train.fingerprint + self.calibration.fingerprint
 
     @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return self.train.told + few_to_calibrate(self)
+
+    @property
     def saved(self) -> dict[str, Any]:
         return {"network": self.network.module, "optimizer": self.optimizer}
 
@@ -78,7 +81,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         plain.compile()
     adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     network, optimizer = fabric.setup(plain, adam)
-    state = AnomalyState(
+    return AnomalyState(
         config=config,
         fabric=fabric,
         train=train,
@@ -91,9 +94,6 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
     )
-    tell(train)
-    say_what_can_be_promised(config, rate, len(calibration))
-    return state
 
 
 def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
@@ -134,21 +134,18 @@ def promised_rate(config: AnomalyConfig, calibrated: int) -> float:
     return config.false_alarm_rate
 
 
-def say_what_can_be_promised(config: AnomalyConfig, rate: float, calibrated: int) -> None:
-    """Say so where the images are too few for the usual rate, and what would give a better one."""
-    if config.false_alarm_rate is None and rate > USUAL_RATE:
-        half = calibrated * 0.5 / config.holdout
-        better = (
-            f" '--holdout 0.5' would promise about {smallest_rate(int(half)):g};"
-            if config.holdout < 0.5
-            else ""
-        )
-        print(
-            f"nda: {calibrated} normal images are kept to calibrate on, which can promise a "
-            f"false-alarm rate of {rate:g} and none smaller.{better} {USUAL_RATE:g} takes "
-            f"{math.ceil(images_needed(USUAL_RATE) / config.holdout):,} normal images.",
-            file=sys.stderr,
-        )
+def few_to_calibrate(state: AnomalyState) -> list[str]:
+    """A sentence where the images are too few for the usual rate: what would give a better one."""
+    config, rate, count = state.config, state.false_alarm_rate, len(state.calibration)
+    if config.false_alarm_rate is not None or rate <= USUAL_RATE:
+        return []
+    half = smallest_rate(int(count * 0.5 / config.holdout))
+    better = f" '--holdout 0.5' would promise about {half:g};" if config.holdout < 0.5 else ""
+    needed = math.ceil(images_needed(USUAL_RATE) / config.holdout)
+    return [
+        f"{count} normal images are kept to calibrate on, which can promise a false-alarm rate of "
+        f"{rate:g} and none smaller.{better} {USUAL_RATE:g} takes {needed:,} normal images."
+    ]
 
 
 def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from nda.data import EpochBatches, ImageSet
 from nda.data.images import Splits, load_images, load_splits
 from nda.data.layout import class_names
-from nda.data.taken import tell
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
@@ -48,6 +47,11 @@ class GanState:
     step: int = 0
 
     @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return self.splits.train.told
+
+    @property
     def saved(self) -> dict[str, Any]:
         return {
             "generator": self.generator.module,
@@ -80,7 +84,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
     ema.module.to(fabric.device)
     run_g, optimizer_g = set_up(generator, config.lr_g, config, fabric)
     run_d, optimizer_d = set_up(discriminator, config.lr_d, config, fabric)
-    state = GanState(
+    return GanState(
         config=config,
         fabric=fabric,
         splits=splits,
@@ -97,8 +101,6 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         images=splits.train.images.to(fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
     )
-    tell(splits.train)
-    return state
 
 
 def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> tuple[Any, Any]:

@@ -19,7 +19,6 @@ from nda.data import EpochBatches, ImageSet, load_splits, to_float
 from nda.data.copies import copy_groups
 from nda.data.crops import crop_and_flip
 from nda.data.layout import class_names
-from nda.data.taken import tell
 from nda.errors import CheckpointError, DataError
 from nda.evaluation.features import extract_features
 from nda.networks.linear_heads import LinearHeads
@@ -54,6 +53,11 @@ class LinearProbeState:
     @property
     def data(self) -> str:
         return self.train.fingerprint + self.validation.fingerprint + self.test.fingerprint
+
+    @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return self.train.told
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -113,7 +117,7 @@ def build(config: LinearProbeConfig, fabric: Fabric) -> LinearProbeState:
     plain = LinearHeads(len(config.rates), size, len(train.classes), seed=config.seed)
     # The learning rates stand in the loss (see `step`), so that one optimizer serves all.
     heads, optimizer = fabric.setup(plain, torch.optim.SGD(plain.parameters(), 1.0, momentum=0.9))
-    state = LinearProbeState(
+    return LinearProbeState(
         config=config,
         fabric=fabric,
         encoder=encoder,
@@ -129,8 +133,6 @@ def build(config: LinearProbeConfig, fabric: Fabric) -> LinearProbeState:
         rates=torch.tensor(config.rates, device=fabric.device),
         kept=kept,
     )
-    tell(train)
-    return state
 
 
 def load_parts(

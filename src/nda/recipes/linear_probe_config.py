@@ -36,7 +36,7 @@ class LinearProbeConfig(RunConfig):
     encoder: str
     network: str | None = None
     width: int | None = None
-    steps: int = LENGTHS["linear_probe", "cifar10"].steps
+    steps: int = LENGTHS["linear-probe", "cifar10"].steps
     batch_size: int = 256
     lrs: str = "0.01,0.03,0.1,0.3,1,3,10,30"
     schedule: Literal["step", "cosine"] = "step"

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from nda.data import EpochBatches, Splits, load_splits
 from nda.data.layout import class_names
-from nda.data.taken import tell
 from nda.data.views import Views
 from nda.errors import DataError
 from nda.negatives import Negative, negative_from_name
@@ -57,6 +56,11 @@ class MocoState:
         return self.splits.train.fingerprint
 
     @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return self.splits.train.told
+
+    @property
     def saved(self) -> dict[str, Any]:
         encoder, head = self.query.module
         saved = {"encoder": encoder, "head": head, "key": self.key, "queue": self.queue}
@@ -91,7 +95,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
         made = config.negatives_a_step * processes
         negative_queue = Queue(config.negative_queue_size, config.dim, batch=made, seed=seed + 1)
         negative_queue.to(fabric.device)
-    state = MocoState(
+    return MocoState(
         config=config,
         fabric=fabric,
         splits=splits,
@@ -110,8 +114,6 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
         batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
         images=splits.train.images.to(fabric.device),
     )
-    tell(splits.train)
-    return state
 
 
 def refuse_few(splits: Splits) -> None:
