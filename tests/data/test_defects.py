@@ -210,3 +210,47 @@ def test_real_tiles_all_have_their_masks() -> None:
     kind = Path(name).parts[-2]
     first = found.labels == found.kinds.index(kind)
     assert float(masks_of(found)[first][0].float().mean()) == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("value", [1, 128, 255])
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_whatever_is_not_nought_is_a_fault(folder: Path, value: int, mode: str) -> None:
+    expected = masks_of(load(folder))
+    for path in (folder / "ground_truth").rglob("*.png"):
+        faulty = np.asarray(Image.open(path)) > 0
+        dtype = np.uint16 if mode == "I;16" else np.uint8
+        Image.fromarray((faulty * value).astype(dtype)).save(path)
+    assert torch.equal(masks_of(load(folder)), expected)
+
+
+@pytest.mark.parametrize("ending", ["_mask", "_GT", "_gt", ""])
+def test_masks_are_known_by_several_names(folder: Path, ending: str) -> None:
+    expected = masks_of(load(folder))
+    for path in list((folder / "ground_truth").rglob("*.png")):
+        path.rename(path.with_name(path.stem.removesuffix("_mask") + ending + ".png"))
+    found = load(folder)
+    assert torch.equal(masks_of(found), expected)
+
+
+def test_several_masks_in_a_folder_of_the_image_are_one(folder: Path) -> None:
+    expected = masks_of(load(folder))
+    for path in list((folder / "ground_truth").rglob("*.png")):
+        pixels = np.asarray(Image.open(path))
+        place = path.with_name(path.stem.removesuffix("_mask"))
+        path.unlink()
+        place.mkdir()
+        for part, columns in enumerate((slice(0, 4), slice(4, None))):
+            half = np.zeros_like(pixels)
+            half[:, columns] = pixels[:, columns]
+            Image.fromarray(half).save(place / f"{part:03}.png")
+    assert torch.equal(masks_of(load(folder)), expected)
+
+
+def test_images_without_masks_and_masks_without_images_are_told(folder: Path) -> None:
+    first, *_ = sorted((folder / "ground_truth").rglob("*.png"))
+    first.rename(first.with_name("elsewhere.png"))
+    notes = " ".join(load(folder).notes)
+    assert (
+        "Faulty images without a mask, left out of the figures of pixels: 1 (test/crack/" in notes
+    )
+    assert "Masks of no image of the test split: 1 (ground_truth/crack/elsewhere.png)." in notes

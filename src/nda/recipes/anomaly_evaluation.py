@@ -62,6 +62,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
         found, histogram = against_faults(state, network, calibration, defects)
         metrics += found
         histograms.append(histogram)
+        notes += defects.notes
     state.network.module.train()
     return Evaluation(state.step, metrics, histograms, notes)
 
