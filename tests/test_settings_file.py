@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -57,3 +58,10 @@ def test_plain_settings_are_read(tmp_path: Path) -> None:
     assert read_settings(path) == {
         "steps": 10, "lr": 2e-5, "name": "Äpfel", "none": None, "list": [1, True]
     }  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ValueError, match="it is a pipe, which may never end"):
+        read_settings(tmp_path / "pipe.yaml")

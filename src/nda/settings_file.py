@@ -44,6 +44,8 @@ def read_settings(path: StrPath) -> Any:
 
     Raises one of `FOREIGN` for what is no YAML, too long, or ambiguous, and `OSError`.
     """
+    if Path(path).is_fifo() and not str(path).startswith("/dev/"):  # a shell's <(...) is there
+        raise ValueError("it is a pipe, which may never end; give a file")
     with Path(path).open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:

@@ -43,8 +43,16 @@ def until(done: Callable[[], object], process: subprocess.Popen[str]) -> None:
 
 
 def children(process: int) -> list[int]:
+    """The processes of the run that it has started; it may ask other programs, too."""
     text = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
-    return [int(word) for word in text.split()]
+    return [int(word) for word in text.split() if is_of_the_run(word)]
+
+
+def is_of_the_run(process: str) -> bool:
+    try:
+        return b"train" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return False
 
 
 @pytest.mark.slow

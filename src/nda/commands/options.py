@@ -154,7 +154,7 @@ def _refuse_unreadable(words: list[str]) -> None:
     for position, word in enumerate(words):
         name, equals, value = word.partition("=")
         path = value if equals else "".join(words[position + 1 : position + 2])
-        if name != "--config" or not Path(path).is_file():
+        if name != "--config" or not (Path(path).is_file() or Path(path).is_fifo()):
             continue  # jsonargparse says what is wrong with it
         try:
             read_settings(path)
