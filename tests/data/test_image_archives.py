@@ -78,3 +78,17 @@ def test_of_a_name_that_comes_twice_the_later_one_counts(tmp_path: Path) -> None
     with zipfile.ZipFile(archive, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
         file.write(tmp_path / "new.png", "1.png")
     assert names_in(load_images(archive), ["new.png", "2.png"]) == ["new.png", "2.png"]
+
+
+def test_a_member_of_no_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nameless.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"x")
+    # Both the member's own record and the archive's list give the length of its name.
+    content = path.read_bytes()
+    for offset, start in ((26, content.index(b"PK\3\4")), (28, content.index(b"PK\1\2"))):
+        place = start + offset
+        content = content[:place] + bytes(2) + content[place + 2 :]
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="nameless"):
+        load_images(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import time
 
 import pytest
 
@@ -45,6 +47,41 @@ def test_outside_of_training_a_signal_ends_the_command(number: signal.Signals, c
     with pytest.raises(Interrupted) as caught, ended_by_signals():
         os.kill(os.getpid(), number)
     assert caught.value.code == code
+
+
+def test_a_signal_in_a_destructor_ends_the_command_and_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)  # where Python acts on it
+
+    def wait() -> None:
+        with ended_by_signals():
+            Dying()
+            time.sleep(10)
+
+    before = sys.unraisablehook
+    with pytest.raises(Interrupted) as caught:
+        wait()
+    assert caught.value.code == 143
+    assert capfd.readouterr().err == ""
+    assert sys.unraisablehook is before
+
+
+def test_what_else_fails_in_a_destructor_is_told_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            raise RuntimeError("dying")
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(found.exc_type))
+    with ended_by_signals():
+        Dying()
+    assert told == [RuntimeError]
 
 
 def test_a_second_signal_of_another_kind_acts_too() -> None:

@@ -186,12 +186,14 @@ def choose_classes(
     wanted = _joined(wanted, names)
     for name in wanted:
         if not names:
-            raise DataError(f"{where} has no class folders, so no class {name!r} can be chosen.")
+            raise DataError(
+                f"{where} has no class folders, so no class {name[:80]!r} can be chosen."
+            )
         if name not in known:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             shown = ", ".join(names[:20]) + and_more(max(0, len(names) - 20))
-            raise DataError(f"{where} has no class {name!r}.{hint} It has {shown}.")
+            raise DataError(f"{where} has no class {name[:80]!r}.{hint} It has {shown}.")
     chosen = set(wanted)
     return tuple(name for name in names if name in chosen)
 

@@ -169,7 +169,9 @@ def _zip(
 
 
 def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
-    if name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/"):
+    if not name:
+        fault = "is a name of no letter"
+    elif name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/"):
         fault = "has a name that points outside the archive"
     elif member.flag_bits & 1:
         fault = "is encrypted"

@@ -7,7 +7,9 @@ exit code is 128 and the number of the signal, 130 for Ctrl-C, as a shell reckon
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -17,6 +19,8 @@ from typing import Any
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+
+AGAIN = 0.05  # seconds after which a signal that was swallowed is sent again
 
 
 class Interrupted(KeyboardInterrupt):  # no error, as its parent is none
@@ -76,8 +80,40 @@ def ended_by_signals() -> Iterator[None]:
     def act(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
-    with _handled(act):
+    with _handled(act), _never_swallowed():
         yield
+
+
+@contextlib.contextmanager
+def _never_swallowed() -> Iterator[None]:
+    """Within, a signal that came where nothing can be raised is sent again a moment later.
+
+    Python prints and forgets what is raised in a destructor or a callback, as the import system,
+    the collector of garbage, and foreign code have them: the command would run on.
+    """
+    before = sys.unraisablehook
+
+    def again(unraisable: Any) -> None:
+        error = unraisable.exc_value
+        if isinstance(error, Interrupted):
+            timer = threading.Timer(AGAIN, _send, (error.code - 128, over))
+            timer.daemon = True
+            timer.start()
+        else:
+            before(unraisable)
+
+    over = threading.Event()
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        over.set()
+        sys.unraisablehook = before
+
+
+def _send(number: int, over: threading.Event) -> None:
+    if not over.is_set():
+        os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager
