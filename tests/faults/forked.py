@@ -6,6 +6,7 @@ part of torch: its threads would be missing in the children.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ from typing import NoReturn
 
 MEMORY = 3 * 2**30  # bytes that a child may map beyond what its parent has mapped
 POLL = 0.004  # seconds between two looks at a child
+WHERE = signal.SIGUSR2  # makes a child that hangs write what each of its threads is doing
 FREED = (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM)
 
 
@@ -36,7 +38,7 @@ class Ended:
     def fault(self, *allowed: int) -> str:
         """What must never be: a hang, a crash, a traceback, or a code that is not allowed."""
         if not self.in_time:
-            return f"hung for {self.seconds:.0f} s: {self.err[-200:]}"
+            return f"hung for {self.seconds:.0f} s: {self.err[-2000:]}"
         if "Traceback (most recent call last)" in self.err:
             return f"traceback: {self.err.strip()[-900:]}"
         if self.code not in allowed:
@@ -78,9 +80,12 @@ class Child:
             os.kill(self.pid, number)
 
     def end(self, seconds: float) -> Ended:
-        """Wait for its end and kill it where it does not come in time."""
+        """Wait for its end; where that does not come in time, ask where it is and kill it."""
         in_time = self.ends_within(seconds)
         if not in_time:
+            os.kill(self.pid, WHERE)
+            self.ends_within(1.0)
+        if self._status is None:
             os.killpg(self.pid, signal.SIGKILL)
             _, self._status = os.waitpid(self.pid, 0)
         assert self._status is not None
@@ -109,6 +114,7 @@ def _become(work: Callable[[], int], streams: tuple[int, int], memory: int) -> N
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(streams[0], 1)
         os.dup2(streams[1], 2)
+        faulthandler.register(WHERE, all_threads=True)
         _limit(memory)
         code = work()
     except SystemExit as error:

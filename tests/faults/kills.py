@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 
-from forked import Child
+from forked import POLL, Child
 from tiny_worlds import World
 from whole import PATIENCE, Tally, Whole, command, finish
 
@@ -24,24 +25,54 @@ def kill_often(world: World, whole: Whole, draws: random.Random) -> Tally:
     tally, told = Tally(), []
     full = whole.seconds[tuple(world.train)]
     for _ in range(draws.randint(1, MOST)):
-        told.append(kill_once(world.go_on, draws.uniform(0.02, full), draws, tally))
+        wait = kill_moment(world, full, draws)
+        told.append(kill_once(world.go_on, wait, draws, tally))
         if not told[-1]:
             break
     finish(world, whole, tally, f"{world.recipe} killed {', '.join(filter(None, told))}")
     for words in (("evaluate", str(world.run)), *world.uses):
         seconds = draws.uniform(0.02, whole.seconds.get(words, full / 3))
         world.clear_drawn()
-        if draws.random() < 0.5 and kill_once(list(words), seconds, draws, tally):
+        wait = partial(Child.ends_within, seconds=seconds)
+        if draws.random() < 0.5 and kill_once(list(words), wait, draws, tally):
             tally.note(f"{world.recipe}: {words[0]} again", command(words).fault(0, 2))
             finish(world, whole, tally, f"{world.recipe}: {words[0]} killed after {seconds:.2f} s")
     return tally
 
 
-def kill_once(words: list[str], seconds: float, draws: random.Random, tally: Tally) -> str:
-    """Send a signal to a command after so long; says which, or nothing where it ended before."""
+def kill_moment(world: World, full: float, draws: random.Random) -> Callable[[Child], bool]:
+    """Waits for any moment of a training, or, half of the time, for one soon after a step.
+
+    Steps are a small part of so short a run, and it is after them that most can be lost.
+    """
+    if draws.random() < 0.5:
+        return partial(Child.ends_within, seconds=draws.uniform(0.02, full))
+    rows = _rows(world) + draws.randint(1, 5)
+    after = draws.uniform(0, 0.05)
+
+    def wait(child: Child) -> bool:
+        until = time.monotonic() + PATIENCE
+        while _rows(world) < rows and time.monotonic() < until:
+            if child.ends_within(0):
+                return True
+            time.sleep(POLL)
+        return child.ends_within(after)
+
+    return wait
+
+
+def _rows(world: World) -> int:
+    log = world.run / "log.jsonl"
+    return log.read_bytes().count(b"\n") if log.is_file() else 0
+
+
+def kill_once(
+    words: list[str], wait: Callable[[Child], bool], draws: random.Random, tally: Tally
+) -> str:
+    """Wait and send a signal to a command; says which, or nothing where it ended before."""
     number = draws.choice(SIGNALS)
-    child = Child(partial(main, words))
-    if child.ends_within(seconds):
+    child, started = Child(partial(main, words)), time.monotonic()
+    if wait(child):
         ended = child.end(PATIENCE)
         complete = ended.code == 2 and "is complete" in ended.err
         tally.note(words[0], "" if complete else ended.fault(0))
@@ -50,6 +81,7 @@ def kill_once(words: list[str], seconds: float, draws: random.Random, tally: Tal
     if number != signal.SIGKILL and draws.random() < AGAIN:
         time.sleep(draws.uniform(0, 0.2))
         child.send(number)
+    seconds = time.monotonic() - started
     ended = child.end(PATIENCE)
     tally.trials += 1
     what = f"{words[0]} by {number.name} after {seconds:.2f} s"

@@ -17,12 +17,28 @@ CLOCK = ("seconds", "images_per_second", "clips_per_second", "peak_memory_mib")
 
 
 def digest_of_run(folder: Path) -> dict[str, str]:
-    """A digest of everything in a finished run that does not depend on the clock."""
+    """A digest of everything in a finished run that does not depend on the clock.
+
+    Of older checkpoints only that they are whole and how many there are: a run keeps those that
+    it wrote last, and an interrupted one has written one more.
+    """
     found = {}
+    older = _older_checkpoints(folder)
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and "tensorboard" not in path.parts:
+        if path in older:
+            load_checkpoint(path)
+            found[f"older checkpoint {older.index(path)}"] = "whole"
+        elif path.is_file() and "tensorboard" not in path.parts:
             found[name] = digest_of(_meaning(path))
+    return found
+
+
+def _older_checkpoints(folder: Path) -> list[Path]:
+    """All but the newest of every folder of checkpoints below this one."""
+    found = []
+    for room in {path.parent for path in folder.rglob("step-*.pt")}:
+        found += sorted(room.glob("step-*.pt"))[:-1]
     return found
 
 

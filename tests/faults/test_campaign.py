@@ -34,3 +34,12 @@ def test_a_checkpoint_that_loses_bits_is_found(tmp_path: Path) -> None:
     )
     assert code == 1
     assert any("step-00000006.pt differs" in fault for fault in found["operations"]["faults"])
+
+
+@pytest.mark.slow
+def test_a_resume_that_forgets_the_optimizer_is_found_by_kills(tmp_path: Path) -> None:
+    code, found = campaign(
+        tmp_path / "faults.json", "--plant=forgetful", "--recipes=linear-probe", kills=8
+    )
+    assert code == 1
+    assert any("differs" in fault for fault in found["kills"]["faults"])

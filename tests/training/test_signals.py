@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -68,6 +69,58 @@ def test_a_signal_in_a_destructor_ends_the_command_and_prints_nothing(
     assert caught.value.code == 143
     assert capfd.readouterr().err == ""
     assert sys.unraisablehook is before
+
+
+def test_a_signal_in_a_destructor_starts_no_thread_and_takes_its_alarm_away() -> None:
+    class Dying:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)
+
+    def end_in_time() -> int:
+        with ended_by_signals():
+            Dying()
+            return threading.active_count()
+
+    threads, before = threading.active_count(), signal.getsignal(signal.SIGALRM)
+    assert end_in_time() == threads
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def interrupt_as_c_does() -> None:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except Interrupted as interrupt:
+        raise RuntimeError("unexpected pos 34048 vs 33944") from interrupt
+
+
+def test_an_error_that_comes_of_a_signal_is_no_error() -> None:
+    with pytest.raises(Interrupted) as caught, ended_by_signals():
+        interrupt_as_c_does()
+    assert caught.value.code == 143
+
+
+def test_an_error_that_comes_of_a_signal_in_an_evaluation_is_no_error() -> None:
+    with (
+        pytest.raises(Interrupted) as caught,
+        ended_by_signals(),
+        stop_on_signal() as stop,
+        stop.at_once(),
+    ):
+        interrupt_as_c_does()
+    assert caught.value.code == 143
+
+
+def test_an_error_after_a_signal_that_only_asks_to_stop_is_one() -> None:
+    def fail_after_a_signal() -> None:
+        with ended_by_signals(), stop_on_signal() as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        fail_after_a_signal()
 
 
 def test_what_else_fails_in_a_destructor_is_told_as_before(

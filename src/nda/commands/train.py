@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import fields
 from typing import Any
@@ -15,6 +14,7 @@ from nda.numerals import counted
 from nda.recipes import RECIPES
 from nda.recipes.narrow import NARROW, Narrow
 from nda.training.cards import card_is_likely
+from nda.training.watch import is_first_process
 
 FULL_SIZE = "full_size"
 _HINT = "'nda train RECIPE --help' lists the options of a recipe."
@@ -106,8 +106,3 @@ def narrow_note(narrow: Narrow | None) -> str:
         f"Without a GPU, and without --config, the defaults are {settings}: {narrow.takes}. "
         f"--{FULL_SIZE} keeps those above."
     )
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that was typed, not one that it started for another device."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"

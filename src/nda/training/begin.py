@@ -28,6 +28,7 @@ from nda.training.launch import launch
 from nda.training.lock import hold
 from nda.training.log import Means
 from nda.training.run_folder import RunFolder
+from nda.training.watch import is_first_process
 
 PATHS = (
     "data",
@@ -53,7 +54,7 @@ def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
             f"--out {folder.path} lies within the data {config.data}, which its pictures would "
             "join; choose a folder outside."
         )
-    if _is_first_process():
+    if is_first_process():
         refuse_unusable(folder)
     fabric = launch(config)
     config, state = build_fitting(recipe, config, fabric)
@@ -97,7 +98,7 @@ def reopen(
     With `anew` a run that was cut off before its first checkpoint begins again.
     """
     config = with_absolute_paths(config_of(folder, config_class, **changes))
-    if _is_first_process():
+    if is_first_process():
         claim(folder)
     unbegun = anew and not checkpoints_newest_first(folder.checkpoints) and not folder.log()
     checkpoint = None if unbegun else newest_content(folder)
@@ -198,7 +199,7 @@ def newest_content(folder: RunFolder) -> dict[str, Any]:
         except DamagedCheckpointError as error:
             damaged.append(error)
             continue
-        if damaged and _is_first_process():
+        if damaged and is_first_process():
             print(
                 f"nda: {found[0]} is damaged; the checkpoint before it is taken in its place, of "
                 f"step {content['step']}.",
@@ -269,8 +270,3 @@ def refuse_unusable(folder: RunFolder) -> None:
         raise CheckpointError(
             f"--out {folder.path}: no permission to write in {existing}. Choose another folder."
         )
-
-
-def _is_first_process() -> bool:
-    """Whether this is the process that started the others, before Fabric is there to ask."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"

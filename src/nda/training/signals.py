@@ -7,7 +7,6 @@ exit code is 128 and the number of the signal, 130 for Ctrl-C, as a shell reckon
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -20,7 +19,7 @@ SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 
-AGAIN = 0.05  # seconds after which a signal that was swallowed is sent again
+AGAIN = 0.05  # seconds after which a signal that was swallowed is raised again
 
 
 class Interrupted(KeyboardInterrupt):  # no error, as its parent is none
@@ -37,6 +36,7 @@ class Stop:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self._waits = True
+        self._raised: list[int] = []
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -45,7 +45,8 @@ class Stop:
             raise Interrupted(self.signal)
         self._waits = False
         try:
-            yield
+            with _no_other_error(self._raised):
+                yield
         finally:
             self._waits = True
 
@@ -53,6 +54,7 @@ class Stop:
         """A signal has come."""
         self.signal = signal.Signals(number)
         if not self._waits:
+            self._raised.append(number)
             raise Interrupted(number)
 
     def __bool__(self) -> bool:
@@ -76,44 +78,65 @@ def stop_on_signal() -> Iterator[Stop]:
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Within, SIGTERM and SIGHUP end what runs as Ctrl-C does: they raise `Interrupted`."""
+    came: list[int] = []
 
     def act(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         raise Interrupted(number)
 
-    with _handled(act), _never_swallowed():
+    with _handled(act), _never_swallowed(), _no_other_error(came):
         yield
 
 
 @contextlib.contextmanager
+def _no_other_error(came: list[int]) -> Iterator[None]:
+    """Within, what fails after a signal was raised is its consequence.
+
+    Code in C reports an error of its own where a callback into Python was interrupted, as torch
+    does while it writes a file.
+    """
+    try:
+        yield
+    except Exception as error:
+        if came:
+            raise Interrupted(came[0]) from error
+        raise
+
+
+@contextlib.contextmanager
 def _never_swallowed() -> Iterator[None]:
-    """Within, a signal that came where nothing can be raised is sent again a moment later.
+    """Within, a signal that came where nothing can be raised is raised again a moment later.
 
     Python prints and forgets what is raised in a destructor or a callback, as the import system,
-    the collector of garbage, and foreign code have them: the command would run on.
+    the collector of garbage, and foreign code have them: the command would run on. The system's
+    own alarm wakes it, not a thread: a callback may hold locks that a new thread needs.
     """
-    before = sys.unraisablehook
+    hook = sys.unraisablehook
+    handler: Any = None
+    swallowed: list[int] = []
 
     def again(unraisable: Any) -> None:
-        error = unraisable.exc_value
-        if isinstance(error, Interrupted):
-            timer = threading.Timer(AGAIN, _send, (error.code - 128, over))
-            timer.daemon = True
-            timer.start()
-        else:
-            before(unraisable)
+        nonlocal handler
+        if not isinstance(unraisable.exc_value, Interrupted):
+            hook(unraisable)
+            return
+        swallowed.append(unraisable.exc_value.code - 128)
+        if hasattr(signal, "setitimer"):  # not on Windows
+            if len(swallowed) == 1:
+                handler = signal.signal(signal.SIGALRM, act)
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
-    over = threading.Event()
+    def act(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(swallowed[0])
+
     sys.unraisablehook = again
     try:
         yield
     finally:
-        over.set()
-        sys.unraisablehook = before
-
-
-def _send(number: int, over: threading.Event) -> None:
-    if not over.is_set():
-        os.kill(os.getpid(), number)
+        sys.unraisablehook = hook
+        if handler is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
 
 
 @contextlib.contextmanager

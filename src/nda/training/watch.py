@@ -22,6 +22,11 @@ _PATIENCE = 10.0  # seconds in which a failure in a common step is told to be a 
 _watching = threading.Event()
 
 
+def is_first_process() -> bool:
+    """Whether this is the process that was typed, not one that it started for another device."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"
+
+
 def watch_children(processes: Sequence[subprocess.Popen[bytes]], what_next: str) -> None:
     """End this process when one of those it starts is gone; ends them when this one ends.
 
