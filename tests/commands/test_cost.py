@@ -121,12 +121,6 @@ def test_a_grid_that_nothing_could_open_is_refused(tmp_path: Path) -> None:
     assert check_place(tmp_path / "a", 3_000_000, 32) == tmp_path / "a"
 
 
-def test_a_place_that_holds_files_is_refused_before_the_images_are_made(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("")
-    with pytest.raises(ConfigError, match="already holds files"):
-        check_place(tmp_path, 3, 32)
-
-
 def test_samples_to_measure_with_have_a_limit() -> None:
     GanConfig(data="d", out="o", evaluation_samples=1_000_000).check()
     with pytest.raises(ConfigError, match=r"evaluation_samples is 1000001; .* at most 1,000,000"):

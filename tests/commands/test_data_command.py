@@ -41,8 +41,13 @@ def test_an_archive_that_is_there_is_kept(tmp_path: Path, refusal: Refusal) -> N
     out = tmp_path / "dots.zip"
     out.write_bytes(b"mine")
     said = refusal(["data", "dots", "--count", "1", "--out", str(out)])
-    assert said == f"nda: {out} already exists; remove it, or give another --out.\n"
+    assert said == (
+        f"nda: --out {out} exists already and would be lost; give another --out, or --overwrite.\n"
+    )
     assert out.read_bytes() == b"mine"
+    words = ["--count", "2", "--objects", "2", "--size", "32", "--out", str(out), "--overwrite"]
+    assert main(["data", "dots", *words]) == 0
+    assert len(load_images(out)) == 2
 
 
 @pytest.mark.parametrize(

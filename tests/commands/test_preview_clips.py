@@ -103,6 +103,7 @@ def test_classes_are_chosen_and_broken_videos_skipped(
     (frames / "wild" / "light" / "3.png").write_bytes(b"no picture")
     out = tmp_path / "all.png"
     words = ["preview", str(frames), "--video", "--resolution", "32", "--out", str(out)]
+    words.append("--overwrite")
     assert main([*words, "--classes", "calm"]) == 0
     assert " of calm/dark, " in capsys.readouterr().out
     assert main([*words, "--classes", "calm, wild", "--skip_broken", "true"]) == 0

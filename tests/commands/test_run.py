@@ -180,7 +180,7 @@ def test_compare_writes_one_page_of_several_runs(
     assert main(["compare", str(finished), str(other), "--out", str(page)]) == 0
     assert capsys.readouterr().out == f"comparison: {page}\n"
     assert "jigsaw" in page.read_text()
-    assert main(["compare", str(finished), "--out", str(page)]) == 2
+    assert main(["compare", str(finished), "--out", str(page), "--overwrite"]) == 2
     assert "1 run given; a comparison needs two or more" in capsys.readouterr().err
 
 

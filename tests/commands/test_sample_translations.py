@@ -135,7 +135,9 @@ def test_mistakes_are_one_sentence_each(
     )
     assert "Where to? Give a folder for the translations of" in refusal(sample)
     assert "out.png must be a folder" in refusal([*sample, "--out", str(tmp_path / "out.png")])
-    assert "already holds files" in refusal([*sample, "--out", str(full)])
+    assert f"--out {full} exists already and would be lost" in refusal(
+        [*sample, "--out", str(full)]
+    )
     assert "count is 3, but every image of" in refusal([*sample, *out, "--count", "3"])
     assert f"There is no {tmp_path / 'photo'}. Did you mean" in refusal(
         ["sample", str(run), str(tmp_path / "photo"), *out]

@@ -17,7 +17,7 @@ from nda.data.clevr_render import render
 from nda.data.clevr_scene import from_json
 from nda.data.clevr_view import pixel_coords
 from nda.data.images import load_images
-from nda.errors import DataError
+from nda.errors import ConfigError, DataError
 
 pytest.importorskip("mitsuba")
 
@@ -156,7 +156,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_an_archive_that_exists_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "scenes.zip"
     path.write_bytes(b"precious")
-    with pytest.raises(DataError, match=r"scenes.zip exists already.*another --out"):
+    with pytest.raises(ConfigError, match=r"scenes.zip exists already.*another --out"):
         write_clevr_archive(archive(path))
     assert path.read_bytes() == b"precious"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nda.data.clevr_original import write_original_archive
 from nda.data.images import load_images
-from nda.errors import DataError
+from nda.errors import ConfigError, DataError
 
 DEPTH = 11.0
 FOCAL = 350.0  # pixels: 35 mm before 32 mm of film, 320 pixels wide
@@ -210,6 +210,6 @@ def test_what_is_no_clevr_is_refused(tmp_path: Path) -> None:
 
 def test_an_archive_that_exists_is_left_alone(original: Path, tmp_path: Path) -> None:
     (tmp_path / "out.zip").write_bytes(b"precious")
-    with pytest.raises(DataError, match=r"out.zip exists already"):
+    with pytest.raises(ConfigError, match=r"out.zip exists already"):
         take(original, tmp_path / "out.zip")
     assert (tmp_path / "out.zip").read_bytes() == b"precious"

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from nda.commands.options import parse
-from nda.commands.places import refuse_missing
+from nda.commands.places import ready_outputs, refuse_missing
 from nda.commands.preview import PREVIEWED
 from nda.errors import ConfigError
 from nda.training.config import at_least
@@ -22,6 +22,7 @@ class CheckOptions:
         images: folder, .zip of a folder, or torchvision:NAME; at least 200 images
         out: page to write
         json: file to write the figures to
+        overwrite: replace files that are there
         negatives: what to check, separated by commas, such as jigsaw:grid=4,blemish
         resolution: side in pixels to bring the images to; needed where they differ in size
         classes: classes to use, separated by commas; all of them where none is given
@@ -37,6 +38,7 @@ class CheckOptions:
     images: str
     out: str = "check.html"
     json: str | None = None
+    overwrite: bool = False
     negatives: str = ",".join(PREVIEWED)
     resolution: int | None = None
     classes: str | None = None
@@ -58,15 +60,13 @@ def check(words: list[str]) -> int:
         if path is not None and not path.endswith(ending):
             raise ConfigError(f"--{name} {path} must end in {ending}.")
     refuse_missing(options, "images")
+    ready_outputs(options, "out", "json")
 
     from pathlib import Path
 
     from nda.commands.checking import measure, show, write_figures
-    from nda.files import ready
     from nda.report.check_page import write_check_page
 
-    for path in filter(None, (options.out, options.json)):
-        ready(Path(path))
     checked = measure(options)
     command = shlex.join(["nda", "check", *words])
     show(checked)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from nda.commands.options import parse
-from nda.commands.places import refuse_missing
+from nda.commands.places import refuse_lost, refuse_missing
 from nda.errors import ConfigError
 from nda.numerals import counted, counts_of
 from nda.training.config import at_least
@@ -21,7 +21,8 @@ class ClevrOptions:
     """Render scenes of CLEVR into a .zip, one folder for each number of objects.
 
     Args:
-        out: .zip to write; must not exist
+        out: .zip to write
+        overwrite: replace files that are there
         objects: numbers of objects, separated by commas, each 0 to 10
         count: pictures of each number of objects; of --original at most so many
         size: side of a picture in pixels
@@ -41,6 +42,7 @@ class ClevrOptions:
     workers: int = 0
     original: str | None = None
     split: str = "train"
+    overwrite: bool = False
 
 
 def data_clevr(words: list[str]) -> int:
@@ -54,6 +56,7 @@ def data_clevr(words: list[str]) -> int:
         raise ConfigError(f"--out {options.out} must end in .zip.")
     counts = tuple(counts_of(options.objects, "objects"))
     refuse_missing(options)
+    refuse_lost(options)
 
     if options.original is not None:
         return _take(options, counts)
@@ -77,7 +80,7 @@ def _render(options: ClevrOptions, counts: tuple[int, ...]) -> int:
     )
     archive = ClevrArchive(Path(options.out), counts, options.count, options.size, options.seed)
     try:
-        write_clevr_archive(archive, workers=workers)
+        write_clevr_archive(archive, workers=workers, overwrite=options.overwrite)
     except WorkerDiedError as error:
         print(f"nda: {error} Give the same command again to go on.", file=sys.stderr)
         return 1
@@ -99,6 +102,7 @@ def _take(options: ClevrOptions, counts: tuple[int, ...]) -> int:
         number=options.count,
         size=options.size,
         split=options.split,
+        overwrite=options.overwrite,
     )
     for count, number in taken.pictures.items():
         print(f"{counted(number, 'image')} of {counted(count, 'object')}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nda.commands.options import parse
-from nda.errors import ConfigError, DataError
+from nda.commands.places import refuse_lost
+from nda.errors import ConfigError
 from nda.numerals import counted, counts_of
 from nda.training.config import at_least
 
@@ -15,7 +16,8 @@ class DotsOptions:
     """Write a .zip of images with exactly so many coloured dots, in one folder a number.
 
     Args:
-        out: .zip file to write; it must not exist yet
+        out: .zip file to write
+        overwrite: replace files that are there
         objects: numbers of dots, separated by commas
         count: images of each number
         size: side of the images in pixels
@@ -29,6 +31,7 @@ class DotsOptions:
     size: int = 64
     seed: int = 0
     costly: bool = False
+    overwrite: bool = False
 
 
 def data_dots(words: list[str]) -> int:
@@ -41,6 +44,7 @@ def data_dots(words: list[str]) -> int:
     counts = counts_of(options.objects, "objects")
     if not options.out.endswith(".zip"):
         raise ConfigError(f"--out {options.out} must end in .zip.")
+    refuse_lost(options)
 
     from pathlib import Path
 
@@ -50,8 +54,6 @@ def data_dots(words: list[str]) -> int:
     from nda.data.dots_archive import cost_of_dots, write_dots_archive
 
     out = Path(options.out)
-    if out.exists():
-        raise DataError(f"{out} already exists; remove it, or give another --out.")
     refuse_costly(
         out,
         options.count * len(counts),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.commands.options import parse
-from nda.commands.places import refuse_no_run
+from nda.commands.places import ready_outputs, refuse_no_run
 from nda.errors import CheckpointError, ConfigError
 
 # Of each recipe that has something to export: what it is, and the formats, first the usual one.
@@ -32,12 +32,14 @@ class ExportOptions:
     Args:
         run: folder of the run
         format: of a detector onnx (usual) or safetensors; of an encoder safetensors (usual), timm or torchvision
-        out: file to write; one in the run's folder if not given
+        out: file to write; one in the run's folder, made anew, if not given
+        overwrite: replace files that are there
     """  # noqa: E501
 
     run: str
     format: Literal["onnx", "safetensors", "timm", "torchvision"] | None = None
     out: str | None = None
+    overwrite: bool = False
 
 
 def export(words: list[str]) -> int:
@@ -47,7 +49,6 @@ def export(words: list[str]) -> int:
 
     from pathlib import Path
 
-    from nda.files import ready
     from nda.training.run_folder import RunFolder
 
     if Path(options.run).is_file():  # a detector that was exported before
@@ -61,7 +62,7 @@ def export(words: list[str]) -> int:
         raise ConfigError(f"--out {options.out} must end in {ending} for --format {kind}.")
     run = Path(options.run)
     path = Path(options.out) if options.out else (run.parent if run.is_file() else run) / name
-    ready(path)
+    ready_outputs(options)
 
     from nda.commands.exporting import write_detector, write_encoder
 

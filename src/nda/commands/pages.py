@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nda.commands.options import parse
-from nda.commands.places import refuse_no_run
+from nda.commands.places import ready_outputs, refuse_no_run
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,12 @@ class CompareOptions:
     Args:
         runs: folders of the runs, two or more
         out: page to write
+        overwrite: replace files that are there
     """
 
     runs: list[str]
     out: str = "comparison.html"
+    overwrite: bool = False
 
 
 def report(words: list[str]) -> int:
@@ -49,6 +51,7 @@ def compare(words: list[str]) -> int:
     options = parse(words, CompareOptions, command="compare", positional="runs", several=True)
     for run in options.runs:
         refuse_no_run(run)
+    ready_outputs(options)
 
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Paths that a command line names are looked for at once, before torch is imported."""
+"""Paths that a command line names are looked at at once, before torch is imported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nda.errors import DataError
-from nda.files import absent
+from nda.files import absent, ready, refuse_existing
 
 TORCHVISION = "torchvision:"
 # Settings that name what is read: a folder or an archive of samples; then files.
@@ -32,6 +32,29 @@ def refuse_missing(options: Any, *names: str) -> None:
             refuse_absent(value)
     if not names and (encoder := getattr(options, "encoder", None)) not in (None, "none"):
         refuse_no_run(str(encoder))
+
+
+def refuse_lost(options: Any, *names: str) -> None:
+    """Refuse (`ConfigError`) what the settings `names`, by default `out`, would write over.
+
+    Unless `overwrite` is set. Settings that are not given pass.
+    """
+    for name in names or ("out",):
+        path = getattr(options, name)
+        if path is not None:
+            refuse_existing(path, options.overwrite, f"--{name}")
+
+
+def ready_outputs(options: Any, *names: str, source: str = "") -> None:
+    """`refuse_lost`, then the folders that the files are to lie in are made.
+
+    Refuses (`ConfigError`) also what lies within the folder `source`.
+    """
+    refuse_lost(options, *names)
+    for name in names or ("out",):
+        path = getattr(options, name)
+        if path is not None:
+            ready(Path(path), source, f"--{name}")
 
 
 def refuse_absent(source: str, before: str = "") -> None:

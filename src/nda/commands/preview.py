@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
-from nda.commands.places import refuse_missing
+from nda.commands.places import ready_outputs, refuse_missing
 from nda.errors import ConfigError, DataError
 from nda.numerals import counted
 from nda.training.config import at_least
@@ -27,6 +27,7 @@ class PreviewOptions:
     Args:
         images: folder, .zip of a folder, or torchvision:NAME; or a video file
         out: .png file to write
+        overwrite: replace files that are there
         count: images to show, or frames of the video; at least 2
         negatives: what to show, separated by commas, such as jigsaw:grid=4,stitch
         resolution: side in pixels to bring the images to; needed where they differ in size
@@ -39,6 +40,7 @@ class PreviewOptions:
 
     images: str
     out: str = "negatives.png"
+    overwrite: bool = False
     count: int = 8
     negatives: str = ",".join(PREVIEWED)
     resolution: int | None = None
@@ -60,12 +62,9 @@ def preview(words: list[str]) -> int:
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
     refuse_missing(options, "images")
 
-    from pathlib import Path
+    ready_outputs(options, source=options.images)
 
     from nda.data.clip_layout import VIDEO_EXTENSIONS
-    from nda.files import ready
-
-    ready(Path(options.out), options.images)
 
     if options.video or options.images.lower().endswith(VIDEO_EXTENSIONS):
         from nda.commands.preview_clips import preview_video

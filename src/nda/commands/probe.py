@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
-from nda.commands.places import refuse_absent, refuse_no_model
+from nda.commands.places import ready_outputs, refuse_absent, refuse_no_model
 from nda.commands.preview import STRUCTURAL
 from nda.errors import ConfigError
 from nda.training.config import at_least
@@ -22,6 +22,7 @@ class ProbeOptions:
         images: folder, .zip of a folder, or torchvision:NAME; for a run of dpc, of videos
         out: page to write
         json: file to write the figures to
+        overwrite: replace files that are there
         count: images or videos to measure on, drawn at random, at least 4
         negatives: what to probe with, separated by commas, such as jigsaw:grid=4,stitch
         split: split of the images; the test or validation split where there is one
@@ -38,6 +39,7 @@ class ProbeOptions:
     images: str
     out: str = "probe.html"
     json: str | None = None
+    overwrite: bool = False
     count: int = 2000
     negatives: str = ",".join(STRUCTURAL)
     split: str | None = None
@@ -61,15 +63,13 @@ def probe(words: list[str]) -> int:
             raise ConfigError(f"--{name} {path} must end in {ending}.")
     refuse_no_model(options.model)
     refuse_absent(options.images)
+    ready_outputs(options, "out", "json")
 
     from pathlib import Path
 
     from nda.commands.probing import measure, show, write_figures
-    from nda.files import ready
     from nda.report.probe_page import write_probe_page
 
-    for path in filter(None, (options.out, options.json)):
-        ready(Path(path))
     probed = measure(options)
     command = shlex.join(["nda", "probe", *words])
     show(probed)

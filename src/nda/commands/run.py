@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nda.commands.options import parse
-from nda.commands.places import refuse_absent, refuse_no_run
+from nda.commands.places import ready_outputs, refuse_absent, refuse_lost, refuse_no_run
 from nda.errors import ConfigError
 from nda.numerals import counted
 from nda.training.config import at_least
@@ -69,6 +69,7 @@ class SampleOptions:
         run: folder of the run
         images: for a run of pix2pix, what to translate: an image, a folder or a .zip
         out: a .png file for one grid, or a folder for one file an image; of translations a folder
+        overwrite: replace files that are there
         count: number of images; all that are given are translated
         costly: go ahead where that takes more than 2 hours or 20 GiB
         seed: seed of the latents, or of the noise of a translation
@@ -78,6 +79,7 @@ class SampleOptions:
     run: str
     images: str | None = None
     out: str | None = None
+    overwrite: bool = False
     count: int | None = None
     costly: bool = False
     seed: int = 0
@@ -150,9 +152,13 @@ def sample(words: list[str]) -> int:
         raise ConfigError(f"count is {options.count}; it must be at least 1.")
     at_least(options, "seed", 0)
     if options.images is not None:
+        refuse_no_folder(options)
+        ready_outputs(options, source=options.images)
         from nda.commands.translating import translate_images
 
         return translate_images(options)
+    options = replace(options, out=options.out or "samples.png")
+    refuse_lost(options)
 
     from pathlib import Path
 
@@ -166,7 +172,7 @@ def sample(words: list[str]) -> int:
     folder = RunFolder.open(options.run)
     device = choose_device(options.device or folder.config()["device"])
     sampler, checkpoint = load_sampler(folder, device)
-    out = check_place(Path(options.out or "samples.png"), count, sampler.resolution)
+    out = check_place(Path(str(options.out)), count, sampler.resolution)
     if count > FEW:
         refuse_costly(out, count, sampler.cost(), allowed=options.costly)
     if out.suffix.lower() == ".png":
@@ -176,3 +182,22 @@ def sample(words: list[str]) -> int:
             save_files(images, out, number * TOGETHER)
     print(f"{counted(count, 'image')} of step {checkpoint['step']}: {out}")
     return 0
+
+
+def refuse_no_folder(options: SampleOptions) -> None:
+    """Refuse a place for translations that is no folder, or is that of the image read."""
+    if options.out is None:
+        raise ConfigError(
+            f"Where to? Give a folder for the translations of {options.images}: --out."
+        )
+
+    from pathlib import Path
+
+    out = Path(options.out)
+    if out.is_file() or out.suffix.lower() == ".png":
+        raise ConfigError(f"--out {out} must be a folder: a file is written for every image.")
+    image = Path(str(options.images)).expanduser()
+    if image.suffix.lower() == ".png" and out.resolve() == image.resolve().parent:
+        raise ConfigError(
+            f"--out {out} holds {image}, whose translation has the same name; give another folder."
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nda.bit_depths import check_bit_depth
 from nda.commands.options import parse
 from nda.commands.places import refuse_absent, refuse_no_run
+from nda.commands.score_place import ready_places
 from nda.errors import ConfigError
 from nda.training.config import at_least
 
@@ -63,6 +64,7 @@ def score(words: list[str]) -> int:
     refuse_no_run(options.run, or_file=True)
     if options.images != "-":
         refuse_absent(options.images)
+    ready_places(options)
 
     from nda.commands.scoring import score_images
     from nda.commands.scoring_video import is_run_of_videos, score_videos

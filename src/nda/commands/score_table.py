@@ -13,39 +13,14 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
-from nda.errors import ConfigError, DataError, UserError
+from nda.commands.score_place import Place
+from nda.errors import DataError, UserError
 from nda.files import atomic_file
 from nda.report.scored import HEADER, Scored
 
 Write = Callable[[Sequence[Scored]], None]  # of the rows of a batch
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a table goes, and what may be done to what is there."""
-
-    out: Path
-    overwrite: bool
-    resume: bool
-
-    @property
-    def part(self) -> Path:
-        return self.out.with_name(f"{self.out.name}.part")
-
-    def goes_on(self) -> bool:
-        """Whether there is an unfinished table to go on with; refuses one that is not asked for."""
-        if not self.part.exists() or self.overwrite:
-            return False
-        if not self.resume:
-            raise ConfigError(
-                f"{self.part} is left of a scoring that was cut off; give --resume to go on with "
-                "it, --overwrite to begin anew, or another --out."
-            )
-        return True
 
 
 @contextmanager

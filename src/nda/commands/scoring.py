@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from nda.commands.kind_of_source import expecting_images
-from nda.commands.score_table import Place, names_after, table
+from nda.commands.score_place import ready_places
+from nda.commands.score_table import names_after, table
 from nda.data.sources import EXTENSIONS
 from nda.data.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.conformal import conformal_threshold, p_values
 from nda.evaluation.detector import Detector, load_detector
-from nda.files import ready, refuse_existing
 from nda.networks.digest import weights_digest
 from nda.numerals import counted
 from nda.progress import progress
@@ -101,21 +101,6 @@ def score_images(options: ScoreOptions) -> int:
     for note in stream.values.notes():
         print(f"nda: {note}", file=sys.stderr)
     return exit_code(options, seen)
-
-
-def ready_places(options: ScoreOptions) -> Place:
-    """Places for all that is written; refuses what would be lost there."""
-    place = Place(Path(options.out), options.overwrite, options.resume)
-    ready(place.out)
-    replacing = options.overwrite or place.goes_on()  # what goes on has been allowed to before
-    refuse_existing(options.out, replacing)
-    if options.html:
-        ready(Path(options.html))
-        refuse_existing(options.html, replacing, "--html")
-    if options.heatmaps:
-        ready(Path(options.heatmaps), options.images, "--heatmaps")
-        refuse_existing(options.heatmaps, replacing, "--heatmaps")
-    return place
 
 
 def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:

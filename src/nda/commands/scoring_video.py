@@ -20,8 +20,9 @@ from nda.commands.kind_of_source import (
     refuse_unlike_frames,
     within,
 )
+from nda.commands.score_place import ready_places
 from nda.commands.score_table import names_after, table
-from nda.commands.scoring import exit_code, ready_places
+from nda.commands.scoring import exit_code
 from nda.data.clip_decode import UnreadableError
 from nda.data.clip_stream import VideoStream, open_video_stream, windows_of
 from nda.data.clips import Clips

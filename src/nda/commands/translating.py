@@ -39,7 +39,7 @@ def translate_images(options: SampleOptions) -> int:
     """Write a translation of every image under its name; gives the exit code."""
     generator, config, step = _opened(options)
     palette = _palette_of_inputs(config)
-    out = _output_folder(options)
+    out = Path(str(options.out))
     done, broken = 0, []
     with _images(str(options.images), config.get("bit_depth"), raw=palette is not None) as pictures:
         stream = (
@@ -109,23 +109,6 @@ def _labels(stream: Stream, palette: Palette, tolerance: int, side: int) -> Stre
         return Image.fromarray(pixels)
 
     return Stream(stream.names, stream.count, open_label)
-
-
-def _output_folder(options: SampleOptions) -> Path:
-    """The folder to write to, which must be new or empty."""
-    if options.out is None:
-        raise ConfigError(
-            f"Where to? Give a folder for the translations of {options.images}: --out."
-        )
-    out = Path(options.out)
-    if out.is_file() or out.suffix.lower() == ".png":
-        raise ConfigError(f"--out {out} must be a folder: a file is written for every image.")
-    if out.is_dir() and any(out.iterdir()):
-        raise ConfigError(
-            f"{out} already holds files, among which the translations would be lost; give a new "
-            "folder."
-        )
-    return out
 
 
 @contextmanager

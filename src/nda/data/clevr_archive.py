@@ -23,7 +23,7 @@ from nda.data.clevr_render import SAMPLES, render, renderer
 from nda.data.clevr_scene import Scene, to_json
 from nda.data.clevr_view import pixel_coords
 from nda.errors import DataError
-from nda.files import atomic_file, write_atomically, write_text_atomically
+from nda.files import atomic_file, refuse_existing, write_atomically, write_text_atomically
 from nda.workers import in_processes
 
 FORMAT = "nda clevr 1"  # anything that changes a picture changes this number
@@ -56,16 +56,18 @@ class ClevrArchive:
                 yield count, index, f"{count}/{index:05d}.png"
 
 
-def write_clevr_archive(archive: ClevrArchive, *, workers: int = 1) -> None:
+def write_clevr_archive(
+    archive: ClevrArchive, *, workers: int = 1, overwrite: bool = False
+) -> None:
     """Render all scenes in `workers` processes and write the archive, as a whole or not at all.
 
     Equal arguments make equal files. Pictures that an interrupted call left are kept, also where
     it asked for other counts or another number. Raises `DataError` where Mitsuba is missing, a
-    count cannot be placed, the archive exists already or its unfinished pictures are of another
-    size or seed, and `WorkerDiedError` where a worker was killed.
+    count cannot be placed or its unfinished pictures are of another
+    size or seed, `ConfigError` where the archive exists and is not to be replaced, and
+    `WorkerDiedError` where a worker was killed.
     """
-    if archive.path.exists():
-        raise DataError(f"{archive.path} exists already. Move it away, or give another --out.")
+    refuse_existing(archive.path, overwrite)
     renderer()  # what is missing is said before anything is written
     for count in archive.counts:
         scene_of(count, 0, archive.seed)  # and so is what cannot be placed

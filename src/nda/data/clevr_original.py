@@ -23,8 +23,8 @@ from PIL import Image
 from nda.data.clevr_scene import SHAPES, SIZES
 from nda.data.decode import quiet_pillow, read_pixels
 from nda.data.images import open_bytes
-from nda.errors import DataError
-from nda.files import atomic_file
+from nda.errors import ConfigError, DataError
+from nda.files import atomic_file, refuse_existing
 from nda.progress import progress
 
 _FOCAL = 35 / 32  # focal length over the picture's width: a lens of 35 mm before 32 mm of film
@@ -43,17 +43,25 @@ class Taken:
 
 
 def write_original_archive(
-    path: Path, source: Path, counts: Sequence[int], *, number: int, size: int, split: str
+    path: Path,
+    source: Path,
+    counts: Sequence[int],
+    *,
+    number: int,
+    size: int,
+    split: str,
+    overwrite: bool = False,
 ) -> Taken:
     """Write up to `number` pictures of each count from `source`, a folder or .zip of CLEVR_v1.0.
 
     In order of the scenes; each as `<count>/<number>.png` of `size` x `size` pixels, and all the
     scenes, their `pixel_coords` adapted, as `scenes.json`. The file is there as a whole or not at
-    all. Raises `DataError` for an archive that exists, missing or broken files, and counts that
-    the split does not have.
+    all. Raises `ConfigError` for an archive that exists and is not to be replaced, or is the
+    source, and `DataError` for missing or broken files and counts that the split does not have.
     """
-    if path.exists():
-        raise DataError(f"{path} exists already. Move it away, or give another --out.")
+    refuse_existing(path, overwrite)
+    if path.exists() and path.samefile(source):
+        raise ConfigError(f"--out {path} is what is read; give another --out.")
     if split not in SPLITS:
         raise DataError(f"CLEVR has no scenes of split {split!r}; give --split train or val.")
     with _opened(source) as read, quiet_pillow():

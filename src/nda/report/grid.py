@@ -86,7 +86,7 @@ def save_png(image: Image.Image, path: Path) -> None:
 def check_place(out: Path, count: int, side: int) -> Path:
     """`out`, where `save_images` can write `count` images of `side` pixels; refuses other places.
 
-    Raises `ConfigError` as `save_images` does.
+    Raises `ConfigError` as `save_images` does, but for a folder that holds files.
     """
     if out.suffix.lower() == ".png":
         refuse_large_picture(math.ceil(math.sqrt(count)), math.ceil(math.sqrt(count)), side)
@@ -97,11 +97,6 @@ def check_place(out: Path, count: int, side: int) -> Path:
         )
     if out.is_file():
         raise ConfigError(f"{out} is a file; give a name that ends in .png, or a new folder.")
-    if out.is_dir() and any(out.iterdir()):
-        raise ConfigError(
-            f"{out} already holds files, among which the new images would be lost; "
-            "give a new folder."
-        )
     return out
 
 
@@ -133,6 +128,11 @@ def save_images(images: Tensor, out: StrPath) -> Path:
         save_png(image_grid(images, math.ceil(math.sqrt(len(images)))), out)
         return out
     check_place(out, len(images), images.shape[-1])
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(
+            f"{out} already holds files, among which the new images would be lost; "
+            "give a new folder."
+        )
     save_files(images, out)
     return out
 

@@ -1,0 +1,48 @@
+"""Where `nda score` writes, and what may be done to what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nda.commands.places import ready_outputs
+from nda.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nda.commands.score import ScoreOptions
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table goes, and what may be done to what is there."""
+
+    out: Path
+    overwrite: bool
+    resume: bool
+
+    @property
+    def part(self) -> Path:
+        return self.out.with_name(f"{self.out.name}.part")
+
+    def goes_on(self) -> bool:
+        """Whether there is an unfinished table to go on with; refuses one that is not asked for."""
+        if not self.part.exists() or self.overwrite:
+            return False
+        if not self.resume:
+            raise ConfigError(
+                f"{self.part} is left of a scoring that was cut off; give --resume to go on with "
+                "it, --overwrite to begin anew, or another --out."
+            )
+        return True
+
+
+def ready_places(options: ScoreOptions) -> Place:
+    """Places for all that is written; refuses what would be lost there."""
+    place = Place(Path(options.out), options.overwrite, options.resume)
+    if place.goes_on():  # what goes on has been allowed to before
+        options = replace(options, overwrite=True)
+    ready_outputs(options, "out", "html")
+    if options.heatmaps:
+        ready_outputs(options, "heatmaps", source=options.images)
+    return place
