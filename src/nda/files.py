@@ -87,16 +87,20 @@ def _is_alive(process: int) -> bool:
 def ready(out: Path, source: StrPath = "", name: str = "--out") -> Path:
     """`out`, whose folder is made now, so that a wrong place shows before the work is done.
 
-    Raises `ConfigError` where it lies within the folder `source`, whose files it would join, and
-    `OSError` where there can be no such folder.
+    Raises `ConfigError` as `refuse_within`, and `OSError` where there can be no such folder.
     """
+    refuse_within(out, source, name)
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def refuse_within(out: Path, source: StrPath, name: str = "--out") -> None:
+    """Refuse (`ConfigError`) what lies within the folder `source`, whose files it would join."""
     if source and within_folder(out, Path(source)):
         raise ConfigError(
             f"{name} {out} lies within {source}, where it would be taken for one of the files to "
             "read; choose a place outside."
         )
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    return out
 
 
 def refuse_existing(out: StrPath, overwrite: bool, name: str = "--out") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nda.errors import DataError
-from nda.files import absent, ready, refuse_existing
+from nda.files import absent, ready, refuse_existing, refuse_within
 
 TORCHVISION = "torchvision:"
 # Settings that name what is read: a folder or an archive of samples; then files.
@@ -48,13 +48,15 @@ def refuse_lost(options: Any, *names: str) -> None:
 def ready_outputs(options: Any, *names: str, source: str = "") -> None:
     """`refuse_lost`, then the folders that the files are to lie in are made.
 
-    Refuses (`ConfigError`) also what lies within the folder `source`.
+    Refuses (`ConfigError`) first what lies within the folder `source`, whatever `overwrite` says.
     """
+    places = [(name, getattr(options, name)) for name in names or ("out",)]
+    given = [(Path(path), f"--{name}") for name, path in places if path is not None]
+    for path, name in given:
+        refuse_within(path, source, name)
     refuse_lost(options, *names)
-    for name in names or ("out",):
-        path = getattr(options, name)
-        if path is not None:
-            ready(Path(path), source, f"--{name}")
+    for path, name in given:
+        ready(path, source, name)
 
 
 def refuse_absent(source: str, before: str = "") -> None:
