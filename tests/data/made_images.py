@@ -9,6 +9,9 @@ import numpy as np
 from PIL import Image
 
 from nda.data import ImageSet
+from nda.data.stream import StreamedBatch, open_stream
+
+STREAMED = [f"{kind}/{number:02d}.png" for kind in ("a", "b") for number in range(20)]
 
 
 def colour_of(name: str) -> tuple[int, int, int]:
@@ -43,3 +46,23 @@ def names_in(images: ImageSet, candidates: list[str]) -> list[str]:
     by_colour = {colour_of(name): name for name in candidates}
     colours = [tuple(image[:, 0, 0].tolist()) for image in images.images]
     return [by_colour[colour] for colour in colours]
+
+
+def streamed_folder(root: Path) -> Path:
+    """40 images of many sizes, `STREAMED`, and masks; beside it an archive of the same."""
+    for index, name in enumerate([*STREAMED, "ground_truth/a/00.png"]):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draws = np.random.default_rng(index)
+        height, width = draws.integers(8, 40, 2)
+        pixels = draws.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(path)
+    with zipfile.ZipFile(root.with_suffix(".zip"), "w") as archive:
+        for name in reversed([*STREAMED, "ground_truth/a/00.png"]):
+            archive.write(root / name, name)
+    return root
+
+
+def read_stream(source: Path, size: int = 16, *, fit: str = "stretch") -> list[StreamedBatch]:
+    with open_stream(source) as stream:
+        return list(stream.batches(size, 24, "crop" if fit == "crop" else "stretch"))

@@ -6,9 +6,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from nda.data.pairs import Pairs, PairSource, PairSplits, load_pairs
+from nda.data.palette import load_palette
+
+SIDE = 16  # pixels to which they are loaded
 PALETTE = "0 sky 128 128 128\n1 road 128 64 128\n2 tree 128 128 0\n3 void 0 0 0\n"
 COLOURS = np.array([[128, 128, 128], [128, 64, 128], [128, 128, 0], [0, 0, 0]], np.uint8)
 
@@ -55,3 +60,17 @@ def zipped(folder: Path, path: Path) -> Path:
         for file in sorted(folder.rglob("*.png")):
             archive.write(file, file.relative_to(folder).as_posix())
     return path
+
+
+def pair_source(folder: Path) -> PairSource:
+    """Six pairs to train on and three held out, with labels as numbers."""
+    data = write_pairs(folder / "data", {"train": 6, "test": 3})
+    return PairSource(str(data), palette=load_palette(str(write_palette(folder))))
+
+
+def loaded(source: PairSource, *, holdout: float = 0.1, skip_broken: bool = False) -> PairSplits:
+    return load_pairs(source, resolution=SIDE, holdout=holdout, skip_broken=skip_broken)
+
+
+def same_pairs(one: Pairs, other: Pairs) -> bool:
+    return one.fingerprint == other.fingerprint and torch.equal(one.photos, other.photos)
