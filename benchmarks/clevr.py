@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kept import parsed
 from rich.console import Console
 from rich.table import Table
 
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--picture", type=Path, help="write a grid of scenes, and measure nothing")
-    options = parser.parse_args()
+    options = parsed(parser, counts=[2], scenes=2, size=16)
     if options.picture:
         write_picture(options.picture)
         return

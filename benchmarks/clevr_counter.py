@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kept import parsed
 from rich.console import Console
 from rich.table import Table
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=[BUDGET])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(parser, resolutions=[32], budgets=[64])
     torch.set_num_threads(1)
     about = {
         "command": " ".join(["python", *sys.argv]),

@@ -28,7 +28,7 @@ from typing import Any
 
 import av
 import torch
-from kept import keep
+from kept import keep, parsed
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -218,7 +218,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         )
 
 
-def parsed() -> argparse.Namespace:
+def options_of_user() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos", type=Path)
     parser.add_argument("--resolution", type=int, default=128)
@@ -227,11 +227,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=15)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--out", type=Path)
-    return parser.parse_args()
+    return parsed(parser, resolution=32, batch=2, turns=2, calls=2, epochs=2)
 
 
 def main() -> None:
-    options = parsed()
+    options = options_of_user()
     if any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **ALLOCATOR})
     torch.set_num_threads(1)

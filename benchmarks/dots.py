@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import keep
+from kept import keep, parsed
 from rich.console import Console
 
 from nda.data.dots import draw_dots
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--packed", type=int, default=8000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(parser, images=100, size=32, packed=8, threads=1)
     torch.set_num_threads(options.threads)
     found = measure(options.images, options.size, options.packed)
     Console().print_json(json.dumps(found))

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from kept import keep
+from kept import keep, parsed
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--warm_up", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(parser, width=8, batch_size=2, negatives="none,jigsaw", turns=2, warm_up=1)
     torch.set_num_threads(options.threads)
     rows = measure(options)
     show(rows)

@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests" / "faults"))
 
 from campaign import PARTS, Campaign, whole_trials
 from imported import import_everything
-from kept import keep
+from kept import keep, parsed
 from planted import BUGS, plant
 
 UNIT = {"kills": "kills", "operations": "operations", "disk": "disks", "fuzz": "files"}
@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--recipes", default="", help="separated by commas; all if not given")
     parser.add_argument("--plant", choices=BUGS, default="", help="a bug that must be found")
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options = parsed(parser, kills=1, operations=0, disks=0, files=0, recipes="linear-probe")
     import_everything()
     if options.plant:
         plant(options.plant)

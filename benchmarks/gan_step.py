@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import keep
+from kept import keep, parsed
 from rich.console import Console
 from rich.table import Table
 
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--warm_up", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(parser, width=1, batch_size=4, threads=1, turns=2, warm_up=1)
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "dots.zip"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kept import keep
+from kept import keep, parsed
 from scipy import stats
 from torch import Tensor
 
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv, trials=4, resamples=20)
     rows = []
     for shape in SHAPES:
         for sizes in SIZES:

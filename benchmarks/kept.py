@@ -1,4 +1,4 @@
-"""The file that a benchmark keeps its figures in, beside the command, settings and machine."""
+"""Options that all benchmarks share, and the file that they keep their figures in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+
+def parsed(
+    parser: argparse.ArgumentParser, argv: list[str] | None = None, **smallest: Any
+) -> argparse.Namespace:
+    """The options; with `--quick` those in `smallest` are the defaults, to see that it runs."""
+    parser.add_argument("--quick", action="store_true", help="smallest sizes: only that it runs")
+    words = sys.argv[1:] if argv is None else argv
+    if "--quick" in words:
+        parser.set_defaults(**smallest)
+    return parser.parse_args(words)
 
 
 def keep(

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from kept import keep
+from kept import keep, parsed
 
 ROOT = Path(__file__).parents[1]
 NEGATIVES = ["negatives/test_contract.py", "negatives/test_masks.py"]
@@ -278,7 +278,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--limit", type=int, default=60, help="processor seconds a mutant")
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv, modules="training/ema", every=1000)
     preload()
     rows: dict[str, dict[str, Any]] = {}
     for module in options.modules.split(","):

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import keep
+from kept import keep, parsed
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -261,7 +261,7 @@ def keep_freed_memory() -> None:
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **ALLOCATOR})
 
 
-def parsed() -> argparse.Namespace:
+def options_of_user() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
@@ -269,11 +269,11 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=6)
     parser.add_argument("--warm_up", type=int, default=3)
     parser.add_argument("--out", type=Path)
-    return parser.parse_args()
+    return parsed(parser, threads=[1], turns=2, calls=2, warm_up=1)
 
 
 def main() -> None:
-    options = parsed()
+    options = options_of_user()
     keep_freed_memory()
     warnings.filterwarnings("ignore", category=DeprecationWarning)  # of the peers
     torch.manual_seed(0)
@@ -284,7 +284,7 @@ def main() -> None:
     rows: list[Row] = []
     for threads in options.threads if device.type == "cpu" else options.threads[:1]:
         torch.set_num_threads(threads)
-        for shape in SIZES:
+        for shape in [(4, 3, 32, 32)] if options.quick else SIZES:
             for dtype in DTYPES:
                 setting = Setting(shape, str(dtype).removeprefix("torch."), threads)
                 measured = measure(contenders, setting, device, options)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import keep
+from kept import keep, parsed
 from rich.console import Console
 from rich.table import Table
 
@@ -78,14 +78,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(parser, steps=2)
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         words = ["--config", options.config, "--out", folder, "--data", f"{folder}/dots.zip"]
+        words += ["--width", "2", "--batch_size", "4"] if options.quick else []
         config = parse(words, NumerosityConfig, command="train numerosity", config_file=True)
         draws = torch.Generator().manual_seed(0)
         size = config.resolution or 64
-        write_dots_archive(Path(config.data), IMAGES, size, generator=draws)
+        images = dict.fromkeys(IMAGES, 50) if options.quick else IMAGES
+        write_dots_archive(Path(config.data), images, size, generator=draws)
         found = measure(config, options.steps)
     table = Table("part", "share of time")
     for part in PARTS:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from kept import keep
+from kept import keep, parsed
 from PIL import Image
 from rich import box
 from rich.console import Console
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--warm_up", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(parser, width=2, batch_size=2, turns=2, warm_up=1)
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         write_noise(Path(folder), options.resolution)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from kept import keep
+from kept import keep, parsed
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -155,7 +155,9 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=256)
     parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parsed(
+        parser, counts=[64], resolution=32, picture_side=40, width=8, batch_size=32, turns=2
+    )
     with tempfile.TemporaryDirectory() as folder:
         result = measure(options, Path(folder))
     show(result)
