@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_that_is_said(
     assert said in capsys.readouterr().err
     assert main(["resume", str(copy)]) == 0
     assert said in capsys.readouterr().err
-    assert main(["sample", str(copy), "--out", str(tmp_path / "drawn.png")]) == 0
+    assert main(["sample", str(copy), "--out", str(tmp_path / "again.png")]) == 0
     assert capsys.readouterr().err == ""
     assert load_checkpoint(newest)["step"] == 4  # what was lost has been trained again
 

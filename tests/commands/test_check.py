@@ -61,6 +61,7 @@ def test_page_figures_and_table(
 def test_the_same_seed_gives_the_same_figures(many: Path, tmp_path: Path) -> None:
     def figures(name: str, seed: str) -> object:
         words = ["check", str(many), "--steps", "2", "--negatives", "cutout", "--skip_broken"]
+        words.append("--overwrite")
         words += ["--seed", seed, "--device", "cpu", "--json", str(tmp_path / name)]
         assert main([*words, "--out", str(tmp_path / "page.html")]) == 0
         return json.loads((tmp_path / name).read_text())["negatives"]

@@ -47,7 +47,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def probe(model: Path | str, images: Path, *words: str) -> dict[str, Any]:
     """Probe, and give what was written to the JSON file."""
-    command = ["probe", str(model), str(images), "--json", "figures.json", *words]
+    command = ["probe", str(model), str(images), "--json", "figures.json", "--overwrite", *words]
     assert main(command) == 0
     content: dict[str, Any] = json.loads(Path("figures.json").read_text())
     return content
@@ -133,7 +133,9 @@ def test_a_conditional_run(image_folder: Path, tmp_path: Path, refusal: Refusal)
     edges = [found["histograms"][0]["edges"] for found in (right, turned)]
     assert edges[0] != edges[1]
     shutil.rmtree(tmp_path / "turned" / "dark")
-    assert "is conditional on 2 classes, and" in refusal(["probe", str(run), "turned"])
+    assert "is conditional on 2 classes, and" in refusal(
+        ["probe", str(run), "turned", "--overwrite"]
+    )
 
 
 def test_an_encoder(image_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

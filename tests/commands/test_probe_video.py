@@ -57,7 +57,7 @@ def moco(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def probe(model: Path, source: Path | str, *words: str) -> dict[str, Any]:
     """Probe, and give what was written to the JSON file."""
-    command = ["probe", str(model), str(source), "--json", "figures.json", *words]
+    command = ["probe", str(model), str(source), "--json", "figures.json", "--overwrite", *words]
     assert main(command) == 0
     content: dict[str, Any] = json.loads(Path("figures.json").read_text())
     return content
@@ -156,7 +156,7 @@ def test_broken_videos_are_refused_or_left_out_and_counted(
     assert found["notes"] == ["1 video could not be read and was left out."]
     assert found["protocol"]["videos"] == 4
     (tmp_path / "v" / "4" / "0009.png").write_text("no picture")
-    said = refusal(["probe", str(run), "v", "--skip_broken"])
+    said = refusal(["probe", str(run), "v", "--skip_broken", "--overwrite"])
     assert "v has 3 videos to probe with, and at least 4 are needed" in said
 
 

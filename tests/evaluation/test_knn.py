@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -113,3 +115,24 @@ def test_what_does_not_fit_is_refused(
     }
     with pytest.raises(error, match=message):
         knn_accuracy(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_a_chunk_has_room_for_its_votes_where_classes_are_more_than_the_bank(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner, rows = knn._nearest, []
+
+    def recorded(*given: Any, **named: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        for cosines, index in inner(*given, **named):
+            rows.append(len(cosines))
+            yield cosines, index
+
+    monkeypatch.setattr(knn, "_COMPARED", 600)
+    monkeypatch.setattr(knn, "_nearest", recorded)
+    features, labels = random_features(1, 20, 3)
+    whole = knn_accuracy(features[:4], labels[:4], features, labels, classes=3)
+    assert rows == [20]
+    rows.clear()
+    found = knn_accuracy(features[:4], labels[:4], features, labels, classes=200)
+    assert max(rows) * 200 <= 600
+    assert torch.equal(found.correct, whole.correct)

@@ -10,7 +10,7 @@ from test_linear_probe import build
 
 from made_encoder import write_encoder_run
 from nda.evaluation.record import Evaluation
-from nda.recipes import linear_probe
+from nda.recipes import linear_probe, linear_probe_evaluation
 from nda.recipes.linear_probe import LinearProbeState
 from nda.recipes.linear_probe_evaluation import EncoderChangedError
 from nda.training.run_folder import RunFolder
@@ -93,3 +93,15 @@ def test_pictures_of_features_are_drawn_once(state: LinearProbeState, tmp_path: 
     state.step = 0
     linear_probe.draw_samples(state, folder)
     assert {path.name for path in folder.samples.iterdir()} == {"features.png", "neighbours.png"}
+
+
+def test_the_logits_of_all_layers_and_classes_are_held_some_at_a_time(
+    state: LinearProbeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = linear_probe_evaluation.predictions(state, "test")
+    sizes: list[int] = []
+    state.heads.module.register_forward_hook(lambda _, given, out: sizes.append(out.numel()))
+    monkeypatch.setattr(linear_probe_evaluation, "_LOGITS", 20)
+    assert torch.equal(linear_probe_evaluation.predictions(state, "test"), whole)
+    assert max(sizes) <= 20
+    assert sum(sizes) == 3 * 20 * 2

@@ -56,6 +56,8 @@ def measure(options: CheckOptions) -> Checked:
         classes=class_names(options.classes),
         skip_broken=options.skip_broken,
         bit_depth=options.bit_depth,
+        most=options.count,
+        generator=generator_for(options.seed, purpose="check images"),
     )
     train, heldout = divide(data.images, options)
     usable, refused = suited(asked, heldout[:2])
@@ -89,17 +91,15 @@ def measure(options: CheckOptions) -> Checked:
 
 
 def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:
-    """Images to learn from and images held out, drawn at random from all; refuses too few."""
+    """Images to learn from and images held out, of some in random order; refuses too few."""
     if len(images) < FEWEST:
         raise DataError(
             f"{options.images} gives {counted(len(images), 'image')}, and a check needs at least "
             f"{FEWEST}, of which a fifth is held out; give more images"
             + (" or more --classes." if options.classes else ".")
         )
-    draws = generator_for(options.seed, purpose="check images")
-    chosen = images[torch.randperm(len(images), generator=draws)[: options.count]]
-    cut = len(chosen) // HELD_OUT
-    return chosen[cut:], chosen[:cut]
+    cut = len(images) // HELD_OUT
+    return images[cut:], images[:cut]
 
 
 def probe_repeatedly(

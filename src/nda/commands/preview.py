@@ -87,6 +87,7 @@ def preview_images(options: PreviewOptions) -> int:
     from nda.training.randomness import generator_for
 
     negatives = negatives_from_list(options.negatives)
+    draws = generator_for(options.seed, purpose="preview")
     try:
         data = load_images(
             options.images,
@@ -94,13 +95,14 @@ def preview_images(options: PreviewOptions) -> int:
             classes=class_names(options.classes),
             skip_broken=options.skip_broken,
             bit_depth=options.bit_depth,
+            most=options.count,
+            generator=draws,
         )
     except DataError as error:
         if not holds_video_files(options.images):
             raise
         raise DataError(f"{options.images} holds videos; give --video to see one.") from error
-    draws = generator_for(options.seed, purpose="preview")
-    chosen = data.images[torch.randperm(len(data), generator=draws)[: options.count]]
+    chosen = data.images
     negatives, refused = suited(negatives, chosen)
     refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
     for note in data.told:

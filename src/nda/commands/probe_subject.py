@@ -97,10 +97,10 @@ def load_subject(
         classes=class_names(chosen),
         skip_broken=options.skip_broken,
         bit_depth=options.bit_depth,
+        most=options.count,
+        generator=generator_for(options.seed, purpose="probe images"),
     )
-    draws = generator_for(options.seed, purpose="probe images")
-    rows = torch.randperm(len(data), generator=draws)[: options.count]
-    images, notes = data.images[rows], list(data.notes)
+    images, notes = data.images, list(data.notes)
     if data.skipped:
         notes.append(skipped_note(len(data.skipped)))
     if side is not None and images.shape[-1] != side:
@@ -113,7 +113,7 @@ def load_subject(
     negatives, refused = suited(asked, images[:2])
     return Subject(
         images=images,
-        labels=data.labels[rows],
+        labels=data.labels,
         classes=data.classes,
         split=split,
         data=data_name(options.images),

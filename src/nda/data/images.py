@@ -71,6 +71,8 @@ def load_images(
     fit: Fit = "crop",
     skip_broken: bool = False,
     bit_depth: int | None = None,
+    most: int | None = None,
+    generator: torch.Generator | None = None,
     cache: bool = True,
     cache_dir: StrPath | None = None,
 ) -> ImageSet:
@@ -89,9 +91,10 @@ def load_images(
     middle is cut out; without, all must be square and of one size. With `fit="stretch"` nothing is
     cut off: the whole picture becomes square.
 
-    `skip_broken` leaves out files that cannot be read and lists them in `skipped`. The result is
-    kept in `cache_dir` (by default $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda) unless `cache`
-    is false.
+    With `most` they come in an order drawn by `generator`, at most so many of them, and no others
+    are read. `skip_broken` leaves out files that cannot be read and lists them in `skipped`. The
+    result is kept in `cache_dir` (by default $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda)
+    unless `cache` is false.
 
     Raises `DataError` for whatever cannot be used, naming the file and the remedy.
     """
@@ -100,12 +103,17 @@ def load_images(
     )
     if (name := _torchvision_name(source)) is not None:
         chosen = choose_split(torchvision_splits(name), split, str(source))
-        return _from_torchvision(name, chosen, options)
+        return _shuffled(_from_torchvision(name, chosen, options), most, generator)
     with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
         entries = parse_layout(opened.stamps, opened.where)
         chosen = choose_split({entry.split for entry in entries}, split, opened.where)
         selected = select(entries, chosen, classes, opened.where)
-        return _told(_decoded(opened, selected, options), opened, entries, selected)
+        if most is not None and most < len(selected.names):
+            rows = torch.randperm(len(selected.names), generator=generator)[:most]
+            some = _decoded(opened, selected.only(rows.tolist()), options, drawn=True)
+        else:
+            some = _shuffled(_decoded(opened, selected, options), most, generator)
+        return _told(some, opened, entries, selected)
 
 
 def load_splits(
@@ -142,6 +150,14 @@ def load_splits(
             f"({splits.heldout_name}) {heldout}. Give --resolution to make them alike."
         )
     return splits
+
+
+def _shuffled(images: ImageSet, most: int | None, generator: torch.Generator | None) -> ImageSet:
+    """The images in an order drawn at random, at most so many; as they are without a number."""
+    if most is None:
+        return images
+    some = images.only(torch.randperm(len(images), generator=generator)[:most])
+    return replace(some, skipped=images.skipped, notes=images.notes, taken=images.taken)
 
 
 def _source_splits(path: Path, split: str | None, every: int, options: _Options) -> Splits:
@@ -200,7 +216,9 @@ def _nothing_held_out(images: ImageSet) -> Splits:
     return Splits(images, images, "training images (nothing held out)")
 
 
-def _decoded(source: Source, selected: Selection, options: _Options) -> ImageSet:
+def _decoded(
+    source: Source, selected: Selection, options: _Options, *, drawn: bool = False
+) -> ImageSet:
     """Decode the selected files, or take them from the cache."""
     build = partial(_decode, source, selected, options)
     if not options.cache:
@@ -216,6 +234,8 @@ def _decoded(source: Source, selected: Selection, options: _Options) -> ImageSet
         settings.append(options.fit)
     if options.bit_depth is not None:
         settings.append(f"{options.bit_depth} bits")
+    if drawn:  # others that are drawn, by another seed too, replace these
+        settings.append(f"{len(selected.names)} drawn")
     content = [(name, *source.stamps[name]) for name in selected.names]
     return cached(options.folder, settings, content, build)
 

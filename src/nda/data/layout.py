@@ -138,6 +138,11 @@ class Selection:
     labels: list[int]
     classes: tuple[str, ...]
 
+    def only(self, rows: Sequence[int]) -> Selection:
+        """Those of the images, in the order of `rows`."""
+        names, labels = [self.names[row] for row in rows], [self.labels[row] for row in rows]
+        return Selection(self.part, names, labels, self.classes)
+
 
 def select(
     entries: Sequence[Entry], split: str, classes: Sequence[str] | None, where: str

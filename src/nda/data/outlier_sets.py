@@ -73,8 +73,8 @@ def load_outlier_set(
     """The images of `path`, of its test or validation split where it has one, at `resolution`.
 
     Pictures are read as everywhere (`nda.data.load_images`): grey becomes RGB, the shorter side is
-    resized and the middle cut out. With `samples` at most that many are kept (`some_of`). Raises
-    `DataError`, with the name of the set, for what cannot be read.
+    resized and the middle cut out. With `samples` at most that many are read, drawn
+    as by `some_of`. Raises `DataError`, with the name of the set, for what cannot be read.
     """
     try:
         split, resized = _split_and_size(path, resolution)
@@ -84,14 +84,14 @@ def load_outlier_set(
             resolution=resolution,
             skip_broken=skip_broken,
             bit_depth=bit_depth or FULL,
+            most=samples,
+            generator=torch.Generator().manual_seed(0),
         )
     except DataError as error:
         raise DataError(f"--ood {name}: {error}") from error
     where = path if path.startswith(_TORCHVISION) else Path(path).name
     source = f"{where}, {split} split" if split else where
-    return OutlierSet(
-        name, source, some_of(loaded.images, samples), resized, skipped=len(loaded.skipped)
-    )
+    return OutlierSet(name, source, loaded.images, resized, skipped=len(loaded.skipped))
 
 
 def some_of(images: Tensor, samples: int | None) -> Tensor:

@@ -59,7 +59,7 @@ def knn_accuracy(
     _check_labels(queries, labels, classes)
     known = bank_labels.to(bank.device)
     guesses = []
-    for cosines, index in _nearest(bank, queries, k):
+    for cosines, index in _nearest(bank, queries, k, beside=classes):
         # Relative to the nearest, so that a small T overflows nothing; the order stays the same.
         votes = ((cosines - cosines[:, :1]) / temperature).exp()  # (chunk, k)
         scores = votes.new_zeros(len(votes), classes).scatter_add_(1, known[index], votes)
@@ -80,8 +80,13 @@ def nearest_features(bank: Tensor, queries: Tensor, k: int) -> tuple[Tensor, Ten
     return cosines, torch.cat([index for _, index in found]).cpu()
 
 
-def _nearest(bank: Tensor, queries: Tensor, k: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cosines and places of the neighbours, chunk by chunk of the queries."""
+def _nearest(
+    bank: Tensor, queries: Tensor, k: int, *, beside: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cosines and places of the neighbours, chunk by chunk of the queries.
+
+    For each of its queries a chunk has room for `beside` numbers as well as for the cosines.
+    """
     if bank.dim() != 2 or queries.dim() != 2 or bank.shape[1] != queries.shape[1]:
         raise ShapeError(
             "Neighbours are sought among features (M, D) for features (N, D); got "
@@ -95,7 +100,7 @@ def _nearest(bank: Tensor, queries: Tensor, k: int) -> Iterator[tuple[Tensor, Te
     if k < 1:
         raise ConfigError(f"k is {k}; at least 1 neighbour must vote.")
     known = F.normalize(bank.float(), dim=1)
-    for part in queries.split(max(1, _COMPARED // len(bank))):
+    for part in queries.split(max(1, _COMPARED // max(len(bank), beside))):
         cosines, index = (F.normalize(part.float(), dim=1) @ known.T).topk(min(k, len(bank)), dim=1)
         yield cosines, index
 

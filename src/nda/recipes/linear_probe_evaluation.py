@@ -17,6 +17,7 @@ from nda.training.run_folder import RunFolder
 if TYPE_CHECKING:
     from nda.recipes.linear_probe import LinearProbeState
 
+_LOGITS = 2**24  # held at once: 64 MiB of float32
 RATES = "Learning rates, on the validation part"
 
 
@@ -64,7 +65,8 @@ def prove_frozen(state: LinearProbeState) -> None:
 @torch.no_grad()
 def predictions(state: LinearProbeState, part: str) -> Tensor:
     """The class that each layer gives each image of a part: (L, N) on the CPU."""
-    parts = state.features(part).to(state.fabric.device).split(4096)
+    each = len(state.config.rates) * len(state.train.classes)  # logits of an image
+    parts = state.features(part).to(state.fabric.device).split(max(1, _LOGITS // each))
     return torch.cat([state.heads.module(x).argmax(dim=-1) for x in parts], dim=1).cpu()
 
 
