@@ -19,8 +19,8 @@ CLOCK = ("seconds", "images_per_second", "clips_per_second", "peak_memory_mib")
 def digest_of_run(folder: Path) -> dict[str, str]:
     """A digest of everything in a finished run that does not depend on the clock.
 
-    Of older checkpoints only that they are whole and how many there are: a run keeps those that
-    it wrote last, and an interrupted one has written one more.
+    Of older checkpoints only that they are whole: a run keeps those that it wrote last, and an
+    interrupted one has written one more, or was stopped before it removed one.
     """
     found = {}
     older = _older_checkpoints(folder)
@@ -28,7 +28,7 @@ def digest_of_run(folder: Path) -> dict[str, str]:
         name = path.relative_to(folder).as_posix()
         if path in older:
             load_checkpoint(path)
-            found[f"older checkpoint {older.index(path)}"] = "whole"
+            found["older checkpoints"] = "whole"
         elif path.is_file() and "tensorboard" not in path.parts:
             found[name] = digest_of(_meaning(path))
     return found
