@@ -16,9 +16,11 @@ from safetensors.torch import save
 from nda.sealed import (
     DamagedError,
     check_archive,
+    load_json,
     load_tensors,
     save_archive,
     save_tensors,
+    sealed_json,
 )
 
 TENSORS = {"weight": torch.arange(12.0), "count": torch.tensor(3)}
@@ -103,3 +105,37 @@ def test_tensors_without_a_digest_are_read(tmp_path: Path) -> None:
     assert load_tensors(path, ("detector",))[1] == {}
     with pytest.raises(FileNotFoundError):
         load_tensors(tmp_path / "nowhere", ())
+
+
+SAID = {"step": 7, "scores": [0.1, float("inf"), -1e-9], "names": {"a": "\udcff", "b": None}}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_every_flipped_bit_of_json_is_seen_unless_it_says_the_same(
+    tmp_path: Path, indent: int | None
+) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(sealed_json(SAID, indent=indent))
+    whole = path.read_bytes()
+    seen = 0
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            assert load_json(path, tuple(SAID), unsealed=True) == SAID
+        except DamagedError:
+            seen += 1
+    assert seen > 7 * len(whole)
+
+
+def test_json_without_a_digest_serves_only_where_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps(SAID))
+    assert load_json(path, tuple(SAID), unsealed=True) == SAID
+    with pytest.raises(DamagedError, match="SHA-256 differs"):
+        load_json(path, tuple(SAID))
+    for other in ("", "[]", "[" * 100_000, '{"stop": 7}', "\0"):
+        path.write_text(other)
+        with pytest.raises(DamagedError):
+            load_json(path, tuple(SAID), unsealed=True)

@@ -1,8 +1,8 @@
 """Files that carry a SHA-256 of themselves, so that not one flipped bit goes unseen.
 
-An archive of torch carries it in its comment, a safetensors file among its metadata: both still
-open in any other program. Files of earlier versions have none. Of their archives the checksums of
-all entries are tried instead.
+An archive of torch carries it in its comment, a safetensors file among its metadata, JSON under a
+key: all still open in any other program. Files of earlier versions have none. Of their archives the
+checksums of all entries are tried instead.
 """
 
 from __future__ import annotations
@@ -136,6 +136,34 @@ def load_tensors(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Tensor],
         return load(content), about
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise DamagedError(" ".join(str(error).split())[:120]) from error
+
+
+def sealed_json(content: dict[str, Any], *, indent: int | None = None) -> str:
+    """`content` as JSON, with the digest of what it says as another key."""
+    return json.dumps(content | {_KEY: _said(content)}, indent=indent)
+
+
+def load_json(path: Path, names: tuple[str, ...], *, unsealed: bool = False) -> dict[str, Any]:
+    """What `sealed_json` made into the file `path`, or with `unsealed` JSON without a digest.
+
+    `names` are all the keys it may have. Raises `DamagedError` where it says something else than
+    was written, and `OSError` where it cannot be read.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DamagedError("it is no JSON") from error
+    # So that a flipped bit in the name of the digest does not make a file without one of it.
+    if not isinstance(content, dict) or not set(content) <= {*names, _KEY}:
+        raise DamagedError("its keys are not those that were written")
+    digest = content.pop(_KEY, None)
+    if digest != _said(content) and not (unsealed and digest is None):
+        raise DamagedError("its contents are not what was written: their SHA-256 differs")
+    return content
+
+
+def _said(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -156,6 +157,29 @@ def test_the_calibration_is_kept_until_the_weights_change(
     assert "There is no /nowhere" in refusal(words)
     (run / "surprise.json").write_text("{}")
     save_checkpoint(run / "checkpoints", 9, load_checkpoint(path), keep=3)
+    assert "There is no /nowhere" in refusal(words)
+
+
+def test_a_flipped_bit_in_the_scores_that_were_kept_measures_anew(
+    run: Path, videos: Path, refusal: Refusal
+) -> None:
+    words = ["score", str(run), str(videos), *RATE, "--overwrite"]
+    assert main(words) == 0
+    first, path = rows(), run / "surprise.json"
+    whole = path.read_text()
+    content = json.loads(whole)
+    path.write_text(whole.replace(str(content["scores"][0]), str(content["scores"][0] + 4)))
+    assert main(words) == 0
+    assert rows() == first
+    assert path.read_text() == whole
+    # Without a digest, as an earlier version wrote it, they are taken as they stand.
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(config | {"data": "/nowhere"}))
+    assert main(words) == 0
+    assert rows() == first
+    path.write_text(whole.replace("scores", "scorez"))
     assert "There is no /nowhere" in refusal(words)
 
 

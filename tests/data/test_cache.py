@@ -104,6 +104,24 @@ def flip_a_pixel(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
+def test_a_flipped_bit_in_what_is_said_of_the_images_is_seen(
+    folder: Path, own_cache: Path, decoded: list[int]
+) -> None:
+    (folder / "a" / "broken.png").write_bytes(b"no image")
+    first = load_images(folder, skip_broken=True)
+    (file,) = kept(own_cache)
+    whole = file.read_bytes()
+    start, end = whole.index(b"skipped"), whole.index(b"fingerprint")
+    for place in range(start, end, 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        file.write_bytes(damaged)
+        before = len(decoded)
+        again = load_images(folder, skip_broken=True)
+        assert (again.skipped, again.notes) == (first.skipped, first.notes)
+        assert len(decoded) == before + 1
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -115,7 +133,8 @@ def flip_a_pixel(content: bytes) -> bytes:
         lambda content: b"junk" * 100,
         lambda content: content.replace(b"classes", b"clashes"),
         lambda content: content.replace(b"fingerprint", b"fingerprunt"),
-        lambda content: content.replace(b"notes", b"votes"),  # as an earlier version wrote it
+        lambda content: content.replace(b"notes", b"votes"),
+        lambda content: content.replace(b"digest", b"digset"),  # as good as none, as there was
     ],
 )
 def test_a_damaged_file_is_built_anew(

@@ -71,15 +71,15 @@ def _load(path: Path, stamp: str) -> ImageSet | None:
     try:
         with safe_open(path, "pt") as file:
             kept = json.loads((file.metadata() or {})["nda"])
-            if kept["stamp"] != stamp:
+            # A file of an earlier version has no digest of what is said and is built anew.
+            if kept.pop("digest") != _digest(kept) or kept["stamp"] != stamp:
                 return None
             tensors = file.get_tensor("images"), file.get_tensor("labels")
-        # A file of an earlier version has no notes and is built anew.
         said = {name: kept[name] for name in ("classes", "skipped", "notes")}
         loaded = ImageSet.of(*tensors, **said)
-        # The digest was taken anew from what was read, so no flipped bit goes unseen.
+        # The fingerprint was taken anew from what was read, so no flipped bit goes unseen.
         return loaded if loaded.fingerprint == kept["fingerprint"] else None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -97,7 +97,8 @@ def _save(path: Path, stamp: str, built: ImageSet) -> None:
         # save_file writes from the tensor itself, but only to a name: hence a folder of our own.
         with tempfile.TemporaryDirectory(prefix=".images-", dir=path.parent) as folder:
             unfinished = Path(folder, path.name)
-            save_file(tensors, unfinished, metadata={"nda": json.dumps(kept)})
+            said = json.dumps(kept | {"digest": _digest(kept)})
+            save_file(tensors, unfinished, metadata={"nda": said})
             follow_umask(unfinished)
             unfinished.replace(path)
     except (OSError, SafetensorError):

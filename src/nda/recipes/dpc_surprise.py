@@ -6,7 +6,6 @@ Whoever scores videos later needs neither the run's data nor the time to score t
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
 import torch
@@ -15,14 +14,16 @@ from torch import Tensor
 from nda.files import write_text_atomically
 from nda.networks.digest import weights_digest
 from nda.recipes.dpc_predictor import Predictor
+from nda.sealed import load_json, sealed_json
 
 _FILE = "surprise.json"
 
 
 def kept_surprise(predictor: Predictor) -> Tensor | None:
-    """What was kept of these very weights, float64 `(n,)`; None where nothing was."""
+    """What was kept of these very weights, float64 `(n,)`; None where nothing was or it changed."""
     try:
-        found = json.loads(_path(predictor).read_text(encoding="utf-8"))
+        # A file of an earlier version has no digest and serves all the same.
+        found = load_json(_path(predictor), ("step", "weights", "scores"), unsealed=True)
         scores = torch.tensor(found["scores"], dtype=torch.float64)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -37,7 +38,7 @@ def keep_surprise(predictor: Predictor, scores: Tensor) -> None:
         "scores": scores.tolist(),
     }
     with contextlib.suppress(OSError):
-        write_text_atomically(_path(predictor), json.dumps(content, indent=1))
+        write_text_atomically(_path(predictor), sealed_json(content, indent=1))
 
 
 def _path(predictor: Predictor) -> Path:
