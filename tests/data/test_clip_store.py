@@ -139,7 +139,7 @@ def test_a_damaged_index_costs_time_and_nothing_else(
     counted, _ = scan(store, videos)
     (store.folder / "index.json").write_text(text)
     assert scan(store_of(videos, tmp_path / "cache"), videos)[0] == counted
-    assert len(json.loads((store.folder / "index.json").read_text())) == 2
+    assert len(json.loads((store.folder / "index.json").read_text())["videos"]) == 2
 
 
 @pytest.mark.parametrize("size", [0, 100])
@@ -154,6 +154,74 @@ def test_frames_that_are_cut_short_are_noticed(videos: Path, tmp_path: Path, siz
     scan(store_of(videos, tmp_path / "cache"), videos)
     store.read("a", np.array([2]), out)
     assert numbers_in(out) == [2]
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("place", [0, 100, 191, 192, 195])  # pixels of the first frame, its CRC
+def test_a_flipped_bit_in_kept_frames_is_refused_and_mended_by_the_next_start(
+    videos: Path, tmp_path: Path, decoded: list[str], place: int
+) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    scan(store, videos)
+    flip(store.path("a"), place)
+    out = np.empty((2, 3, 8, 8), np.uint8)
+    store.read("a", np.array([1, 2]), out)  # whole still
+    with pytest.raises(DataError, match=r"frames of a in .* checksum of frame 0 .* Start again: "):
+        store.read("a", np.array([2, 0]), out)
+    store = store_of(videos, tmp_path / "cache")
+    scan(store, videos)
+    store.read("a", np.array([2, 0]), out)
+    assert numbers_in(out) == [2, 0]
+    assert sorted(decoded) == ["a", "a", "b"]
+
+
+def test_damaged_frames_that_cannot_be_removed_are_named(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    scan(store, videos)
+    flip(store.path("a"), 0)
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(DataError, match=f"Delete {store.path('a')} and start again"):
+        store.read("a", np.array([0]), np.empty((1, 3, 8, 8), np.uint8))
+
+
+def test_a_flipped_bit_in_the_index_costs_time_and_nothing_else(
+    videos: Path, tmp_path: Path, decoded: list[str]
+) -> None:
+    counted, _ = scan(store_of(videos, tmp_path / "cache", keep=False), videos)
+    index = store_of(videos, tmp_path / "cache").folder / "index.json"
+    whole = index.read_text()
+    index.write_text(whole.replace('"frames": 3', '"frames": 2'))
+    assert scan(store_of(videos, tmp_path / "cache", keep=False), videos)[0] == counted
+    assert json.loads(index.read_text()) == json.loads(whole)  # in any order
+    assert sorted(decoded) == ["a", "a", "b", "b"]
+
+
+def test_frames_that_an_earlier_version_kept_are_decoded_anew(
+    videos: Path, tmp_path: Path, decoded: list[str]
+) -> None:
+    store = store_of(videos, tmp_path / "cache")
+    counted, _ = scan(store, videos)
+    for name, frames in (("a", 3), ("b", 2)):
+        store.path(name).write_bytes(bytes(frames * 3 * 8 * 8))  # no checksums
+    videos_of = json.loads((store.folder / "index.json").read_text())["videos"]
+    (store.folder / "index.json").write_text(json.dumps(videos_of))  # no digest
+    store = store_of(videos, tmp_path / "cache")
+    assert scan(store, videos)[0] == counted
+    out = np.empty((1, 3, 8, 8), np.uint8)
+    store.read("b", np.array([1]), out)
+    assert numbers_in(out) == [6]
+    assert sorted(decoded) == ["a", "a", "b", "b"]
 
 
 def test_another_resolution_is_another_store(videos: Path, tmp_path: Path) -> None:

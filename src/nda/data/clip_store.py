@@ -2,7 +2,8 @@
 
 A folder of the cache holds the videos of one source at one resolution: a file of raw uint8 frames
 for each, and an index of what was counted. Frames are read from their place in the file, so the
-memory in use is that of the frames asked for.
+memory in use is that of the frames asked for. Behind each stands its CRC-32, which is taken anew at
+every reading: a digest of the whole file would need all of a video read for the few frames asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,10 +26,12 @@ from nda.data.decode import Fit, Pixels, in_threads, quiet_pillow
 from nda.data.sources import Source
 from nda.errors import DataError
 from nda.files import A_DAY, atomic_file, sweep, write_text_atomically
+from nda.sealed import DamagedError, load_json, sealed_json
 
 _VERSION = 1  # raise it whenever decoding gives other pixels or a file another form
 _SAVE_EVERY = 100  # videos, after which the index is written: what an interruption may cost
 _INDEX = "index.json"
+_CRC = 4  # bytes behind each frame
 
 
 @dataclass(frozen=True)
@@ -100,14 +104,30 @@ class ClipStore:
         try:
             with self.path(name).open("rb", buffering=0) as file:
                 for frame, number in zip(out, numbers.tolist(), strict=True):
-                    file.seek(number * frame.nbytes)
+                    file.seek(number * (frame.nbytes + _CRC))
                     if file.readinto(frame.data) != frame.nbytes:
                         raise EOFError
+                    if file.read(_CRC) != _checksum(frame.data):
+                        raise DamagedError(f"the checksum of frame {number} differs")
         except (OSError, EOFError) as error:
             raise DataError(
                 f"The decoded frames of {name} in {self.folder} are gone or cut short. Start "
                 "again: they are decoded anew."
             ) from error
+        except DamagedError as error:
+            raise self._damaged(name, error) from error
+
+    def _damaged(self, name: str, error: DamagedError) -> DataError:
+        """Remove the frames, as a start looks at the size of their file alone."""
+        path, remedy = self.path(name), "Start again: they are decoded anew."
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            remedy = f"Delete {path} and start again: they are decoded anew."
+        return DataError(
+            f"The decoded frames of {name} in {self.folder} are not what was written ({error}). "
+            + remedy
+        )
 
     def _count(self, source: Source, video: Video) -> Counted:
         stamp = digest_of([(name, *source.stamps[name]) for name in video.members])
@@ -135,7 +155,9 @@ class ClipStore:
         try:
             with atomic_file(self.path(name)) as file:
                 for frame in frames:
-                    file.write(np.ascontiguousarray(frame).data)
+                    pixels = np.ascontiguousarray(frame).data
+                    file.write(pixels)
+                    file.write(_checksum(pixels))
                     count += 1
         except OSError as error:
             raise self._no_room(error) from error
@@ -143,7 +165,8 @@ class ClipStore:
 
     def _has(self, name: str, known: Counted) -> bool:
         try:
-            return self.path(name).stat().st_size == known.frames * 3 * self.resolution**2
+            size = known.frames * (3 * self.resolution**2 + _CRC)
+            return self.path(name).stat().st_size == size
         except OSError:
             return False
 
@@ -162,9 +185,10 @@ class ClipStore:
 
     def _read_index(self) -> dict[str, Counted]:
         try:
-            found = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
+            # That of an earlier version has no digest: its videos are read anew.
+            found = load_json(self.folder / _INDEX, ("videos",))["videos"]
             return {name: Counted(**counted) for name, counted in found.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
 
     def _save_index(self) -> None:
@@ -174,9 +198,13 @@ class ClipStore:
             content = {name: asdict(counted) for name, counted in together.items()}
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                write_text_atomically(self.folder / _INDEX, json.dumps(content))
+                write_text_atomically(self.folder / _INDEX, sealed_json({"videos": content}))
             except OSError:
                 return  # the next start counts again
+
+
+def _checksum(pixels: memoryview) -> bytes:
+    return zlib.crc32(pixels).to_bytes(_CRC, "little")
 
 
 def digest_of(value: Any) -> str:
