@@ -33,6 +33,11 @@ CASES = [
     *((recipe, None) for recipe in CHEAP),
     *((recipe, weight) for recipe in sorted(PENALISED) for weight in (0.0, 10.0)),
 ]
+# Each once: with the penalty, which is a second backward through the network, where there is one.
+COMPILED = [
+    (recipe, 10.0 if recipe in PENALISED else None)
+    for recipe in ("gan", "numerosity", "anomaly", "pix2pix", "moco", "linear-probe", "dpc")
+]
 
 
 def one_step(recipe: str, folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
@@ -70,14 +75,20 @@ def test_float16(recipe: str, weight: float | None, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of inductor
-@pytest.mark.parametrize(("recipe", "weight"), [("numerosity", 0.0), ("numerosity", 10.0)])
+@pytest.mark.parametrize(("recipe", "weight"), COMPILED)
 def test_compile(recipe: str, weight: float | None, tmp_path: Path) -> None:
+    import torch._inductor.config as inductor
+
     torch.compiler.reset()
-    plain = one_step(recipe, tmp_path / "plain", **penalty(weight))
-    compiled = one_step(recipe, tmp_path / "compiled", compile=True, **penalty(weight))
+    changes = penalty(weight) | ({"dropout": 0.0} if recipe == "dpc" else {})
+    plain = one_step(recipe, tmp_path / "plain", **changes)
+    with inductor.patch("fallback_random", True):  # so that dropout is the same
+        compiled = one_step(recipe, tmp_path / "compiled", compile=True, **changes)
     assert compiled.keys() == plain.keys()
     for name, value in plain.items():
-        torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
+        # After an update of the discriminator, whose first by Adam makes much of little gradients.
+        atol = 1e-2 if name in {"loss_g", "l1"} else 1e-4
+        torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=atol)
 
 
 @pytest.mark.parametrize("recipe", sorted(PENALISED))
