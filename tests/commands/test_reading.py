@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -89,3 +90,11 @@ def test_the_same_are_drawn_as_of_all(many: Path, own_cache: Path, most: int) ->
     others = load_images(many, most=most, generator=torch.Generator().manual_seed(5))
     assert not torch.equal(others.images, some.images)
     assert torch.equal(load_images(many).images, whole.images)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders")
+def test_a_pipe_among_the_images_is_passed_over_and_told(many: Path, own_cache: Path) -> None:
+    os.mkfifo(many / "00" / "pipe.png")
+    found = load_images(many)
+    assert len(found) == ALL
+    assert found.taken.endswith("are taken; passed over: pipes or devices 1.")

@@ -158,4 +158,4 @@ def test_a_folder_of_broken_files_is_refused(
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "1.png cannot be read (not an image)" in said
-    assert f"None of the 1 images of {tmp_path / 'photos'} can be read." in said
+    assert f"None of 1 image of {tmp_path / 'photos'} can be read." in said

@@ -190,7 +190,7 @@ def test_a_count_whose_pictures_are_all_cut_is_refused(original: Path, tmp_path:
     rewrite(original, json.dumps({"scenes": [SCENES[0], scene("x.png", thing(41, 100))]}))
     source = original / "images" / "train"
     (source / "CLEVR_train_000001.png").rename(source / "x.png")
-    with pytest.raises(DataError, match=r"no picture of 1 objects .* middle square"):
+    with pytest.raises(DataError, match=r"no picture of 1 object in .* middle square"):
         take(original, tmp_path / "out.zip", (1, 2))
     assert not (tmp_path / "out.zip").exists()
 

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -198,7 +199,7 @@ def test_only_so_many_pictures_are_shown(
 def test_a_page_without_any_readable_image(detector: Detector, tmp_path: Path) -> None:
     page = page_of(seen_of(Scored("a/b.png", "broken", "an empty file")), detector, tmp_path)
     text = Read(page).text
-    assert "0 of 1 images are flagged as anomalous" in text
+    assert "0 of 1 image is flagged as anomalous" in text
     assert "a/b.png an empty file" in text
     assert "<img" not in page
     assert "<svg" not in page
@@ -244,3 +245,8 @@ def test_videos_are_shown_by_a_frame_and_have_no_heat(tmp_path: Path) -> None:
         assert shown in text
     assert "image" not in text
     assert "heat" not in text.lower()
+
+
+def test_a_single_step_is_said_as_one(detector: Detector) -> None:
+    detector.settings = replace(detector.settings, step=1)
+    assert "Trained for 1 step against" in judged_by(detector, 0.2).how

@@ -31,6 +31,7 @@ from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.surprise import Surprise, video_surprise
 from nda.networks.digest import weights_digest
+from nda.numerals import counted
 from nda.progress import progress, tracked
 from nda.recipes.clip_loading import shape_of
 from nda.recipes.dpc_predictor import Predictor, heldout_videos, open_predictor
@@ -253,8 +254,9 @@ def summarise(options: ScoreOptions, seen: ScoredImages, judge: Judge) -> None:
     """What was found, and where it was written."""
     counts = seen.counts
     print(
-        f"{seen.total} videos at a false-alarm rate of {judge.rate:g}: {counts['anomalous']} "
-        f"anomalous, {counts['normal']} normal, {counts['broken']} could not be read"
+        f"{counted(seen.total, 'video')} at a false-alarm rate of {judge.rate:g}: "
+        f"{counts['anomalous']} anomalous, {counts['normal']} normal, "
+        f"{counts['broken']} could not be read"
     )
     print(
         f"a score is the surprise of {judge.predictor.name} at step {judge.predictor.step:,}, "

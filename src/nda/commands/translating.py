@@ -61,7 +61,7 @@ def translate_images(options: SampleOptions) -> int:
     for name, why in broken:
         print(f"nda: {name} cannot be read ({why}) and was left out.", file=sys.stderr)
     if not done:
-        raise DataError(f"None of the {len(broken)} images of {options.images} can be read.")
+        raise DataError(f"None of {counted(len(broken), 'image')} of {options.images} can be read.")
     side = generator.resolution
     print(f"{counted(done, 'image')} translated at step {step}, {side} x {side} pixels each: {out}")
     return 0

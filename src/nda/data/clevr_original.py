@@ -25,6 +25,7 @@ from nda.data.decode import quiet_pillow, read_pixels
 from nda.data.images import open_bytes
 from nda.errors import ConfigError, DataError
 from nda.files import atomic_file, refuse_existing
+from nda.numerals import counted
 from nda.progress import progress
 
 _FOCAL = 35 / 32  # focal length over the picture's width: a lens of 35 mm before 32 mm of film
@@ -114,8 +115,8 @@ class _Taking:
             advance()
         if self.pictures[count] == 0:
             raise DataError(
-                f"There is no picture of {count} objects in which all of them lie within the "
-                "middle square; choose other --objects."
+                f"There is no picture of {counted(count, 'object')} in which all of it lies within "
+                "the middle square; choose other --objects."
             )
 
 

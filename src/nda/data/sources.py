@@ -36,6 +36,10 @@ SYSTEM_FOLDERS = frozenset({
 """Folders in small letters that systems and network drives make: thumbnails, deleted files."""
 
 
+NO_FILE = (-1, -1)  # the stamp of a pipe, a socket or a device, which is never opened
+NO_FILES = "pipes or devices"  # what they are told as
+
+
 @dataclass(frozen=True)
 class Source:
     """The image files of a folder or archive, and those of other endings that were asked for.
@@ -43,7 +47,7 @@ class Source:
     `stamps` maps each name (parts joined by "/") to its size in bytes and a mark that changes with
     its content: the time of modification, in a zip the checksum. `read` gives a file's bytes and
     may be called from several threads. `values` is the rule for what the numbers in them mean, and
-    `passed` counts the visible files of other endings, by ending.
+    `passed` counts the visible files of other endings, by ending, and what is no file.
     """
 
     where: str
@@ -99,13 +103,16 @@ def _not_a_source(path: Path, kind: str) -> str:
 
 
 def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, ...]]) -> Source:
-    found = dict(_walk(path, "", ()))
+    everything = dict(_walk(path, "", ()))
+    found = {name: stamp for name, stamp in everything.items() if stamp != NO_FILE}
     stamps = {name: stamp for name, stamp in found.items() if name.lower().endswith(endings)}
     _require(path, needed, found)
     inside = _wrapper_of_splits(stamps)
     stamps = {name.removeprefix(inside): stamp for name, stamp in stamps.items()}
     root = path / inside
     passed = passed_over(found, [inside + name for name in stamps])
+    if others := len(everything) - len(found):
+        passed[NO_FILES] = others
     return Source(str(root), stamps, lambda name: _read_file(root / name), passed=passed)
 
 
@@ -133,6 +140,8 @@ def _walk(
                 # A link to nothing is listed too: its reading fails and names it.
                 found = entry.stat(follow_symlinks=entry.is_file())
                 yield prefix + entry.name, (found.st_size, found.st_mtime_ns)
+            else:
+                yield prefix + entry.name, NO_FILE
 
 
 def _opened_zip(path: Path) -> zipfile.ZipFile:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from nda.data.layout import MASKS, Entry, Selection
+from nda.data.sources import NO_FILES
 
 _MOST = 8  # classes or endings that are named
 
@@ -30,9 +31,11 @@ def told_taken(
     reasons = [f"{count:,} of {_part(split)}" for split, count in left.items() if count > 0]
     if masks := len(names) - len(entries):
         reasons.append(f"{masks:,} in {MASKS}")
-    others = [f"{ending} {count:,}" for ending, count in sorted(passed.items())]
+    others = [f"{ending} {n:,}" for ending, n in sorted(passed.items()) if ending != NO_FILES]
     if others:
         reasons.append(f"files of endings that are not read ({_some(others)})")
+    if passed.get(NO_FILES):
+        reasons.append(f"{NO_FILES} {passed[NO_FILES]:,}")
     return f"{text}; passed over: {', '.join(reasons)}." if reasons else f"{text}."
 
 

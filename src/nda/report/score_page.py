@@ -19,6 +19,7 @@ from nda.evaluation.conformal import conformal_threshold
 from nda.evaluation.detector import Detector
 from nda.evaluation.outlier_figures import score_histogram
 from nda.files import write_text_atomically
+from nda.numerals import counted
 from nda.report.figures import histogram_figure
 from nda.report.heat import HOT, MILD
 from nda.report.page import render
@@ -51,7 +52,7 @@ def judged_by(detector: Detector, rate: float) -> Judged:
     """Images by a detector."""
     about = detector.settings
     how = (
-        f"Trained for {number(about.step)} steps against the negatives {about.negative}; images "
+        f"Trained for {counted(about.step, 'step')} against the negatives {about.negative}; images "
         f"are scored at {number(about.resolution)} × {number(about.resolution)} pixels "
         f"({about.fit})."
     )
