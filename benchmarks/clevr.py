@@ -25,10 +25,10 @@ from kept import parsed
 from rich.console import Console
 from rich.table import Table
 
-from nda.data.clevr_draw import scene_of
-from nda.data.clevr_render import SAMPLES, render, renderer
-from nda.data.clevr_scene import Scene
-from nda.report.grid import image_grid, save_png
+from nda.data.clevr.draw import scene_of
+from nda.data.clevr.render import SAMPLES, render, renderer
+from nda.data.clevr.scene import Scene
+from nda.report.pictures.grid import image_grid, save_png
 
 
 def seconds_each(work: Callable[..., object], tasks: list[tuple[Any, ...]]) -> float:

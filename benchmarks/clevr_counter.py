@@ -24,9 +24,9 @@ from kept import parsed
 from rich.console import Console
 from rich.table import Table
 
-from nda.data.counted import counts_by_class
-from nda.data.images import load_splits
-from nda.evaluation.count_network import BUDGET, FORMAT, train_count_network
+from nda.data.images.counted import counts_by_class
+from nda.data.images.load import load_splits
+from nda.evaluation.counting.network import BUDGET, FORMAT, train_count_network
 from nda.evaluation.intervals import wilson_interval
 
 

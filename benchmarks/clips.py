@@ -33,10 +33,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from nda.data.clip_reader import open_videos
-from nda.data.clip_sampling import draw_starts, frame_numbers, span
-from nda.data.clip_views import ClipViews
-from nda.data.clips import Clips, load_clips
+from nda.data.clips.load import Clips, load_clips
+from nda.data.clips.reader import open_videos
+from nda.data.clips.sampling import draw_starts, frame_numbers, span
+from nda.data.clips.views import ClipViews
 from nda.negatives import negative_from_name
 
 BLOCKS, FRAMES, STRIDE = 8, 5, 3  # as published

@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from nda.data.clip_batches import in_blocks
+from nda.data.clips.batches import in_blocks
 from nda.negatives import negative_from_name
 from nda.networks.dpc import DensePredictor
 from nda.objectives.dense_predictive import dense_accuracies, dense_scores, loss_of
-from nda.recipes.clip_loading import views_of
-from nda.recipes.dpc_config import DpcConfig
+from nda.recipes.dpc.config import DpcConfig
+from nda.recipes.video.load import views_of
 
 PARTS = ("views", "negatives", "forward", "scores", "update")
 NEGATIVES = ("none", "jigsaw", "stitch", "cutout", "cutmix", "mixup")
@@ -47,7 +47,7 @@ class Row:
 
 
 class Variant:
-    """A run with one negative, step by step as in `nda.recipes.dpc.step`."""
+    """A run with one negative, step by step as in `nda.recipes.dpc.train.step`."""
 
     def __init__(self, options: argparse.Namespace, negative: str) -> None:
         self.config = DpcConfig(

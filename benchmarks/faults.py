@@ -18,12 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "faults"))
+sys.path.append(str(Path(__file__).parents[1]))
 
-from campaign import PARTS, Campaign, whole_trials
-from imported import import_everything
 from kept import keep, parsed
-from planted import BUGS, plant
+from tests.faults.campaign import PARTS, Campaign, whole_trials
+from tests.faults.imported import import_everything
+from tests.faults.planted import BUGS, plant
 
 UNIT = {"kills": "kills", "operations": "operations", "disk": "disks", "fuzz": "files"}
 

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from nda.data.dots_archive import write_dots_archive
-from nda.recipes import gan
-from nda.recipes.gan_config import GanConfig
+from nda.recipes.gan import step as gan
+from nda.recipes.gan.config import GanConfig
+from nda.runtime.seeding import generator_for
 from nda.training.launch import launch
-from nda.training.randomness import generator_for
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain GAN": {"negative": "none"},

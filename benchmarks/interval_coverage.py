@@ -5,7 +5,7 @@
 Scores of a trial are drawn from two normal or two Cauchy distributions (heavy tails) that lie so
 far apart that the true AUROC is known; the true average precision and FPR95 follow from the same
 distributions. The bootstrap is the percentile one, both sets resampled. `logit` is the interval
-that figures carry (`nda.evaluation.auroc_interval`).
+that figures carry (`nda.evaluation.outliers.auroc_interval`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kept import keep, parsed
 from scipy import stats
 from torch import Tensor
 
-from nda.evaluation.auroc_interval import auroc_and_variance, auroc_interval
+from nda.evaluation.outliers.auroc_interval import auroc_and_variance, auroc_interval
 
 SIZES = [(10, 10), (30, 30), (30, 300), (300, 30), (500, 500)]  # inliers, outliers
 AREAS = [0.5, 0.75, 0.95]

@@ -43,14 +43,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from nda.data.views import Views
+from nda.data.augment.views import Views
 from nda.networks.resnet import build_encoder, feature_dim
-from nda.recipes import moco
-from nda.recipes.moco import MocoState
-from nda.recipes.moco_config import MocoConfig
+from nda.recipes.moco import train as moco
+from nda.recipes.moco.config import MocoConfig
+from nda.recipes.moco.train import MocoState
+from nda.runtime.memory import peak_memory
+from nda.runtime.seeding import generator_for
 from nda.training.launch import launch
-from nda.training.memory import peak_memory
-from nda.training.randomness import generator_for
 
 DIM, QUEUE, MOMENTUM, TEMPERATURE = 128, 4096, 0.99, 0.1
 LIGHTLY, PLAIN = "lightly", "none"

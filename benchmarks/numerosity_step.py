@@ -22,13 +22,14 @@ from kept import keep, parsed
 from rich.console import Console
 from rich.table import Table
 
-from nda.commands.options import parse
+from nda.commands.parser import parse
 from nda.data import to_float
 from nda.data.dots_archive import write_dots_archive
-from nda.recipes import gan, numerosity
-from nda.recipes.numerosity_config import NumerosityConfig
+from nda.recipes.gan import step as gan
+from nda.recipes.numerosity import train as numerosity
+from nda.recipes.numerosity.config import NumerosityConfig
+from nda.runtime.seeding import generator_for
 from nda.training.launch import launch
-from nda.training.randomness import generator_for
 
 PARTS = ("data", "critic", "generator")
 IMAGES = {4: 500, 5: 500, 6: 1000, 7: 500}

@@ -26,11 +26,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from nda.recipes import pix2pix
-from nda.recipes.pix2pix_build import Pix2PixState
-from nda.recipes.pix2pix_config import Pix2PixConfig
+from nda.recipes.pix2pix import step as pix2pix
+from nda.recipes.pix2pix.config import Pix2PixConfig
+from nda.recipes.pix2pix.train import Pix2PixState
+from nda.runtime.seeding import generator_for
 from nda.training.launch import launch
-from nda.training.randomness import generator_for
 
 PAIRS = 64
 PARTS = ("data", "negatives", "discriminator", "generator")

@@ -28,14 +28,19 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from nda.data.stream import open_stream
-from nda.evaluation.detector import Detector, DetectorSettings, build_network, save_detector
+from nda.data.images.stream import open_stream
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    build_network,
+    save_detector,
+)
 
 DIFFERENT = 500  # pictures; a zip repeats them under other names
 CHILD = """
 import resource, sys, time
 from nda.cli import main
-import nda.commands.scoring
+import nda.commands.score.images
 started = time.perf_counter()
 code = main(sys.argv[1:])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nda.report.svg import PALETTE, paper_style, to_svg
+from nda.report.plots.svg import PALETTE, paper_style, to_svg
 
 BLUE, ORANGE, GREEN = PALETTE[:3]  # data, generator, negatives: as in the reports
 MARKERS = "os^Dv"

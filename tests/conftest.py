@@ -65,7 +65,9 @@ def write_split(folder: Path, count: int, *, size: int = 32) -> None:
 @pytest.fixture(scope="session")
 def finished(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of 4 steps, trained, measured and reported; to be read only."""
-    from tiny_run import train  # beside the tests of the commands, which alone ask for this run
+    from tests.support.tiny_run import (
+        train,  # beside the tests of the commands, which alone ask for this run
+    )
 
     folder = tmp_path_factory.mktemp("finished") / "run"
     assert main(train(image_folder, folder)) == 0

@@ -18,8 +18,13 @@ from PIL import Image
 
 import nda
 from nda.cli import COMMANDS, main
-from nda.commands import options
-from nda.evaluation.detector import Detector, DetectorSettings, build_network, save_detector
+from nda.commands import parser as options
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    build_network,
+    save_detector,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,21 +9,21 @@ import pytest
 import torch
 
 from nda.data import ImageSet, to_float
-from nda.data.clip_views import ClipViews
+from nda.data.augment.views import Views
+from nda.data.clips.views import ClipViews
 from nda.data.corruptions import corrupt
-from nda.data.jpeg import jpeg_pass
-from nda.data.palette import load_palette, nearest_classes
-from nda.data.views import Views
+from nda.data.images.jpeg import jpeg_pass
+from nda.data.pairs.palette import load_palette, nearest_classes
 from nda.errors import ShapeError
-from nda.evaluation.counts import count_dots, dot_diversity
-from nda.evaluation.detector import build_network, score_maps
-from nda.evaluation.features import extract_features
-from nda.evaluation.nearest import nearest_images
-from nda.evaluation.pixels import pixel_distance
-from nda.evaluation.scene_diversity import scene_diversity
-from nda.evaluation.spread import distances_to_data
-from nda.report.grid import image_grid, save_images
-from nda.report.heat import overlay
+from nda.evaluation.counting.dots import count_dots, dot_diversity
+from nda.evaluation.counting.scenes import scene_diversity
+from nda.evaluation.features.extract import extract_features
+from nda.evaluation.fidelity.nearest import nearest_images
+from nda.evaluation.fidelity.pixels import pixel_distance
+from nda.evaluation.outliers.detector import build_network, score_maps
+from nda.evaluation.validity.distance import distances_to_data
+from nda.report.pictures.grid import image_grid, save_images
+from nda.report.pictures.heat import overlay
 
 FLOATS = torch.rand(12, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 DRAWS = torch.Generator().manual_seed(0)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nda.errors import UserError as UserError
-    from nda.evaluation.detector import load_detector as load_detector
-    from nda.export_encoder import load_encoder as load_encoder
+    from nda.evaluation.outliers.detector import load_detector as load_detector
+    from nda.export.encoder import load_encoder as load_encoder
     from nda.negatives import Blemish as Blemish
     from nda.negatives import CutMix as CutMix
     from nda.negatives import Cutout as Cutout
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "nda.errors": ("UserError",),
-    "nda.evaluation.detector": ("load_detector",),
-    "nda.export_encoder": ("load_encoder",),
+    "nda.evaluation.outliers.detector": ("load_detector",),
+    "nda.export.encoder": ("load_encoder",),
     "nda.negatives": (
         "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup",
         "Negative", "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nda.errors import UserError
-from nda.terminal import plain_output
-from nda.training.signals import Interrupted, ended_by_signals
+from nda.runtime.signals import Interrupted, ended_by_signals
+from nda.runtime.terminal import plain_output
 
 
 @dataclass(frozen=True)
@@ -37,34 +37,38 @@ DISK_ERRORS = {
 }  # fmt: skip
 
 DOWNLOAD = "--download"  # of every command; no file of settings can say it
-PERMISSION = "NDA_DOWNLOAD"  # the same as in nda.data.torchvision_sets, which loads torch
+PERMISSION = "NDA_DOWNLOAD"  # the same as in nda.data.images.torchvision, which loads torch
 
 NO_MEMORY = re.compile(r"can't allocate memory|out of memory")  # as torch says it
 
 COMMANDS = {
     "quickstart": Command(
         "see negative data augmentation work in a few minutes, without data or GPU",
-        "nda.commands.quickstart",
+        "nda.commands.verbs.quickstart",
         "quickstart",
     ),
-    "data": Command("make images with known numbers of objects", "nda.commands.data", "data"),
-    "preview": Command("show every negative on your own images", "nda.commands.preview", "preview"),
+    "data": Command("make images with known numbers of objects", "nda.commands.verbs.data", "data"),
+    "preview": Command(
+        "show every negative on your own images", "nda.commands.verbs.preview", "preview"
+    ),
     "check": Command(
         "find which negatives are valid and informative for your data",
-        "nda.commands.check",
+        "nda.commands.verbs.check",
         "check",
     ),
-    "train": Command("train a recipe on your data", "nda.commands.train", "train"),
-    "resume": Command("continue an interrupted run", "nda.commands.run", "resume"),
-    "evaluate": Command("measure a run again", "nda.commands.run", "evaluate"),
-    "score": Command("score images or videos for anomalies", "nda.commands.score", "score"),
+    "train": Command("train a recipe on your data", "nda.commands.verbs.train", "train"),
+    "resume": Command("continue an interrupted run", "nda.commands.verbs.run", "resume"),
+    "evaluate": Command("measure a run again", "nda.commands.verbs.run", "evaluate"),
+    "score": Command("score images or videos for anomalies", "nda.commands.verbs.score", "score"),
     "probe": Command(
-        "measure how sensitive a model is to global structure", "nda.commands.probe", "probe"
+        "measure how sensitive a model is to global structure", "nda.commands.verbs.probe", "probe"
     ),
-    "sample": Command("draw images from a run", "nda.commands.run", "sample"),
-    "report": Command("write a run's page", "nda.commands.pages", "report"),
-    "compare": Command("write a page that compares runs", "nda.commands.pages", "compare"),
-    "export": Command("write a run's model for other programs", "nda.commands.export", "export"),
+    "sample": Command("draw images from a run", "nda.commands.verbs.run", "sample"),
+    "report": Command("write a run's page", "nda.commands.verbs.pages", "report"),
+    "compare": Command("write a page that compares runs", "nda.commands.verbs.pages", "compare"),
+    "export": Command(
+        "write a run's model for other programs", "nda.commands.verbs.export", "export"
+    ),
 }
 
 
@@ -125,7 +129,7 @@ def run(words: list[str]) -> int:
 
 def dispatch(words: list[str]) -> int:
     """Call the command that the first word names with the others."""
-    from nda.commands.options import nearest
+    from nda.commands.parser import nearest
 
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())

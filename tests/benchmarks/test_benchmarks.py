@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import write_split
 from nda.data.dots_archive import write_dots_archive
+from tests.conftest import write_split
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -56,7 +56,7 @@ def words_for(script: str, folder: Path) -> list[str]:
         return [str(folder / "dots.zip")]
     if script == "clips":
         sys.path.insert(0, str(ROOT / "tests" / "data"))
-        from made_videos import encode
+        from tests.support.made_videos import encode
 
         for split in ("train", "test"):
             for label in ("left", "right"):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from tiny_run import train
+
+from tests.support.tiny_run import train
 
 Refusal = Callable[[list[str]], str]
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from tiny_run import train
 
 from nda.cli import main
 from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
+from tests.support.tiny_run import train
 
 Refusal = Callable[[list[str]], str]
 

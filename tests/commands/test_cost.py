@@ -15,9 +15,9 @@ from nda.cli import main
 from nda.commands.cost import refuse_costly
 from nda.data.dots_archive import cost_of_dots
 from nda.errors import ConfigError
-from nda.recipes.gan_config import GanConfig
-from nda.recipes.gan_sampler import TOGETHER, Sampler
-from nda.report.grid import check_place, refuse_large_picture
+from nda.recipes.gan.config import GanConfig
+from nda.recipes.gan.sampler import TOGETHER, Sampler
+from nda.report.pictures.grid import check_place, refuse_large_picture
 
 Refusal = Callable[[list[str]], str]
 GIB = 2**30
@@ -131,7 +131,7 @@ def test_samples_that_would_fill_the_disk_are_refused(
     refusal: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler = Sampler(Flat(), 4, torch.zeros(2, dtype=torch.int64), seed=0)
-    monkeypatch.setattr("nda.recipes.gan_generator.load_sampler", lambda *_: (sampler, {"step": 3}))
+    monkeypatch.setattr("nda.recipes.gan.generator.load_sampler", lambda *_: (sampler, {"step": 3}))
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.yaml").write_text("recipe: gan\ndevice: cpu\n")

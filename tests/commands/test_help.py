@@ -9,9 +9,9 @@ import shlex
 import pytest
 
 from nda.cli import COMMANDS, main
-from nda.commands.data import KINDS
 from nda.commands.examples import EXAMPLES
 from nda.commands.help import wrapped
+from nda.commands.verbs.data import KINDS
 from nda.recipes import RECIPES
 
 PARSED = [

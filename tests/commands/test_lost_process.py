@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_processes import PATIENCE, started, wait_for_steps
-from tiny_run import train
 
 from nda.training.checkpoint import newest_checkpoint
+from tests.commands.test_processes import PATIENCE, started, wait_for_steps
+from tests.support.tiny_run import train
 
 SOON = 30  # seconds in which all must have ended
 FIRST = "nda: The first process of this run was ended, so the others stop too."

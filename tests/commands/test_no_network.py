@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_run import train
 
 from nda.cli import COMMANDS, main
+from tests.support.tiny_run import train
 
 Words = Callable[[Path, Path, Path], list[str]]  # of the images, the run and a place to write
 

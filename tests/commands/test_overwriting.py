@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from nda.cli import main
-from nda.commands.options import parse
+from nda.commands.parser import parse
 
 # Words of every verb that writes where it is told, or by default into the folder it is called in;
 # the option, and the place.

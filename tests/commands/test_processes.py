@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tiny_run import train
 
 from nda.cli import main
 from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
+from tests.support.tiny_run import train
 
 PATIENCE = 240  # seconds; a busy machine needs a good part of it to import torch alone
 

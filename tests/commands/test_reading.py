@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from nda.cli import main
-from nda.data import images, load_images
-from nda.data.outlier_sets import load_outlier_set, some_of
-from nda.data.sources import Source
+from nda.data import load_images
+from nda.data.images import load as images
+from nda.data.images.outlier_sets import load_outlier_set, some_of
+from nda.data.reading.source import Source
 
 ALL = 260
 

@@ -12,15 +12,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_processes import PATIENCE, started, wait_for_steps
-from tiny_run import train
 
 from nda.cli import main
-from nda.commands import finish
-from nda.commands.finish import has_page
-from nda.evaluation.detector import Detector, DetectorSettings, build_network, save_detector
+from nda.commands.runs import finish
+from nda.commands.runs.finish import has_page
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    build_network,
+    save_detector,
+)
+from nda.runtime.signals import Interrupted
 from nda.training.run_folder import RunFolder
-from nda.training.signals import Interrupted
+from tests.commands.test_processes import PATIENCE, started, wait_for_steps
+from tests.support.tiny_run import train
 
 Refusal = Callable[[list[str]], str]
 

@@ -10,7 +10,7 @@ import torch
 from nda.data import draw_dots, load_images
 from nda.data.dots_archive import write_dots_archive
 from nda.errors import DataError
-from nda.evaluation.counts import count_dots
+from nda.evaluation.counting.dots import count_dots
 
 
 def write(path: Path, images: dict[int, int], seed: int = 0) -> bytes:

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import disk
-from forked import run
-from fuzz import Kind, fuzz
-from kills import kill_often
-from made_inputs import make_inputs, make_run
-from operations import drawn_fault, fault_at, operations_of
-from readers import kinds
-from tiny_worlds import World, make_data, worlds
-from whole import Tally, Whole, command, uninterrupted
+from tests.faults import disk
+from tests.faults.forked import run
+from tests.faults.fuzz import Kind, fuzz
+from tests.faults.kills import kill_often
+from tests.faults.made_inputs import make_inputs, make_run
+from tests.faults.operations import drawn_fault, fault_at, operations_of
+from tests.faults.readers import kinds
+from tests.faults.tiny_worlds import World, make_data, worlds
+from tests.faults.whole import Tally, Whole, command, uninterrupted
 
 BATCH = 250  # mutated files of a trial
 THROUGHOUT = "linear-probe"  # the recipe in which no operation is left out

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from forked import run
-from tiny_worlds import World
-from whole import PATIENCE, Tally, Whole, command, digest, finish
+from tests.faults.forked import run
+from tests.faults.tiny_worlds import World
+from tests.faults.whole import PATIENCE, Tally, Whole, command, digest, finish
 
 NEW_MOUNTS, PRIVATE, REMOUNT, READ_ONLY = 0x20000, (1 << 18) | (1 << 14), 32, 1
 PLENTY = 256 * 2**20

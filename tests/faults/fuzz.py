@@ -18,13 +18,12 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from forked import Child
-from mutations import mutated
-from whole import Tally
-
 from nda.cli import DISK_ERRORS
 from nda.errors import UserError
-from nda.terminal import shown
+from nda.runtime.terminal import shown
+from tests.faults.forked import Child
+from tests.faults.mutations import mutated
+from tests.faults.whole import Tally
 
 LIMIT = 5.0  # seconds of the processor that one file may take
 MEMORY = 2**30  # bytes that one file may take

@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from forked import POLL, Child
-from tiny_worlds import World
-from whole import PATIENCE, Tally, Whole, command, finish
-
 from nda.cli import main
+from tests.faults.forked import POLL, Child
+from tests.faults.tiny_worlds import World
+from tests.faults.whole import PATIENCE, Tally, Whole, command, finish
 
 SIGNALS = (signal.SIGKILL,) * 3 + (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MOST = 6  # kills of one run

@@ -5,25 +5,27 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
-sys.path.extend(str(Path(__file__).parents[1] / room) for room in ("", "data", "recipes"))
-
 import numpy as np
 import torch
 import yaml
-from made_boxes import write_voc
-from made_pairs import PALETTE
-from made_videos import encode
 from PIL import Image
-from tiny_gan import tiny
 
 from nda.data import load_images
-from nda.evaluation.detector import Detector, DetectorSettings, build_network, save_detector
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    build_network,
+    save_detector,
+)
 from nda.training.checkpoint import save_checkpoint
+from tests.support.made_boxes import write_voc
+from tests.support.made_pairs import PALETTE
+from tests.support.made_videos import encode
+from tests.support.tiny_gan import tiny
 
 LISTS = {
     "plain": {"train.txt": "walk/a.mp4\nrun/b.mp4\n", "test.txt": "walk/c.mp4\nrun/d.mp4\n"},

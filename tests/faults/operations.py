@@ -15,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from forked import run
-from tiny_worlds import World
-from whole import PATIENCE, Tally, Whole, finish
-
 from nda.cli import main
+from tests.faults.forked import run
+from tests.faults.tiny_worlds import World
+from tests.faults.whole import PATIENCE, Tally, Whole, finish
 
 CHANGES = ("replace", "rename", "unlink", "remove", "mkdir", "rmdir", "symlink", "link", "truncate")
 ACTS = ("die before", "die after", "ENOSPC", "EACCES", "EIO")

@@ -44,7 +44,7 @@ def endless(*_: object) -> object:
 BUGS: dict[str, tuple[str, str, Callable[..., Any]]] = {
     "forgetful": ("kills", "nda.training.engine.Run.load", forgetful),
     "lost-bits": ("operations", "nda.training.engine.save_checkpoint", no_way_back),
-    "key-error": ("fuzz", "nda.data.boxes_voc._object", raising),
+    "key-error": ("fuzz", "nda.data.boxes.voc._object", raising),
 }
 
 

@@ -6,23 +6,22 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz import Kind
-from made_inputs import LISTS
-from same_run import digest_of
-
-from nda.commands.options import parse
-from nda.data.boxes import load_boxes
-from nda.data.clip_split_files import read_split_files
-from nda.data.clips import load_clips
-from nda.data.images import load_images
-from nda.data.layout import class_names
-from nda.data.palette import load_palette
-from nda.evaluation.detector import load_detector
-from nda.recipes.gan_config import GanConfig
-from nda.report.reading import read_run
-from nda.training.begin import config_of
+from nda.commands.parser import parse
+from nda.data.boxes.load import load_boxes
+from nda.data.clips.load import load_clips
+from nda.data.clips.split_files import read_split_files
+from nda.data.images.load import load_images
+from nda.data.pairs.palette import load_palette
+from nda.data.reading.layout import class_names
+from nda.evaluation.outliers.detector import load_detector
+from nda.recipes.gan.config import GanConfig
+from nda.report.contents import read_run
 from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
+from nda.training.start import config_of
+from tests.faults.fuzz import Kind
+from tests.faults.made_inputs import LISTS
+from tests.faults.same_run import digest_of
 
 TEXTS = ("boxes", *(f"{name} lists" for name in LISTS), "palettes", "class lists", "configurations")
 

@@ -6,11 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
-from fuzz import fault_of, mutation
-from made_inputs import make_texts
-from mutations import KINDS, mutated
-from planted import endless, raising
-from readers import TEXTS, kinds
+
+from tests.faults.fuzz import fault_of, mutation
+from tests.faults.made_inputs import make_texts
+from tests.faults.mutations import KINDS, mutated
+from tests.faults.planted import endless, raising
+from tests.faults.readers import TEXTS, kinds
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,9 @@ def test_files_of_a_kind_are_joined_and_emptied() -> None:
 def test_a_reader_that_lets_an_error_through_is_found(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nda.data.boxes_voc._object", raising)
+    monkeypatch.setattr("nda.data.boxes.voc._object", raising)
     kind = kinds(home)["boxes"]
     assert "KeyError at planted.py" in fault_of(kind, kind.folder / "labels.txt", None)
-    monkeypatch.setattr("nda.data.boxes_voc._object", endless)
+    monkeypatch.setattr("nda.data.boxes.voc._object", endless)
     monkeypatch.setattr("fuzz.LIMIT", 0.1)
     assert "took more than" in fault_of(kind, kind.folder / "labels.txt", None)

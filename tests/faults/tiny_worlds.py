@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.extend(str(Path(__file__).parents[1] / room) for room in ("", "data", "recipes"))
-
-from made_boxes import write_voc
-from tiny_anomaly import tiny_anomaly, write_surfaces
-from tiny_detection import tiny_detection
-from tiny_gan import tiny
-from tiny_moco import tiny_moco
-from tiny_numerosity import tiny_numerosity, write_dots
-from tiny_pix2pix import tiny_pix2pix, write_street
-
-from conftest import write_split
-from nda.recipes.linear_probe_config import LinearProbeConfig
+from nda.recipes.linear_probe.config import LinearProbeConfig
 from nda.training.config import RunConfig
-from tiny_video import tiny_action, tiny_dpc, write_videos
+from tests.conftest import write_split
+from tests.support.made_boxes import write_voc
+from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
+from tests.support.tiny_detection import tiny_detection
+from tests.support.tiny_gan import tiny
+from tests.support.tiny_moco import tiny_moco
+from tests.support.tiny_numerosity import tiny_numerosity, write_dots
+from tests.support.tiny_pix2pix import tiny_pix2pix, write_street
+from tests.support.tiny_video import tiny_action, tiny_dpc, write_videos
 
 LENGTH: dict[str, Any] = {
     "steps": 6,

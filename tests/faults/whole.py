@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass, field
 from functools import partial
 
-from forked import Ended, run
-from same_run import differences, print_digest
-from tiny_worlds import World
-
 from nda.cli import main
+from tests.faults.forked import Ended, run
+from tests.faults.same_run import differences, print_digest
+from tests.faults.tiny_worlds import World
 
 PATIENCE = 90  # seconds until a command counts as hung; the machine may be busy
 

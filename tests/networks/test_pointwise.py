@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nda.evaluation.detector import build_network
+from nda.evaluation.outliers.detector import build_network
 from nda.networks.faster_rcnn import build_detector
 from nda.networks.pointwise import PointwiseConv2d, PointwiseConv3d, subsample_first
 from nda.networks.pyramid import TorchvisionTrunk

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from each_recipe import data_for
 
 from nda.recipes import RECIPES
-from nda.recipes.detection import prepared
-from nda.recipes.detection_config import DetectionConfig
-from nda.training.begin import begin
-from nda.training.randomness import generator_for
+from nda.recipes.detection.config import DetectionConfig
+from nda.recipes.detection.train import prepared
+from nda.runtime.seeding import generator_for
+from nda.training.start import begin
+from tests.support.each_recipe import data_for
 
 Settings = dict[str, Any]
 CHECK = "libc_malloc_debug.so.0"

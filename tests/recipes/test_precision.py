@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from each_recipe import data_for
 
 from nda.recipes import RECIPES
-from nda.training.begin import begin
-from nda.training.randomness import generator_for
+from nda.runtime.seeding import generator_for
+from nda.training.start import begin
+from tests.support.each_recipe import data_for
 
 PENALISED = {"gan", "numerosity", "pix2pix"}
 CHEAP: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nda.report.heat import overlay
+from nda.report.pictures.heat import overlay
 from nda.report.scored import HEADER, Scored, heated, picture_name, plain, save_heat
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from invented_runs import Read, distance, evaluated_run
 
-from nda.commands.figures import print_evaluation
+from nda.commands.runs.figures import print_evaluation
 from nda.evaluation.record import Evaluation, Metric, Protocol
-from nda.report.compare import write_comparison
-from nda.report.page import write_report
+from nda.report.pages.compare import write_comparison
+from nda.report.pages.run import write_report
 from nda.report.tables import MetricTable, MetricTables, alone, metric_tables
+from tests.support.invented_runs import Read, distance, evaluated_run
 
 TITLE = "Out-of-distribution set dtd"
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import line_recipe
 import pytest
 import torch
-from line_recipe import LineConfig, LineState
 from torch import Tensor
 
 from nda.errors import CheckpointError, TrainingError
-from nda.training.begin import begin, reopen
 from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.engine import Run, check_unfinished
 from nda.training.run_folder import RunFolder
+from nda.training.start import begin, reopen
+from tests.support import line_recipe
+from tests.support.line_recipe import LineConfig, LineState
 
 Step = Callable[[LineState, Tensor, torch.Generator], dict[str, Tensor]]
 

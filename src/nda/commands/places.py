@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nda.errors import DataError
-from nda.files import absent, ready, refuse_existing, refuse_within
+from nda.runtime.files import absent, ready, refuse_existing, refuse_within
 
 TORCHVISION = "torchvision:"
 # Settings that name what is read: a folder or an archive of samples; then files.

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.commands.preview import PreviewOptions, tell_refused
-from nda.data.clips import Clips, draw_clips
-from nda.data.layout import class_names
+from nda.commands.verbs.preview import PreviewOptions, tell_refused
+from nda.data.clips.load import Clips, draw_clips
+from nda.data.reading.layout import class_names
 from nda.negatives.named import negatives_from_list, suited
 from nda.numerals import counted
-from nda.report.grid import image_grid, save_png
-from nda.training.randomness import generator_for
+from nda.report.pictures.grid import image_grid, save_png
+from nda.runtime.seeding import generator_for
 
 RESOLUTION = 128  # pixels, as published for DPC
 

@@ -2,8 +2,8 @@
 
 from nda.data.batches import EpochBatches
 from nda.data.dots import draw_dots
-from nda.data.image_set import ImageSet, to_float, to_uint8
-from nda.data.images import Splits, load_images, load_splits
+from nda.data.images.image_set import ImageSet, to_float, to_uint8
+from nda.data.images.load import Splits, load_images, load_splits
 
 __all__ = [
     "EpochBatches",

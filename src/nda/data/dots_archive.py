@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from nda.data.dots import draw_dots
-from nda.files import StrPath, atomic_file
-from nda.progress import tracked
+from nda.runtime.files import StrPath, atomic_file
+from nda.runtime.progress import tracked
 
 _TRIED = 16  # images drawn to see what they cost
 _HEADERS = 120  # bytes of a member of a zip beside its content

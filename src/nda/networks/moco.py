@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nda.errors import ConfigError, ShapeError
-from nda.networks.gathering import company, gathered
 from nda.networks.resnet import build_encoder, feature_dim
+from nda.runtime.distributed import company, gathered
 
 MOMENTUM = 0.1  # of running statistics, as torch's own
 

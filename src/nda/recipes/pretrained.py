@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torchvision.models.resnet import ResNet
 
-from nda.networks.digest import weights_digest
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
-from nda.recipes.origin import NONE, Origin, open_encoder_run
+from nda.recipes.encoders import NONE, Origin, open_encoder_run
+from nda.runtime.digest import weights_digest
 
 
 @dataclass(frozen=True)

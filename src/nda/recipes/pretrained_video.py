@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from nda.networks.digest import weights_digest
 from nda.networks.dpc import VideoEncoder
 from nda.networks.resnet2d3d import PUBLISHED_WIDTH
-from nda.recipes.origin import NONE, Origin, open_encoder_run
+from nda.recipes.encoders import NONE, Origin, open_encoder_run
+from nda.runtime.digest import weights_digest
 
 
 @dataclass

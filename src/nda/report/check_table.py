@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nda.evaluation.paired_auroc import Estimate, PairedAurocs
 from nda.evaluation.record import Protocol
-from nda.evaluation.spread import Distance
-from nda.evaluation.validity import Judgement
+from nda.evaluation.validity.distance import Distance
+from nda.evaluation.validity.paired_auroc import Estimate, PairedAurocs
+from nda.evaluation.validity.verdict import Judgement
 
 HEADER = ("negative", "global AUROC", "local AUROC", "difference", "distance", "verdict")
 

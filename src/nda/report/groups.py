@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nda.report.reading import RunContents
-from nda.report.wording import data_name, in_words, setting
+from nda.report.contents import RunContents
+from nda.report.words import data_name, in_words, setting
 
 NOT_WHAT_WAS_TRIED = ("out", "seed")
 MOST_NAMED = 2  # settings in the label of a group; with more, the folder's name is clearer

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nda.evaluation.record import Metric, Protocol
+from nda.report.contents import RunContents
 from nda.report.groups import Group
-from nda.report.reading import RunContents
-from nda.report.wording import mean_and_deviation, number, protocol_pairs, setting
+from nda.report.words import mean_and_deviation, number, protocol_pairs, setting
 
 Key = tuple[str, str]  # name and protocol: what two metrics must share to be compared
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nda.evaluation.features.structure import NORMAL_95, VIEWS, different
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.record import Metric
-from nda.evaluation.structure import NORMAL_95, VIEWS, different
-from nda.report.wording import number
+from nda.report.words import number
 
 _ABSENT = "–"
 

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from nda.cells import as_cell, as_remark, from_cell
-from nda.report.grid import save_png
-from nda.report.heat import overlay
+from nda.report.cells import as_cell, as_remark, from_cell
+from nda.report.pictures.grid import save_png
+from nda.report.pictures.heat import overlay
 
 LONGEST = 200  # bytes that are kept of a part of a name; disks take 255, some of them fewer
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nda.evaluation.record import WARNING, Metric, Protocol
-from nda.report.wording import number, protocol_words
+from nda.report.words import number, protocol_words
 
 MOST_INTERVALS = 5  # columns: a wider table is set narrowly and shows the figures alone
 

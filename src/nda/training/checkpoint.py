@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from nda.errors import CheckpointError
-from nda.files import temporary_name, write_atomically
-from nda.sealed import DamagedError, check_archive, save_archive
+from nda.runtime.files import temporary_name, write_atomically
+from nda.runtime.sealed import DamagedError, check_archive, save_archive
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d+)\.pt")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nda.errors import TrainingError
-from nda.files import write_text_atomically
+from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from nda.errors import CheckpointError
 from nda.evaluation.record import Evaluation
-from nda.files import StrPath, write_text_atomically
-from nda.plain_types import is_number, wrong_type
-from nda.settings_file import FOREIGN, read_settings
+from nda.runtime.files import StrPath, write_text_atomically
+from nda.runtime.plain_types import is_number, wrong_type
+from nda.runtime.settings_file import FOREIGN, read_settings
 
 
 @dataclass(frozen=True)

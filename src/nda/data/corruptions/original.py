@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nda.data.corruptions.table import SEVERITIES, check_name, check_severity
 from nda.errors import DataError
-from nda.files import StrPath
+from nda.runtime.files import StrPath
 
 _IMAGES = 10_000  # of the CIFAR-10 test set, once a severity
 

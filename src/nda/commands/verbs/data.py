@@ -1,0 +1,38 @@
+"""`nda data KIND`: make a data set whose images show known numbers of objects."""
+
+from __future__ import annotations
+
+import importlib
+
+from nda.commands.parser import nearest
+from nda.errors import ConfigError
+
+# What is made, and what makes it; imported only when it is asked for.
+KINDS = {
+    "dots": ("coloured dots on black", "nda.commands.verbs.data_dots", "data_dots"),
+    "clevr": (
+        "rendered scenes of cubes, spheres and cylinders",
+        "nda.commands.verbs.data_clevr",
+        "data_clevr",
+    ),
+}
+
+
+def data(words: list[str]) -> int:
+    """Make the kind of data that the first word names; gives the exit code."""
+    if not words or words[0] in ("-h", "--help"):
+        rows = "\n".join(f"  {name:<12}{summary}" for name, (summary, _, _) in KINDS.items())
+        print(
+            "usage: nda data KIND --objects 4,5,6,7 --out FILE.zip [options]\n\n"
+            "Images with known numbers of objects, in one folder a number.\n\n"
+            f"kinds:\n{rows}\n\n'nda data KIND --help' lists the options of a kind."
+        )
+        return 0
+    name = words[0]
+    if name not in KINDS:
+        raise ConfigError(
+            f"There is no kind of data {name!r}{nearest(name, KINDS)} Give one of "
+            f"{', '.join(KINDS)}."
+        )
+    _, module, function = KINDS[name]
+    return int(getattr(importlib.import_module(module), function)(words[1:]))

@@ -1,0 +1,89 @@
+"""`nda export RUN`: a trained detector or encoder for other programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nda.commands.parser import parse
+from nda.commands.places import ready_outputs, refuse_no_run
+from nda.errors import CheckpointError, ConfigError
+
+# Of each recipe that has something to export: what it is, and the formats, first the usual one.
+FORMATS = {
+    "anomaly": ("detector", ("onnx", "safetensors")),
+    "moco": ("encoder", ("safetensors", "timm", "torchvision")),
+}
+NAMES = {
+    ("anomaly", "onnx"): "detector.onnx",
+    ("anomaly", "safetensors"): "exported.safetensors",
+    ("moco", "safetensors"): "encoder.safetensors",
+    ("moco", "timm"): "encoder-timm.safetensors",
+    ("moco", "torchvision"): "encoder-torchvision.pth",
+}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Write a run's model as one file, and check that it gives the same results.
+
+    A run of anomaly has a detector, a run of moco an encoder.
+
+    Args:
+        run: folder of the run
+        format: of a detector onnx (usual) or safetensors; of an encoder safetensors (usual), timm or torchvision
+        out: file to write; one in the run's folder, made anew, if not given
+        overwrite: replace files that are there
+    """  # noqa: E501
+
+    run: str
+    format: Literal["onnx", "safetensors", "timm", "torchvision"] | None = None
+    out: str | None = None
+    overwrite: bool = False
+
+
+def export(words: list[str]) -> int:
+    """Write the file and say how far its results are from PyTorch's."""
+    options = parse(words, ExportOptions, command="export", positional="run")
+    refuse_no_run(options.run, or_file=True)
+
+    from pathlib import Path
+
+    from nda.training.run_folder import RunFolder
+
+    if Path(options.run).is_file():  # a detector that was exported before
+        recipe = "anomaly"
+    else:
+        recipe = RunFolder.open(options.run).config()["recipe"]
+    kind = chosen_format(options, recipe)
+    name = NAMES[recipe, kind]
+    ending = Path(name).suffix
+    if options.out is not None and not options.out.endswith(ending):
+        raise ConfigError(f"--out {options.out} must end in {ending} for --format {kind}.")
+    run = Path(options.run)
+    path = Path(options.out) if options.out else (run.parent if run.is_file() else run) / name
+    ready_outputs(options)
+
+    from nda.commands.exporting import write_detector, write_encoder
+
+    if recipe == "anomaly":
+        write_detector(options.run, path, kind)
+    else:
+        write_encoder(options.run, path, kind)
+    return 0
+
+
+def chosen_format(options: ExportOptions, recipe: str) -> str:
+    """The format asked for or the usual one; refuses what a recipe has not."""
+    if recipe not in FORMATS:
+        raise CheckpointError(
+            f"{options.run} is a run of {recipe}, of which there is nothing to export; give a run "
+            "of anomaly, which has a detector, or of moco, which has an encoder."
+        )
+    what, formats = FORMATS[recipe]
+    if options.format is not None and options.format not in formats:
+        raise ConfigError(
+            f"--format {options.format} is not for {options.run}, a run of {recipe}: its {what} "
+            f"can be written as {', '.join(formats)}."
+        )
+    return options.format or formats[0]

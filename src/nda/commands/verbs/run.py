@@ -1,0 +1,203 @@
+"""`nda resume`, `evaluate`, `sample`: what needs nothing but a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from nda.commands.parser import parse
+from nda.commands.places import ready_outputs, refuse_absent, refuse_lost, refuse_no_run
+from nda.errors import ConfigError
+from nda.numerals import counted
+from nda.training.config import at_least
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Continue a run from its newest checkpoint.
+
+    Args:
+        run: folder of the run
+        data: where the data is now, if it has moved; the run remembers it
+        steps: train to this step in place of the one in config.yaml
+        device: auto, cpu, cuda, mps; as before if not given
+    """
+
+    run: str
+    data: str | None = None
+    steps: int | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a run at its newest checkpoint and renew its report.
+
+    With --ood or --corruptions the run's detector is measured, and its other figures stay.
+
+    Args:
+        run: folder of the run
+        data: where the data is now, if it has moved; the run remembers it
+        evaluation_samples: images generated for each figure; as configured if not given
+        inception_weights: file of torch-fidelity's Inception weights
+        device: auto, cpu, cuda, mps; as before if not given
+        ood: NAME=PATH of images from elsewhere (folder, .zip, torchvision:NAME); one or several
+        corruptions: the 19 of CIFAR-10-C: made here if it stands alone, or a folder of its files
+        ood_samples: at most so many images of each set, the held-out images too; all if not given
+        ood_jpeg: quality of the JPEG pass that all images go through first; 0 for none
+    """
+
+    run: str
+    data: str | None = None
+    evaluation_samples: int | None = None
+    inception_weights: str | None = None
+    device: str | None = None
+    ood: list[str] = field(default_factory=list)
+    corruptions: str | None = None
+    ood_samples: int | None = None
+    ood_jpeg: int = 75
+
+    @property
+    def outliers(self) -> bool:
+        return bool(self.ood) or self.corruptions is not None
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Draw images from a run's averaged generator, or translate images with a run of pix2pix.
+
+    Args:
+        run: folder of the run
+        images: for a run of pix2pix, what to translate: an image, a folder or a .zip
+        out: a .png file for one grid, or a folder for one file an image; of translations a folder
+        overwrite: replace files that are there
+        count: number of images; all that are given are translated
+        costly: go ahead where that takes more than 2 hours or 20 GiB
+        seed: seed of the latents, or of the noise of a translation
+        device: auto, cpu, cuda, mps; as before if not given
+    """
+
+    run: str
+    images: str | None = None
+    out: str | None = None
+    overwrite: bool = False
+    count: int | None = None
+    costly: bool = False
+    seed: int = 0
+    device: str | None = None
+
+
+def resume(words: list[str]) -> int:
+    """Continue a run to its end."""
+    options = parse(words, ResumeOptions, command="resume", positional="run")
+    refuse_no_run(options.run)
+
+    from nda.commands.runs.finish import at_work, go_on, open_run
+
+    with at_work():
+        return go_on(
+            open_run(
+                options.run,
+                anew=True,
+                data=options.data,
+                steps=options.steps,
+                device=options.device,
+            )
+        )
+
+
+def evaluate(words: list[str]) -> int:
+    """Measure a run again."""
+    options = parse(
+        words,
+        EvaluateOptions,
+        command="evaluate",
+        positional="run",
+        alone={"corruptions": "made"},
+    )
+    refuse_no_run(options.run)
+    for named in options.ood:
+        name, _, path = (part.strip() for part in named.partition("="))
+        if path:
+            refuse_absent(path, f"--ood {name}: ")
+    if options.corruptions not in (None, "made"):
+        refuse_absent(str(options.corruptions))
+
+    from nda.commands.runs.finish import at_work, conclude, open_run
+    from nda.commands.runs.outliers import conclude_with_outliers, detector_of
+
+    detector = detector_of(options)
+    with at_work():
+        run = open_run(
+            options.run,
+            data=options.data,
+            evaluation_samples=options.evaluation_samples,
+            inception_weights=options.inception_weights,
+            device=options.device,
+        )
+        if detector is None:
+            conclude(run)
+        else:
+            conclude_with_outliers(run, detector, options)
+    return 0
+
+
+def sample(words: list[str]) -> int:
+    """Draw images from a run, or translate images with one."""
+    options = parse(words, SampleOptions, command="sample", positional=("run", "images"))
+    refuse_no_run(options.run)
+    if options.images is not None:
+        refuse_absent(options.images)
+    count = 64 if options.count is None else options.count
+    if count < 1:
+        raise ConfigError(f"count is {options.count}; it must be at least 1.")
+    at_least(options, "seed", 0)
+    if options.images is not None:
+        refuse_no_folder(options)
+        ready_outputs(options, source=options.images)
+        from nda.commands.runs.translate import translate_images
+
+        return translate_images(options)
+    options = replace(options, out=options.out or "samples.png")
+    refuse_lost(options)
+
+    from pathlib import Path
+
+    from nda.commands.cost import FEW, refuse_costly
+    from nda.recipes.gan.generator import load_sampler
+    from nda.recipes.gan.sampler import TOGETHER
+    from nda.report.pictures.grid import check_place, save_files, save_images
+    from nda.training.launch import choose_device
+    from nda.training.run_folder import RunFolder
+
+    folder = RunFolder.open(options.run)
+    device = choose_device(options.device or folder.config()["device"])
+    sampler, checkpoint = load_sampler(folder, device)
+    out = check_place(Path(str(options.out)), count, sampler.resolution)
+    if count > FEW:
+        refuse_costly(out, count, sampler.cost(), allowed=options.costly)
+    if out.suffix.lower() == ".png":
+        save_images(sampler.sample(count, options.seed), out)
+    else:
+        for number, images in enumerate(sampler.sampled(count, options.seed)):
+            save_files(images, out, number * TOGETHER)
+    print(f"{counted(count, 'image')} of step {checkpoint['step']}: {out}")
+    return 0
+
+
+def refuse_no_folder(options: SampleOptions) -> None:
+    """Refuse a place for translations that is no folder, or is that of the image read."""
+    if options.out is None:
+        raise ConfigError(
+            f"Where to? Give a folder for the translations of {options.images}: --out."
+        )
+
+    from pathlib import Path
+
+    out = Path(options.out)
+    if out.is_file() or out.suffix.lower() == ".png":
+        raise ConfigError(f"--out {out} must be a folder: a file is written for every image.")
+    image = Path(str(options.images)).expanduser()
+    if image.suffix.lower() == ".png" and out.resolve() == image.resolve().parent:
+        raise ConfigError(
+            f"--out {out} holds {image}, whose translation has the same name; give another folder."
+        )

@@ -1,0 +1,323 @@
+"""Loading images: a folder, a zip or a torchvision set becomes one uint8 tensor."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from PIL import Image, features
+
+from nda.data.images.cache import cache_folder, cached
+from nda.data.images.copies import copy_groups, held_out, told, told_across
+from nda.data.images.image_set import ImageSet, to_float, to_uint8
+from nda.data.images.taken import told_taken
+from nda.data.images.torchvision import load_torchvision, torchvision_splits
+from nda.data.reading.decode import Fit, decode_all
+from nda.data.reading.layout import (
+    Entry,
+    Selection,
+    choose_classes,
+    choose_split,
+    heldout_split,
+    parse_layout,
+    select,
+)
+from nda.data.reading.source import Source, open_source
+from nda.errors import DataError
+from nda.runtime.files import StrPath
+
+__all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
+
+_TORCHVISION = "torchvision:"
+_ALSO = {"AVIF": "avif", "JPEG2000": "jpg_2000"}  # where Pillow was built with what reads them
+FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP"),  # none that runs a program
+    *(name for name, feature in _ALSO.items() if features.check(feature)),
+)
+MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Images to train on and images to evaluate on; `heldout_name` says what the latter are."""
+
+    train: ImageSet
+    heldout: ImageSet
+    heldout_name: str
+
+
+@dataclass(frozen=True)
+class _Options:
+    resolution: int | None
+    classes: Sequence[str] | None
+    skip_broken: bool
+    cache: bool
+    folder: Path
+    fit: Fit = "crop"
+    bit_depth: int | None = None
+
+
+def load_images(
+    source: StrPath,
+    *,
+    split: str | None = None,
+    resolution: int | None = None,
+    classes: Sequence[str] | None = None,
+    fit: Fit = "crop",
+    skip_broken: bool = False,
+    bit_depth: int | None = None,
+    most: int | None = None,
+    generator: torch.Generator | None = None,
+    cache: bool = True,
+    cache_dir: StrPath | None = None,
+) -> ImageSet:
+    """The images of one split of `source`, as uint8 `(N, 3, H, W)` with H = W.
+
+    `source` is a folder, a `.zip` of one (read in place), or `torchvision:NAME`. Inside, images
+    are named `[split/][class/]name`; in a zip, one folder around everything is looked through.
+    `split` defaults to train, else all, else the only one there is. `classes` keeps only these;
+    labels are indices into the sorted names kept, the same in every split.
+
+    Pictures become RGB: grey, palette and CMYK are converted, transparency is laid over white, the
+    orientation of a camera is applied, colour profiles are ignored and of an animation the first
+    frame is taken. Files of more than 8 bits are scaled by one rule: white is 2^`bit_depth` - 1, or
+    without it 65535; where all of them stay below a quarter of that they are refused. With
+    `resolution` the shorter side is resized to it (Lanczos; smaller pictures are enlarged) and the
+    middle is cut out; without, all must be square and of one size. With `fit="stretch"` nothing is
+    cut off: the whole picture becomes square.
+
+    With `most` they come in an order drawn by `generator`, at most so many of them, and no others
+    are read. `skip_broken` leaves out files that cannot be read and lists them in `skipped`. The
+    result is kept in `cache_dir` (by default $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda)
+    unless `cache` is false.
+
+    Raises `DataError` for whatever cannot be used, naming the file and the remedy.
+    """
+    options = _Options(
+        resolution, classes, skip_broken, cache, cache_folder(cache_dir), fit, bit_depth
+    )
+    if (name := _torchvision_name(source)) is not None:
+        chosen = choose_split(torchvision_splits(name), split, str(source))
+        return _shuffled(_from_torchvision(name, chosen, options), most, generator)
+    with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
+        entries = parse_layout(opened.stamps, opened.where)
+        chosen = choose_split({entry.split for entry in entries}, split, opened.where)
+        selected = select(entries, chosen, classes, opened.where)
+        if most is not None and most < len(selected.names):
+            rows = torch.randperm(len(selected.names), generator=generator)[:most]
+            some = _decoded(opened, selected.only(rows.tolist()), options, drawn=True)
+        else:
+            some = _shuffled(_decoded(opened, selected, options), most, generator)
+        return _told(some, opened, entries, selected)
+
+
+def load_splits(
+    source: StrPath,
+    *,
+    holdout: float = 0.1,
+    split: str | None = None,
+    resolution: int | None = None,
+    classes: Sequence[str] | None = None,
+    skip_broken: bool = False,
+    bit_depth: int | None = None,
+    cache: bool = True,
+    cache_dir: StrPath | None = None,
+) -> Splits:
+    """Training images and held-out ones; the keywords are those of `load_images`.
+
+    Held out is the test split, else the validation split. Where there is neither, every k-th image
+    in order of the names is, about a share `holdout` of them, and with it its copies; with
+    `holdout=0` nothing is, and the training images serve for both. `notes` of the training images
+    say how many copies there are (`nda.data.images.copies`).
+    """
+    every = _every(holdout)
+    options = _Options(
+        resolution, classes, skip_broken, cache, cache_folder(cache_dir), bit_depth=bit_depth
+    )
+    if (name := _torchvision_name(source)) is not None:
+        splits = _torchvision_splits(name, split, every, options)
+    else:
+        splits = _source_splits(Path(source).expanduser(), split, every, options)
+    train, heldout = splits.train.images.shape[-1], splits.heldout.images.shape[-1]
+    if train != heldout:
+        raise DataError(
+            f"{source}: the training images are {train} pixels wide and the held-out ones "
+            f"({splits.heldout_name}) {heldout}. Give --resolution to make them alike."
+        )
+    return splits
+
+
+def _shuffled(images: ImageSet, most: int | None, generator: torch.Generator | None) -> ImageSet:
+    """The images in an order drawn at random, at most so many; as they are without a number."""
+    if most is None:
+        return images
+    some = images.only(torch.randperm(len(images), generator=generator)[:most])
+    return replace(some, skipped=images.skipped, notes=images.notes, taken=images.taken)
+
+
+def _source_splits(path: Path, split: str | None, every: int, options: _Options) -> Splits:
+    with open_source(path, bit_depth=options.bit_depth) as opened:
+        entries = parse_layout(opened.stamps, opened.where)
+        present = {entry.split for entry in entries}
+        training = choose_split(present, split, opened.where)
+        selected = select(entries, training, options.classes, opened.where)
+        if other := heldout_split(present, training):
+            held = select(entries, other, options.classes, opened.where)
+            train, heldout = (_decoded(opened, part, options) for part in (selected, held))
+            train = _told(train, opened, entries, selected)
+            return _given(train, heldout, f"{other} split")
+        images = _told(_decoded(opened, selected, options), opened, entries, selected)
+        if not every:
+            return _nothing_held_out(images)
+        return _held_out(images, every, opened.where)
+
+
+def _told(
+    images: ImageSet, source: Source, entries: Sequence[Entry], selected: Selection
+) -> ImageSet:
+    """The images with a sentence on what of the source they are; never a kept one."""
+    return replace(images, taken=told_taken(entries, selected, source.stamps, source.passed))
+
+
+def _torchvision_splits(name: str, split: str | None, every: int, options: _Options) -> Splits:
+    present = torchvision_splits(name)
+    training = choose_split(present, split, _TORCHVISION + name)
+    images = _from_torchvision(name, training, options)
+    if other := heldout_split(present, training):
+        return _given(images, _from_torchvision(name, other, options), f"{other} split")
+    if not every:
+        return _nothing_held_out(images)
+    return _held_out(images, every, _TORCHVISION + name)
+
+
+def _held_out(images: ImageSet, every: int, where: str) -> Splits:
+    """Every k-th image held out, and all copies of it."""
+    groups = copy_groups(images.images)
+    held = held_out(groups, every, where, labels=images.labels)
+    notes = (*images.notes, *told(groups))
+    train = replace(images.only(~held), skipped=images.skipped, notes=notes, taken=images.taken)
+    return Splits(train, images.only(held), _heldout_name(every))
+
+
+def _given(train: ImageSet, heldout: ImageSet, name: str) -> Splits:
+    """The splits of the source itself, and what is to be said of copies across them."""
+    if train.images.shape[1:] == heldout.images.shape[1:]:
+        notes = told_across(train.images, heldout.images, name)
+        train = replace(train, notes=(*train.notes, *notes))
+    return Splits(train, heldout, name)
+
+
+def _nothing_held_out(images: ImageSet) -> Splits:
+    return Splits(images, images, "training images (nothing held out)")
+
+
+def _decoded(
+    source: Source, selected: Selection, options: _Options, *, drawn: bool = False
+) -> ImageSet:
+    """Decode the selected files, or take them from the cache."""
+    build = partial(_decode, source, selected, options)
+    if not options.cache:
+        return build()
+    settings = [
+        str(Path(source.where).resolve()),
+        selected.part,
+        selected.classes,
+        options.resolution,
+        options.skip_broken,
+    ]
+    if options.fit != "crop":
+        settings.append(options.fit)
+    if options.bit_depth is not None:
+        settings.append(f"{options.bit_depth} bits")
+    if drawn:  # others that are drawn, by another seed too, replace these
+        settings.append(f"{len(selected.names)} drawn")
+    content = [(name, *source.stamps[name]) for name in selected.names]
+    return cached(options.folder, settings, content, build)
+
+
+def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
+    names = selected.names
+
+    pixels, broken = decode_all(
+        lambda index: open_member(source, names[index]),
+        names,
+        where=source.where,
+        resolution=options.resolution,
+        skip_broken=options.skip_broken,
+        fit=options.fit,
+    )
+    source.values.require_range(source.where)
+    labels = [label for index, label in enumerate(selected.labels) if index not in broken]
+    if len(labels) < 2 <= len(names):
+        raise DataError(f"{source.where}: only 1 of {len(names)} images can be read; 2 are needed.")
+    skipped = [f"{names[index]}: {reason}" for index, reason in sorted(broken.items())]
+    return ImageSet.of(
+        torch.from_numpy(pixels),
+        torch.tensor(labels),
+        selected.classes,
+        skipped,
+        source.values.notes(),
+    )
+
+
+def open_member(source: Source, name: str) -> Image.Image:
+    """A picture of a source, opened, with its numbers taken as its `values` say.
+
+    Raises where it is too large, no picture, or has numbers of an unknown range.
+    """
+    return source.values.read(open_raw(source, name), name)
+
+
+def open_raw(source: Source, name: str) -> Image.Image:
+    """A picture of a source, opened but not decoded; raises where it is too large or no picture."""
+    return open_bytes(source.stamps[name][0], lambda: source.read(name))
+
+
+def open_bytes(size: int, read: Callable[[], bytes]) -> Image.Image:
+    """The picture in a file of `size` bytes, which are read only where that is a sensible size."""
+    if size > MAX_BYTES:
+        raise ValueError(f"{size / 2**20:.0f} MiB, more than the {MAX_BYTES >> 20} MiB read")
+    if size == 0:
+        raise ValueError("an empty file")
+    return Image.open(io.BytesIO(read()), formats=FORMATS)
+
+
+def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
+    folder = options.folder / "torchvision"
+    build = partial(load_torchvision, name, split, options.resolution, folder, options.fit)
+    settings = [_TORCHVISION + name, split, options.resolution]
+    if options.fit != "crop":
+        settings.append(options.fit)
+    images = cached(options.folder, settings, None, build) if options.cache else build()
+    if not options.classes:
+        return images
+    kept = choose_classes(images.classes, options.classes, _TORCHVISION + name)
+    places = {label: number for number, label in enumerate(images.classes)}
+    numbers = [places[label] for label in kept]
+    chosen = images.only(torch.isin(images.labels, torch.tensor(numbers)))
+    labels = torch.searchsorted(torch.tensor(numbers), chosen.labels)
+    return ImageSet.of(chosen.images, labels, kept)
+
+
+def _torchvision_name(source: StrPath) -> str | None:
+    text = os.fspath(source)
+    return text.removeprefix(_TORCHVISION) if text.startswith(_TORCHVISION) else None
+
+
+def _every(holdout: float) -> int:
+    """The k of "every k-th image", 0 for none."""
+    if not 0 <= holdout <= 0.5:
+        raise DataError(
+            f"--holdout must be 0 (nothing held out) or a share of at most 0.5; got {holdout}."
+        )
+    return round(1 / holdout) if holdout else 0
+
+
+def _heldout_name(every: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(every % 10 if every % 100 not in {11, 12, 13} else 0)
+    return f"every {every}{ending or 'th'} image, held out"

@@ -1,0 +1,266 @@
+"""A feature network of the data set's own: a small CNN trained on its labels.
+
+The Inception weights behind FID cannot be had everywhere. Where they cannot, images are compared
+in the features of this classifier instead. Such a figure is not FID and is never called so: it
+compares runs on one data set with each other, in one fixed space, which its protocol names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nda.data.images.load import ImageSet, to_float
+from nda.errors import ConfigError, DataError, ShapeError
+from nda.evaluation.fidelity.frechet import frechet_distance
+from nda.evaluation.record import Metric, Protocol
+from nda.runtime.digest import weights_digest
+from nda.runtime.files import StrPath, write_atomically
+from nda.runtime.progress import tracked
+from nda.runtime.sealed import load_tensors, save_tensors
+
+FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
+WIDTH = 128
+BATCH = 128
+BUDGET = 300_000  # images to learn from: six times all of CIFAR-10
+FEWEST_MEASURED, MOST_MEASURED = 1000, 10_000  # held-out images that the accuracy is taken on
+
+
+class FeatureNetwork(nn.Module):
+    """Convolutions that halve the image to about 4 pixels, 128 features wide; then a linear head.
+
+    The first of them run at few channels and high resolution, so that one at 128 pixels costs
+    about as much as one at 32: widths 32-64-128 from 32 pixels, 16-32-64-128 from 64.
+    """
+
+    def __init__(self, resolution: int, classes: int) -> None:
+        super().__init__()
+        halvings = max(1, round(math.log2(resolution / 4)))
+        widths = [3, *(max(16, WIDTH >> left) for left in reversed(range(halvings)))]
+        stages = [_stage(w, v, nn.MaxPool2d(2)) for w, v in pairwise(widths)]
+        self.stages = nn.Sequential(*stages, _stage(widths[-1], WIDTH, nn.Identity()))
+        self.head = nn.Linear(WIDTH, classes)
+        self.to(memory_format=torch.channels_last)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Features (B, 128) of images (B, 3, H, W) in [-1, 1]."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        return self.stages(x).mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes)."""
+        return self.head(self.features(x))
+
+
+def _stage(channels: int, width: int, pool: nn.Module) -> nn.Sequential:
+    # Pooled before normalisation, which then has a quarter of the work.
+    convolution = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, pool, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+@dataclass(frozen=True)
+class FeatureClassifier:
+    """A trained feature network, how good it is, and which one it is."""
+
+    network: FeatureNetwork
+    accuracy: float  # share of held-out images it classifies rightly
+    fingerprint: str  # short hash of the weights: features of different hashes do not compare
+
+    @torch.no_grad()
+    def features(self, images: Tensor, batch_size: int = 256) -> Tensor:
+        """Features float32 (N, 128) on the CPU of images uint8 (N, 3, H, W).
+
+        Raises `ShapeError` for images of another type or shape.
+        """
+        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
+            raise ShapeError(
+                "The feature classifier takes images as uint8 of shape (N, 3, H, W); got "
+                f"{images.dtype} of shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
+            )
+        parts = [self.network.features(x).cpu() for x in _batches(self.network, images, batch_size)]
+        return torch.cat([torch.empty(0, WIDTH), *parts])
+
+
+def train_feature_classifier(
+    train: ImageSet,
+    heldout: ImageSet,
+    *,
+    seed: int = 0,
+    budget: int = BUDGET,
+    device: torch.device | str = "cpu",
+    cache_path: StrPath | None = None,
+) -> FeatureClassifier:
+    """Train a classifier on `train` and measure it on `heldout`; or read it from `cache_path`.
+
+    `budget` is the number of images to learn from, seen again and again (six times with
+    CIFAR-10), but none more than 40 times; of a larger set a part is seen. The result follows from
+    data, seed and budget alone; with `cache_path` it is kept there, and a file that was made of
+    other data or is damaged is trained anew. Raises `DataError` where there are not two classes to
+    tell apart, and `ShapeError` where the two sets differ in size or classes.
+    """
+    if budget < 1:
+        raise ConfigError(
+            f"The budget of the feature classifier is {budget} images; give 1 or more."
+        )
+    _check_sets(train, heldout)
+    origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
+    if len(train) > budget:
+        origin += " of a larger set"  # which earlier versions have seen all of
+    cache_path = None if cache_path is None else Path(cache_path)
+    if cache_path is not None and cache_path.is_file():
+        cached = _load(cache_path, _initial_network(train, seed).to(device), origin)
+        if cached is not None:
+            return cached
+    network = _initial_network(train, seed).to(device)
+    _fit(network, train, seed, budget)
+    classifier = FeatureClassifier(
+        network, _accuracy(network, heldout, budget), weights_digest(network)
+    )
+    if cache_path is not None:
+        _save(cache_path, classifier, origin)
+    return classifier
+
+
+def classifier_frechet(
+    classifier: FeatureClassifier, real: Tensor, generated: Tensor, protocol: Protocol
+) -> Metric:
+    """Fréchet distance between real and generated images in the classifier's features.
+
+    Both uint8 (N, 3, H, W) of one size (`ShapeError`); `protocol` is what the caller knows (split,
+    EMA, batch-norm mode), to which classifier and numbers of images are added.
+    """
+    if real.shape[1:] != generated.shape[1:]:
+        raise ShapeError(
+            f"Real images are {tuple(real.shape[1:])} and generated ones "
+            f"{tuple(generated.shape[1:])}; the distance needs both at one size."
+        )
+    return Metric(
+        name="classifier_frechet",
+        title="Classifier Fréchet distance",
+        value=frechet_distance(classifier.features(real), classifier.features(generated)),
+        better="lower",
+        protocol={
+            **protocol,
+            "classifier": classifier.fingerprint,
+            "classifier_accuracy": classifier.accuracy,
+            "real_images": len(real),
+            "generated_images": len(generated),
+        },
+    )
+
+
+def _check_sets(train: ImageSet, heldout: ImageSet) -> None:
+    if len(train.classes) < 2 or int(train.labels.min()) == int(train.labels.max()):
+        raise DataError(
+            f"A feature classifier learns to tell classes apart, and the training images have "
+            f"{len(train.classes) or 'no'} classes. Sort them into one folder a class, or give "
+            "the Inception weights instead."
+        )
+    if len(heldout) == 0:
+        raise DataError(
+            "The feature classifier is measured on held-out images, and there are none. "
+            "Hold some out."
+        )
+    if heldout.classes != train.classes or heldout.images.shape[1:] != train.images.shape[1:]:
+        raise ShapeError(
+            f"Held-out images {tuple(heldout.images.shape[1:])} of {len(heldout.classes)} classes "
+            f"do not match training images {tuple(train.images.shape[1:])} of "
+            f"{len(train.classes)}; use two splits of one data set."
+        )
+
+
+def _initial_network(train: ImageSet, seed: int) -> FeatureNetwork:
+    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+        torch.default_generator.manual_seed(seed)
+        return FeatureNetwork(min(train.images.shape[-2:]), len(train.classes))
+
+
+def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> None:
+    """SGD with one cycle of the learning rate, on shuffled and randomly mirrored images."""
+    device = next(network.parameters()).device
+    images, labels = train.images.to(device), train.labels.to(device)
+    epochs = min(40, max(1, round(budget / len(train))))
+    order, mirrored = _draw_batches(len(train), epochs, seed, most=max(1, budget // BATCH))
+    optimizer = torch.optim.SGD(
+        network.parameters(), momentum=0.9, weight_decay=5e-4, nesterov=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.2, total_steps=len(order) + 1, cycle_momentum=False
+    )
+    network.train()
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        for step in tracked(range(len(order)), "training the feature classifier"):
+            rows = order[step].to(device)
+            x = to_float(images[rows])
+            x = torch.where(mirrored[step].to(device).view(-1, 1, 1, 1), x.flip(-1), x)
+            loss = F.cross_entropy(network(x), labels[rows])
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            schedule.step()
+    network.eval().requires_grad_(False)
+
+
+def _draw_batches(count: int, epochs: int, seed: int, *, most: int) -> tuple[Tensor, Tensor]:
+    """Rows of every batch (steps, size), and which of them to mirror; the leftovers sit out.
+
+    Of a single epoch there are at most `most` batches.
+    """
+    draws = torch.Generator().manual_seed(seed)
+    size = min(BATCH, count)
+    whole = count // size * size
+    order = [torch.randperm(count, generator=draws)[:whole].view(-1, size) for _ in range(epochs)]
+    rows = torch.cat(order) if epochs > 1 else order[0][:most]
+    return rows, torch.rand(rows.shape, generator=draws) < 0.5
+
+
+def _accuracy(network: FeatureNetwork, heldout: ImageSet, budget: int) -> float:
+    some = heldout.spread_out(min(MOST_MEASURED, max(FEWEST_MEASURED, budget // 10)))
+    guesses = [network(x).argmax(dim=1).cpu() for x in _batches(network, some.images, 256)]
+    return float((torch.cat(guesses) == some.labels).double().mean())
+
+
+def _batches(network: nn.Module, images: Tensor, size: int) -> Iterator[Tensor]:
+    device = next(network.parameters()).device
+    return (to_float(part.to(device)) for part in torch.split(images, size) if len(part))
+
+
+def _save(path: Path, classifier: FeatureClassifier, origin: str) -> None:
+    weights = {k: v.cpu().contiguous() for k, v in classifier.network.state_dict().items()}
+    known = {
+        "origin": origin,
+        "accuracy": classifier.accuracy,
+        "fingerprint": classifier.fingerprint,
+    }
+    content = save_tensors(weights, "classifier", json.dumps(known))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _load(path: Path, network: FeatureNetwork, origin: str) -> FeatureClassifier | None:
+    """The classifier kept at `path`, or None where it is of other data or damaged (a warning)."""
+    try:
+        tensors, metadata = load_tensors(path, ("classifier",))
+        known = json.loads(metadata["classifier"])
+        if known["origin"] != origin:
+            return None
+        network.load_state_dict(tensors)
+        network.eval().requires_grad_(False)
+        fingerprint = weights_digest(network)
+        if fingerprint != known["fingerprint"]:
+            raise ValueError("its weights are not those that were saved")
+        return FeatureClassifier(network, known["accuracy"], fingerprint)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        warnings.warn(
+            f"{path} is damaged ({error}); the feature classifier is trained anew.", stacklevel=3
+        )
+        return None

@@ -1,0 +1,184 @@
+"""A trained anomaly network with its calibration: from uint8 images to calibrated scores.
+
+One `.safetensors` file holds everything that scoring needs.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nda.data.reading.decode import Fit
+from nda.errors import CheckpointError, ShapeError, TrainingError
+from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
+from nda.networks.fit import refuse_misfit
+from nda.networks.pyramid import TorchvisionTrunk
+from nda.networks.torchvision_encoder import parse_model
+from nda.runtime.files import StrPath, write_atomically
+from nda.runtime.plain_types import wrong_type
+from nda.runtime.sealed import load_tensors, save_tensors
+
+FORMAT = "nda detector 1"
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What a detector must be told beside its weights."""
+
+    resolution: int  # side of the images in pixels
+    fit: Fit  # how images of another size are brought to it: crop or stretch
+    backbone: str  # plain, or torchvision:NAME
+    width: int  # channels
+    negative: str  # what it was trained to tell from normal images
+    false_alarm_rate: float  # unless another one is asked for
+    step: int  # of training
+    data: str  # fingerprint of the images it was trained on
+    bit_depth: int | None = None  # of files of more than 8 bits; None for the whole range of 16
+
+
+class Detector(nn.Module):
+    """Images uint8 `(B, 3, R, R)` to `(scores, p_values, maps)`.
+
+    `scores` `(B,)` is the highest logit of the image's map, high where it is anomalous; `p_values`
+    `(B,)` says how rare so high a score is among normal images (`nda.evaluation.outliers.conformal`); `maps`
+    `(B, R / 4, R / 4)` are the logits place by place.
+
+    `calibration` are the scores `(n,)` of normal images that were not trained on.
+    """
+
+    calibration: Tensor
+
+    def __init__(self, network: nn.Module, calibration: Tensor, settings: DetectorSettings) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.register_buffer("calibration", calibration.float().sort().values)
+        self.eval().requires_grad_(False)
+
+    @classmethod
+    def of(cls, network: nn.Module, calibration: Tensor, settings: DetectorSettings) -> Detector:
+        """A detector with a copy of a network that may go on learning."""
+        return cls(copy.deepcopy(network).cpu(), calibration, settings)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        side = self.settings.resolution
+        if images.dtype != torch.uint8 or images.shape[1:] != (3, side, side):
+            raise ShapeError(
+                f"This detector takes uint8 images of shape (B, 3, {side}, {side}), values 0 to "
+                f"255; got {images.dtype} of shape {tuple(images.shape)}. Resize them to {side} "
+                "pixels, and write floats in [0, 1] as (255 * images).round().to(torch.uint8)."
+            )
+        maps = self.network(images.float() / 127.5 - 1)
+        scores = image_scores(maps)
+        return scores, self.rarity(scores), maps
+
+    def rarity(self, scores: Tensor) -> Tensor:
+        """Conformal p-values of scores `(B,)`, by comparison with every calibration score.
+
+        The same as `conformal.p_values`, in operations that every export format has.
+        """
+        as_high = (self.calibration >= scores[:, None]).sum(dim=1)
+        return (1 + as_high) / (len(self.calibration) + 1)
+
+    def heat(self, maps: Tensor) -> Tensor:
+        """The p-value that an image would have whose highest logit were that of each place.
+
+        On a normal image it falls below `false_alarm_rate` anywhere at all only at that rate.
+        """
+        below = torch.searchsorted(self.calibration, maps.contiguous())
+        return (1 + len(self.calibration) - below) / (len(self.calibration) + 1)
+
+
+def image_scores(maps: Tensor) -> Tensor:
+    """One score an image `(B,)`: its most anomalous place."""
+    return maps.flatten(1).amax(dim=1)
+
+
+@torch.no_grad()
+def score_maps(network: nn.Module, images: Tensor, batch_size: int = 32) -> Tensor:
+    """The network's logits for uint8 images `(N, 3, R, R)`, on the CPU `(N, R / 4, R / 4)`.
+
+    Raises `TrainingError` where they are not finite and `ShapeError` for other images.
+    """
+    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
+        raise ShapeError(
+            f"Images to score must be uint8 of shape (N, 3, R, R); got {images.dtype} of shape "
+            f"{tuple(images.shape)}."
+        )
+    device = next(network.parameters()).device
+    parts = [network(part.to(device).float() / 127.5 - 1) for part in images.split(batch_size)]
+    maps = torch.cat(parts).float().cpu()
+    if not bool(maps.isfinite().all()):
+        raise TrainingError(
+            "The network's output is not finite: the run has diverged. Evaluate an earlier "
+            "checkpoint, or train with a lower learning rate."
+        )
+    return maps
+
+
+def build_network(
+    backbone: str, width: int, *, seed: int = 0, weights: Path | None = None
+) -> AnomalyMap:
+    """The network of these settings with weights that follow from the seed."""
+    trunk: nn.Module
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if backbone == "plain":
+            trunk = PlainTrunk(width)
+        else:
+            trunk = TorchvisionTrunk(parse_model(backbone)[0], weights, seed=seed)
+        network = AnomalyMap(trunk, width)
+    return network.to(memory_format=torch.channels_last)
+
+
+def save_detector(path: StrPath, detector: Detector) -> None:
+    """Write weights, calibration and settings as one `.safetensors` file."""
+    tensors = {name: value.cpu().contiguous() for name, value in detector.state_dict().items()}
+    about = {"format": FORMAT, **asdict(detector.settings)}
+    content = save_tensors(tensors, "detector", json.dumps(about))
+    write_atomically(Path(path), lambda file: file.write(content))
+
+
+def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector:
+    """The detector in a file that `save_detector` wrote.
+
+    Raises `CheckpointError` for a file that is missing, damaged or of something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no detector {path}; give a file that nda wrote.")
+    if path.suffix.lower() == ".onnx":
+        raise CheckpointError(
+            f"{path} is for ONNX Runtime; give the run, or a .safetensors file that "
+            "'nda export RUN --format safetensors' writes."
+        )
+    try:
+        tensors, metadata = load_tensors(path, ("detector",))
+        about = json.loads(metadata["detector"])
+        if about.pop("format") != FORMAT:
+            raise ValueError("another format")
+        settings = DetectorSettings(**about)
+        if wrong := wrong_type(about, DetectorSettings):
+            raise ValueError(wrong)
+        weights = {
+            name.removeprefix("network."): value
+            for name, value in tensors.items()
+            if name != "calibration"
+        }
+        refuse_misfit(lambda: build_network(settings.backbone, settings.width), weights)
+        network = build_network(settings.backbone, settings.width)
+        detector = Detector(network, tensors["calibration"], settings)
+        detector.load_state_dict(tensors)
+    except (
+        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
+    ) as error:  # fmt: skip
+        raise CheckpointError(
+            f"{path} is damaged or no detector of this version of nda "
+            f"({' '.join(str(error).split())[:120]}). Write it anew with 'nda evaluate RUN'."
+        ) from error
+    return detector.to(device)

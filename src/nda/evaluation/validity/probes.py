@@ -1,0 +1,181 @@
+"""Train a global and a local probe against each negative and score held-out images with them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from nda.data.batches import EpochBatches
+from nda.data.images.image_set import to_float
+from nda.errors import ConfigError, ShapeError
+from nda.negatives import Negative
+from nda.networks.probes import GlobalProbe, LocalProbe
+from nda.runtime.seeding import generator_for, key
+
+BATCH = 64  # images of a step, beside as many negatives
+_RATE = 2e-3  # highest learning rate
+_WARM = 0.2  # share of the steps in which the rate rises
+_PART = 250  # images scored at a time
+
+
+@dataclass(frozen=True)
+class ProbeScores:
+    """Scores `(n,)` of n held-out images and of the negative of each, high for negatives."""
+
+    whole: tuple[Tensor, Tensor]  # of the global probe: images, negatives
+    local: tuple[Tensor, Tensor]
+
+
+def probe_negatives(
+    train: Tensor,
+    heldout: Tensor,
+    negatives: Mapping[str, Negative],
+    *,
+    steps: int,
+    seed: int,
+    device: torch.device | str = "cpu",
+    advance: Callable[[], None] = lambda: None,
+) -> dict[str, ProbeScores]:
+    """Scores of `heldout` and of negatives made of it, by probes that learned from `train`.
+
+    Both are uint8 `(N, 3, H, W)`, H = W. All negatives are shown beside the same batches of images
+    and probed by networks that begin alike; each has networks and draws of its own, so that what
+    is found of one does not depend on which others are asked for. `advance` is called after every
+    step of every negative.
+
+    On the CPU as many negatives are probed at a time as torch has threads, each with one: scores
+    follow from the seed alone, whatever the number of threads.
+
+    Raises `ShapeError` for images that a probe or a negative cannot take, and `ConfigError` for
+    less than one step.
+    """
+    if steps < 1:
+        raise ConfigError(f"steps is {steps}; the probes need at least 1 to learn from.")
+    if train.shape[1:] != heldout.shape[1:] or len(train) < BATCH or len(heldout) < 2:
+        raise ShapeError(
+            f"Probes learn from at least {BATCH} images and are judged on at least 2 of the same "
+            f"size; got {tuple(train.shape)} and {tuple(heldout.shape)}."
+        )
+    for negative in negatives.values():
+        negative.check(heldout[:2])
+    batches = EpochBatches(len(train), BATCH, seed=seed)
+    order = torch.stack([batches.indices(step) for step in range(steps)])
+    device = torch.device(device)
+    jobs = {
+        name: _Job(train, heldout, negative, order, _networks(train.shape[-1], seed, device),
+                   generator_for(seed, purpose=f"probe {name}"), device, advance)
+        for name, negative in negatives.items()
+    }  # fmt: skip
+    return _run(jobs, torch.get_num_threads() if device.type == "cpu" else 1)
+
+
+@dataclass
+class _Job:
+    """One negative to probe."""
+
+    train: Tensor
+    heldout: Tensor
+    negative: Negative
+    order: Tensor  # (steps, batch): the images of each step
+    networks: tuple[GlobalProbe, LocalProbe]
+    draws: torch.Generator
+    device: torch.device
+    advance: Callable[[], None]
+
+    def run(self, stop: threading.Event) -> ProbeScores | None:
+        """Train both probes and score; None where it was told to stop."""
+        made = _negatives_of(self.heldout, self.negative, self.draws)
+        whole, local = (_Learner(network, len(self.order)) for network in self.networks)
+        for rows in self.order:
+            if stop.is_set():
+                return None
+            images = self.train[rows]
+            x = self._input(torch.cat([images, self.negative(images, generator=self.draws)]))
+            whole.learn(whole.network(x))
+            shift = torch.randint(self.networks[1].spacing, (2,), generator=self.draws).tolist()
+            local.learn(local.network(x, (shift[0], shift[1])))
+            self.advance()
+        sets = (self.heldout, made)
+        one, other = ([self._score(n, images) for images in sets] for n in self.networks)
+        return ProbeScores((one[0], one[1]), (other[0], other[1]))
+
+    def _input(self, images: Tensor) -> Tensor:
+        x = to_float(images.to(self.device))
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def _score(self, network: nn.Module, images: Tensor) -> Tensor:
+        network.eval()
+        parts = [network(self._input(part)).cpu() for part in torch.split(images, _PART)]
+        return torch.cat(parts)
+
+
+class _Learner:
+    """Trains a network to score negatives, the second half of each batch, above images."""
+
+    def __init__(self, network: nn.Module, steps: int) -> None:
+        self.network = network
+        self.optimizer = AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
+        self.schedule = OneCycleLR(
+            self.optimizer,
+            _RATE,
+            total_steps=max(steps + 1, 10),  # torch divides by zero where the rise is one step
+            pct_start=_WARM,
+            cycle_momentum=False,
+        )
+
+    def learn(self, logits: Tensor) -> None:
+        images, negatives = logits.chunk(2)
+        loss = F.softplus(images).mean() + F.softplus(-negatives).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+
+
+def _networks(resolution: int, seed: int, device: torch.device) -> tuple[GlobalProbe, LocalProbe]:
+    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+        torch.default_generator.manual_seed(key(seed, 0, 0, "probe networks"))
+        return GlobalProbe(resolution).to(device), LocalProbe(resolution).to(device)
+
+
+def _negatives_of(images: Tensor, negative: Negative, draws: torch.Generator) -> Tensor:
+    """Negatives of all images, made in parts of which none is a single image without a partner."""
+    parts = images.chunk(max(1, len(images) // _PART))
+    return torch.cat([negative(part, generator=draws) for part in parts])
+
+
+def _run(jobs: Mapping[str, _Job], workers: int) -> dict[str, ProbeScores]:
+    """Run the jobs in threads; an interruption or an error in one stops all."""
+    stop = threading.Event()
+    with (
+        _single_threaded(),
+        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        futures = {pool.submit(job.run, stop): name for name, job in jobs.items()}
+        try:
+            found = {futures[future]: future.result() for future in as_completed(futures)}
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {name: scores for name in jobs if (scores := found[name]) is not None}
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Threads begun within take one thread of torch each; afterwards all is as before."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

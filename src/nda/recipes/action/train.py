@@ -1,0 +1,164 @@
+"""Classification of actions on an encoder of videos (paper, section 5; Han et al., 2019).
+
+It shows what the encoder of a dpc run is worth: the same training with one encoder or another.
+What is measured stands in action_evaluation.py, every setting in action_config.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from nda.data.clips.batches import ClipBatches, ClipShape, in_blocks
+from nda.data.clips.load import Clips
+from nda.data.clips.views import ClipViews
+from nda.errors import DataError
+from nda.networks.dpc import ActionClassifier
+from nda.recipes.action.config import ActionConfig
+from nda.recipes.action.evaluate import draw_samples, evaluate
+from nda.recipes.encoders import NONE
+from nda.recipes.pretrained_video import EncoderOrigin, open_video_encoder
+from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
+from nda.training.run_folder import RunFolder
+
+__all__ = ["build", "draw_samples", "evaluate", "step"]
+
+Batch = tuple[Tensor, Tensor]  # clips uint8 (B, F, 3, R, R) and labels (B,)
+
+
+@dataclass
+class ActionState:
+    """Everything that is trained, and what it is trained with."""
+
+    config: ActionConfig
+    fabric: Fabric
+    train: Clips
+    validation: Clips | None  # kept from the training split
+    test: Clips
+    test_name: str
+    network: Any  # as Fabric runs it; `.module` is the plain network
+    optimizer: Any
+    origin: EncoderOrigin
+    views: ClipViews
+    shape: ClipShape
+    batches: ClipBatches
+    step: int = 0
+
+    @property
+    def data(self) -> str:
+        return self.train.fingerprint
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        return {
+            "network": self.network.module,
+            "optimizer": self.optimizer,
+            "origin": self.origin,
+        }
+
+    def batch(self, step: int) -> Batch:
+        rows, clips = self.batches(step)
+        device = self.fabric.device
+        return clips.to(device, non_blocking=True), self.train.labels[rows].to(device)
+
+
+def build(config: ActionConfig, fabric: Fabric) -> ActionState:
+    """Open videos and encoder, and make the classifier from the seed."""
+    splits = load_splits(config)
+    if len(splits.train.classes) < 2:
+        raise DataError(
+            f"{config.data} has {len(splits.train.classes)} classes of videos; a classifier needs "
+            "at least 2. Sort the videos into a folder for each class."
+        )
+    remarks(config, fabric, splits)
+    train, validation = parted(config, splits.train)
+    plain, origin = network_of(config, len(train.classes))
+    if config.compile:
+        plain.compile()
+    network, optimizer = fabric.setup(plain, optimizer_of(plain, config))
+    return ActionState(
+        config=config,
+        fabric=fabric,
+        train=train,
+        validation=validation,
+        test=splits.heldout,
+        test_name=splits.heldout_name,
+        network=network,
+        optimizer=optimizer,
+        origin=origin,
+        views=views_of(config),
+        shape=shape_of(config),
+        batches=batches_of(config, fabric, train),
+    )
+
+
+def parted(config: ActionConfig, videos: Clips) -> tuple[Clips, Clips | None]:
+    """Videos to train on and, with a `holdout`, those to validate on."""
+    if not config.holdout:
+        return videos, None
+    train, validation = videos.without_every(round(1 / config.holdout))
+    left = torch.bincount(train.labels, minlength=len(videos.classes))
+    if lost := [
+        name for name, count in zip(videos.classes, left.tolist(), strict=True) if not count
+    ]:
+        raise DataError(
+            f"{config.data} has no training video of class {lost[0]!r} left when --holdout "
+            f"{config.holdout:g} of the recordings validate; give --holdout 0, or more videos."
+        )
+    return train, validation
+
+
+def network_of(config: ActionConfig, classes: int) -> tuple[ActionClassifier, EncoderOrigin]:
+    """The classifier, whose head is the same whatever the encoder.
+
+    A run that has begun knows its network, whose weights are its own by now: the encoder's run may
+    have been trained on, or thrown away.
+    """
+    kept = EncoderOrigin.kept_in(RunFolder(Path(config.out)))
+    encoder, origin = open_video_encoder(
+        NONE if kept else config.encoder,
+        network=kept.network if kept else config.network,
+        width=kept.width if kept else config.width,
+        dropout=config.encoder_dropout,
+        seed=config.seed,
+    )
+    torch.manual_seed(config.seed)
+    plain = ActionClassifier(encoder, classes, dropout=config.dropout, frozen=config.frozen)
+    return plain, kept or origin
+
+
+def optimizer_of(plain: ActionClassifier, config: ActionConfig) -> torch.optim.Adam:
+    """Adam over the head and, unless it is frozen, over the encoder at its own learning rate."""
+    groups: list[dict[str, Any]] = [{"params": list(plain.head.parameters()), "start": config.lr}]
+    if not config.frozen:
+        encoder = list(plain.encoder.parameters())
+        groups.append({"params": encoder, "start": config.rate_of_encoder})
+    return torch.optim.Adam(groups, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+
+
+def step(state: ActionState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    """One update on a clip of each of some videos."""
+    clips, labels = batch
+    clips = state.views(clips, generator=generator)  # (B, F, 3, R, R) in [-1, 1]
+    logits = state.network(in_blocks(clips, state.config.frames)).float()  # (B, K)
+    loss = F.cross_entropy(logits, labels)
+
+    share = fallen(state.step, state.config)
+    for group in state.optimizer.param_groups:
+        group["lr"] = share * group["start"]
+    state.optimizer.zero_grad()
+    state.fabric.backward(loss)
+    state.optimizer.step()
+    return {"loss": loss, "train_top1": (logits.argmax(dim=1) == labels).float().mean()}
+
+
+def fallen(step: int, config: ActionConfig) -> float:
+    """What is left of the learning rates at a step; a function of the step alone."""
+    drops = (config.first_drop, config.second_drop)
+    return float(0.1 ** sum(step >= drop * config.steps for drop in drops))

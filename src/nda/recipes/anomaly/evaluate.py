@@ -1,0 +1,178 @@
+"""What is measured of an anomaly run, the calibration it writes, and the pictures that show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from nda.data import ImageSet
+from nda.data.images.defects import Defects, load_defects
+from nda.evaluation.fidelity.pixels import pixel_distance
+from nda.evaluation.outliers.auroc import measure_outliers
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    image_scores,
+    save_detector,
+    score_maps,
+)
+from nda.evaluation.outliers.faults import FaultScores, fault_metrics, pixel_metrics
+from nda.evaluation.outliers.metrics import score_histogram
+from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
+from nda.report.pictures.grid import image_grid, save_png
+from nda.report.pictures.heat import overlay
+from nda.runtime.seeding import generator_for
+from nda.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from nda.recipes.anomaly.train import AnomalyState
+
+SHOWN = 8  # images in a picture
+AXIS = "outlier score"
+
+
+def evaluate(state: AnomalyState) -> Evaluation:
+    """Calibrate on held-out normal images, write `detector.safetensors`, measure.
+
+    Where the data has a test split with other classes, its images are scored as well: nothing is
+    chosen by them.
+    """
+    network: nn.Module = state.network.module.eval()
+    calibration = image_scores(score_maps(network, state.calibration.images))
+    detector = detector_of(state, calibration)
+    save_detector(RunFolder(Path(state.config.out)).detector_path, detector)
+    metrics, histograms = against_negatives(state, network, calibration)
+    defects = load_defects(
+        state.config.data,
+        normal_classes(state.train),
+        resolution=detector.settings.resolution,
+        fit=state.config.fit,
+        skip_broken=state.config.skip_broken,
+        bit_depth=state.config.bit_depth,
+    )
+    notes = list(state.train.told)
+    if defects is None:
+        notes.append(
+            "Anomalies: the data has no test split with classes other than those trained on."
+        )
+    else:
+        found, histogram = against_faults(state, network, calibration, defects)
+        metrics += found
+        histograms.append(histogram)
+        notes += defects.notes
+    state.network.module.train()
+    return Evaluation(state.step, metrics, histograms, notes)
+
+
+def normal_classes(train: ImageSet) -> list[str]:
+    """The classes that were trained on; the others of the same source are anomalous."""
+    present = set(train.labels.tolist())
+    return [name for label, name in enumerate(train.classes) if label in present]
+
+
+def detector_of(state: AnomalyState, calibration: Tensor) -> Detector:
+    """A copy of the network as it stands, with its calibration."""
+    config = state.config
+    settings = DetectorSettings(
+        resolution=state.images.shape[-1],
+        fit=config.fit,
+        backbone=":".join(config.backbone.split(":")[:2]),  # without the weights' path
+        width=config.width,
+        negative=config.negative,
+        false_alarm_rate=state.false_alarm_rate,
+        step=state.step,
+        data=state.data,
+        bit_depth=config.bit_depth,
+    )
+    return Detector.of(state.network.module, calibration, settings)
+
+
+def against_negatives(
+    state: AnomalyState, network: nn.Module, calibration: Tensor
+) -> tuple[list[Metric], list[Histogram]]:
+    """Held-out normal images against negatives of themselves: what the network has learned."""
+    draws = generator_for(state.config.seed, purpose="evaluation")
+    images = state.calibration.images
+    negatives = torch.cat([state.negative(part, generator=draws) for part in in_pairs(images)])
+    scores = image_scores(score_maps(network, negatives))
+    protocol: Protocol = {
+        "score": "highest logit of the map",
+        "split": "normal images held out to calibrate on",
+        "negative": state.config.negative,
+        "images": len(images),
+    }
+    measures = measure_outliers(calibration, scores)
+    auroc = Metric(
+        "auroc_negatives",
+        "AUROC, held-out normal images against their negatives",
+        measures.auroc,
+        "higher",
+        protocol,
+        interval=[measures.auroc_low, measures.auroc_high],
+    )
+    title = "Scores of held-out normal images and of their negatives"
+    series = {"real": calibration, "negative": scores}
+    return [auroc], [score_histogram("negatives", title, AXIS, series, protocol)]
+
+
+def against_faults(
+    state: AnomalyState, network: nn.Module, calibration: Tensor, test: Defects
+) -> tuple[list[Metric], Histogram]:
+    """The test split kind by kind, beside nearest neighbours in raw pixels."""
+    maps = score_maps(network, test.images)
+    scores = FaultScores(
+        {
+            "detector": image_scores(maps),
+            "nearest pixels": pixel_distance(test.images, state.train.images),
+        },
+        test,
+    )
+    protocol: Protocol = {
+        "split": "test split",
+        "score": "highest logit of the map",
+        "trained_on": len(state.train),
+    }
+    rate = state.false_alarm_rate
+    metrics = fault_metrics(scores, calibration, rate, protocol=protocol)
+    if test.masks is not None:
+        metrics += pixel_metrics(maps, test, protocol)
+    found = image_scores(maps)
+    series = {
+        "normal, held out to calibrate": calibration,
+        "normal, test": found[test.normal],
+        "anomalous, test": found[~test.normal],
+    }
+    return metrics, score_histogram("test", "Scores of the test split", AXIS, series, protocol)
+
+
+def in_pairs(images: Tensor, size: int = 64) -> list[Tensor]:
+    """Batches of about `size`, none of a single image, which could not be mixed with another."""
+    parts = max(1, len(images) // size)
+    return list(images.tensor_split(parts))
+
+
+def draw_samples(state: AnomalyState, folder: RunFolder) -> None:
+    """Pictures of negatives (once) and of the heat on held-out normal images and negatives."""
+    draws = generator_for(state.config.seed, purpose="samples")
+    images = state.calibration.images
+    spread = torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()
+    normal = images[spread]
+    params = state.negative.draw(normal, draws)
+    negative = state.negative.replay(normal, params)
+    mask = state.negative.mask(normal, params)
+    if state.step == 0:
+        places = (mask * 255).round().to(torch.uint8).expand_as(normal)
+        rows = torch.cat([normal, negative, places])
+        labels = ["normal", state.config.negative, "its place"]
+        save_png(image_grid(rows, len(normal), row_labels=labels), folder.samples / "negatives.png")
+    network = state.network.module.eval()
+    # Not calibrated yet: probabilities, over the whole of their range.
+    heat = [score_maps(network, part).sigmoid() for part in (normal, negative)]
+    state.network.module.train()
+    rows = torch.cat([normal, overlay(normal, heat[0]), negative, overlay(negative, heat[1])])
+    labels = ["normal", "its heat", "negative", "its heat"]
+    grid = image_grid(rows, len(normal), row_labels=labels)
+    save_png(grid, folder.samples / f"step-{state.step:08d}.png")

@@ -1,0 +1,196 @@
+"""Anomaly detection: a network that learns normal images against negatives made of them.
+
+The paper's detector is the discriminator of a GAN (section 5). Here there is no generator: the
+negatives alone are what the data is not, and the loss is taken place by place where they have a
+place. What is measured of it stands in anomaly_evaluation.py, every setting in anomaly_config.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from nda.data import EpochBatches, ImageSet, load_images, to_float
+from nda.data.images.copies import copy_groups, firsts, held_out, told
+from nda.data.reading.layout import class_names
+from nda.errors import ConfigError
+from nda.evaluation.outliers.conformal import images_needed, smallest_rate
+from nda.evaluation.outliers.detector import build_network
+from nda.negatives import Negative, RandomApply, negative_from_name
+from nda.networks.torchvision_encoder import parse_model
+from nda.recipes.anomaly.config import AnomalyConfig
+from nda.recipes.anomaly.evaluate import draw_samples, evaluate
+from nda.training.batches import batches_of_run
+
+USUAL_RATE = 0.01  # of false alarms, where none is asked for
+
+__all__ = ["build", "draw_samples", "evaluate", "step"]
+
+
+@dataclass
+class AnomalyState:
+    """Everything that is trained, and what it is trained with."""
+
+    config: AnomalyConfig
+    fabric: Fabric
+    train: ImageSet
+    calibration: ImageSet  # normal images that are never trained on, no two of them copies
+    false_alarm_rate: float  # that the calibration promises
+    network: Any  # as Fabric runs it; `.module` is the plain network
+    optimizer: Any
+    negative: Negative
+    positive: nn.Module | None
+    batches: EpochBatches
+    images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
+    step: int = 0
+
+    @property
+    def data(self) -> str:
+        return self.train.fingerprint + self.calibration.fingerprint
+
+    @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return self.train.told + few_to_calibrate(self)
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        return {"network": self.network.module, "optimizer": self.optimizer}
+
+    def batch(self, step: int) -> Tensor:
+        """Normal images of a step, uint8 (B, 3, R, R)."""
+        return self.images[self.batches.indices(step).to(self.images.device)]
+
+
+def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
+    """Load the normal images, keep some to calibrate on, make the network from the seed."""
+    train, calibration = load_normal(config)
+    rate = promised_rate(config, len(calibration))
+    negative = negative_from_name(config.negative)
+    negative.check(train.images[: config.batch_size])
+    name, weights = parse_model(config.backbone)
+    backbone = "plain" if config.backbone == "plain" else f"torchvision:{name}"
+    plain = build_network(backbone, config.width, seed=config.seed, weights=weights)
+    if config.compile:
+        plain.compile()
+    adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    network, optimizer = fabric.setup(plain, adam)
+    return AnomalyState(
+        config=config,
+        fabric=fabric,
+        train=train,
+        calibration=calibration,
+        false_alarm_rate=rate,
+        network=network,
+        optimizer=optimizer,
+        negative=negative,
+        positive=positive_of(config, train.images),
+        batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
+        images=train.images.to(fabric.device),
+    )
+
+
+def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
+    """The normal images of the training split: those to train on and those to calibrate on."""
+    normal = load_images(
+        config.data,
+        resolution=config.resolution,
+        fit=config.fit,
+        classes=class_names(config.classes),
+        skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
+    )
+    groups = copy_groups(normal.images)
+    held = held_out(groups, round(1 / config.holdout), config.data)
+    # Copies of an image say no more than the image: it is calibrated on once.
+    calibration = normal.only(held & firsts(groups))
+    normal = replace(normal, notes=(*normal.notes, *told(groups)))
+    train = replace(normal.only(~held), notes=normal.notes, taken=normal.taken)
+    return train, calibration
+
+
+def promised_rate(config: AnomalyConfig, calibrated: int) -> float:
+    """The false-alarm rate of the run: the one asked for, or the best that can be promised.
+
+    Without one it is 0.01 or, where `calibrated` images are too few for that, the smallest that
+    they can promise. Raises `ConfigError` for a rate that was asked for and needs more of them.
+    """
+    if config.false_alarm_rate is None:
+        return max(USUAL_RATE, smallest_rate(calibrated))
+    needed = images_needed(config.false_alarm_rate)
+    if calibrated < needed:
+        raise ConfigError(
+            f"A false-alarm rate of {config.false_alarm_rate:g} needs at least {needed:,} normal "
+            f"images to calibrate on, and --holdout {config.holdout:g} of those in {config.data} "
+            f"keeps {calibrated:,} different ones. Give more normal images, a larger --holdout, or "
+            f"a --false_alarm_rate of {smallest_rate(calibrated):g} or more."
+        )
+    return config.false_alarm_rate
+
+
+def few_to_calibrate(state: AnomalyState) -> list[str]:
+    """A sentence where the images are too few for the usual rate: what would give a better one."""
+    config, rate, count = state.config, state.false_alarm_rate, len(state.calibration)
+    if config.false_alarm_rate is not None or rate <= USUAL_RATE:
+        return []
+    half = smallest_rate(int(count * 0.5 / config.holdout))
+    better = f" '--holdout 0.5' would promise about {half:g};" if config.holdout < 0.5 else ""
+    needed = math.ceil(images_needed(USUAL_RATE) / config.holdout)
+    return [
+        f"{count} normal images are kept to calibrate on, which can promise a false-alarm rate of "
+        f"{rate:g} and none smaller.{better} {USUAL_RATE:g} takes {needed:,} normal images."
+    ]
+
+
+def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:
+    """The transform that serves as ordinary augmentation; refuses images it cannot take."""
+    if config.positives == "none":
+        return None
+    transform = negative_from_name(config.positives)
+    transform.check(images)
+    return RandomApply(transform, p=config.positive_probability)
+
+
+def step(state: AnomalyState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """One update: every place of a normal image is normal, the places of a negative are not."""
+    normal = to_float(batch)  # (B, 3, R, R)
+    if state.positive is not None:
+        normal = state.positive(normal, generator=generator)
+    params = state.negative.draw(normal, generator)
+    negative = state.negative.replay(normal, params)
+    mask = state.negative.mask(normal, params)  # (B, 1, R, R)
+
+    # In one forward, so that batch-norm statistics cannot tell the two apart.
+    logits = state.network(torch.cat([normal, negative])).float()  # (2 B, R / 4, R / 4)
+    target = F.adaptive_avg_pool2d(mask, logits.shape[-2:]).squeeze(1)
+    target = torch.cat([torch.zeros_like(target), target])
+    loss = F.binary_cross_entropy_with_logits(logits, target)
+
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(state.step, state.config)
+    state.optimizer.zero_grad()
+    state.fabric.backward(loss)
+    state.optimizer.step()
+    highest = logits.detach().flatten(1).amax(dim=1)
+    return {
+        "loss": loss,
+        "highest_normal": highest[: len(batch)].mean(),
+        "highest_negative": highest[len(batch) :].mean(),
+    }
+
+
+def learning_rate(step: int, config: AnomalyConfig) -> float:
+    """A rise over the first tenth of the steps, then half a cosine down to zero at the last.
+
+    A function of the step alone: a run that is given more steps goes on along the new curve.
+    """
+    done, rise = (step + 1) / (config.steps + 1), 0.1
+    if done < rise:
+        return config.lr * done / rise
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (done - rise) / (1 - rise)))

@@ -1,0 +1,156 @@
+"""What is measured of an NDA-GAN, and the images that show it.
+
+Generated images come from the averaged generator with standing statistics; real ones are held-out
+images. Both are said in the protocol of every figure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nda.data.images.cache import cache_folder
+from nda.evaluation.fidelity.classifier import (
+    BUDGET,
+    FeatureClassifier,
+    classifier_frechet,
+    train_feature_classifier,
+)
+from nda.evaluation.fidelity.gap import discriminator_gap
+from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
+from nda.negatives import negative_from_name
+from nda.recipes.gan.sampler import BATCH_NORM
+from nda.recipes.gan.train import GanState
+from nda.report.pictures.grid import image_grid, save_png
+from nda.runtime.seeding import generator_for
+from nda.training.run_folder import RunFolder
+
+PAPERS_NEGATIVES = ("jigsaw", "stitch", "cutout", "cutmix", "mixup")
+LEARNED_FROM = 50  # images that the feature classifier sees for each generated one
+COLUMNS = 8  # of the grids of samples
+
+
+def evaluate(state: GanState) -> Evaluation:
+    """Distance of generated to held-out images, and the discriminator's gap (Figure 4)."""
+    heldout = state.splits.heldout
+    # A random choice, the same for every run on this data: in their order the images of a class
+    # stand together.
+    order = torch.randperm(len(heldout), generator=generator_for(0, purpose="held-out images"))
+    chosen = order[: state.config.evaluation_samples]
+    real, labels = heldout.images[chosen], heldout.labels[chosen]
+    notes = list(state.splits.train.told)
+    metrics = distances(state, real, notes)
+    gaps, histograms = gaps_of(state, real, labels)
+    return Evaluation(state.step, metrics + gaps, histograms, notes)
+
+
+def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
+    """FID and its kin where the Inception weights are, else the classifier's distance."""
+    config, splits = state.config, state.splits
+    protocol: Protocol = {
+        "split": splits.heldout_name,
+        "weights": f"moving average {config.ema_decay:g} from step {config.ema_start}",
+        "batch_norm": BATCH_NORM,
+    }
+    # torch-fidelity takes seconds to import: not before a run's first step.
+    from nda.evaluation.fidelity.inception import inception_metrics, inception_weights
+
+    draws = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
+    generated = state.sampler.generate(config.evaluation_samples, draws)
+    weights = inception_weights(
+        Path(config.inception_weights) if config.inception_weights else None
+    )
+    metrics = []
+    if weights is not None:
+        metrics += inception_metrics(
+            real, generated, weights=weights, device=state.fabric.device, protocol=protocol
+        )
+    else:
+        notes.append(
+            "FID, KID, Inception score, precision and recall: the Inception weights are not "
+            "here; give them with --inception_weights."
+        )
+    if len(splits.train.labels.unique()) >= 2 and splits.train.classes == splits.heldout.classes:
+        metrics.append(classifier_frechet(classifier_for(state), real, generated, protocol))
+    else:
+        notes.append(
+            "Classifier Fréchet distance: training and held-out images do not share two or more "
+            "classes to train the classifier on."
+        )
+    return metrics
+
+
+def classifier_for(state: GanState) -> FeatureClassifier:
+    """The feature classifier of the run's data, trained for as long as the figures are worth.
+
+    From 6,000 generated images on it learns from all its budget of images; of fewer it sees
+    `LEARNED_FROM` for each, so that a quick look at a large set is quick.
+    """
+    budget = min(BUDGET, LEARNED_FROM * state.config.evaluation_samples)
+    name = state.splits.train.fingerprint + (f"-{budget}" if budget < BUDGET else "")
+    return train_feature_classifier(
+        state.splits.train,
+        state.splits.heldout,
+        budget=budget,
+        device=state.fabric.device,
+        cache_path=cache_folder() / f"classifier-{name}.safetensors",
+    )
+
+
+def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric], list[Histogram]]:
+    """D(x) - D(negative(x)) for each of the paper's negatives and the run's own."""
+    discriminator = state.discriminator.module.eval()
+    labels = labels * state.config.conditional
+    names = list(PAPERS_NEGATIVES)
+    if state.negative is not None and state.config.negative not in names:
+        names.insert(0, state.config.negative)
+    metrics: list[Metric] = []
+    histograms = []
+    for name in names:
+        measured, histogram = discriminator_gap(
+            discriminator,
+            real,
+            labels,
+            negative_from_name(name),
+            negative_name=name,
+            generator=generator_for(state.config.seed, purpose="gap", device=state.fabric.device),
+            device=state.fabric.device,
+            protocol={"split": state.splits.heldout_name},
+        )
+        metrics += measured
+        histograms.append(histogram)
+    discriminator.train()
+    return metrics, histograms
+
+
+def draw_samples(state: GanState, folder: RunFolder) -> None:
+    """samples/step-<n>.png from latents that stay the same, and once the run's negatives."""
+    draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
+    draw_grid(state, folder, draws)
+    if state.step == 0:
+        draw_negatives(state, folder, draws)
+
+
+def draw_grid(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
+    """samples/step-<n>.png."""
+    images = state.sampler.generate(COLUMNS * COLUMNS, draws)
+    save_png(image_grid(images, COLUMNS), folder.samples / f"step-{state.step:08d}.png")
+
+
+def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
+    """samples/negatives.png: real images of the data, and what the run shows as negatives."""
+    images = state.splits.train.images
+    spread = torch.linspace(
+        0, len(images) - 1, min(COLUMNS, len(images))
+    ).long()  # over all classes
+    rows, names = [images[spread]], ["real"]
+    if state.negative is not None:
+        rows.append(state.negative(rows[0].to(draws.device), generator=draws).cpu())
+    elif state.other is not None:
+        rows.append(state.other[: len(rows[0])].cpu())
+    if len(rows) > 1:
+        names.append(state.config.negative)
+    grid = image_grid(torch.cat(rows), len(rows[0]), row_labels=names)
+    save_png(grid, folder.samples / "negatives.png")

@@ -1,0 +1,88 @@
+"""A run's discriminator, read from its newest checkpoint without the data it was trained on.
+
+The settings may leave the resolution to the data, and never hold the number of classes; both are
+read from the shapes of the weights.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nda.errors import CheckpointError
+from nda.networks import biggan
+from nda.networks.fit import refuse_misfit
+from nda.recipes.gan.train import Discriminator, build_discriminator
+from nda.training.run_folder import RunFolder
+from nda.training.start import newest_content
+
+Weights = dict[str, Tensor]
+GANS = ("gan", "numerosity")  # the recipes whose checkpoints hold such a discriminator
+
+
+def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") -> Discriminator:
+    """The discriminator of a run of gan or numerosity, in eval mode and without gradients.
+
+    It takes images float32 (B, 3, R, R) in [-1, 1] and, where its `classes` are more than one,
+    labels int64 (B,); it gives logits (B,), high for real images. Its attribute `resolution` is R.
+
+    Raises `CheckpointError` for a run of another recipe, without a checkpoint, or with one that is
+    damaged or does not hold such a discriminator.
+    """
+    recipe = folder.config()["recipe"]
+    if recipe not in GANS:
+        raise CheckpointError(
+            f"{folder.path} is a run of {recipe}, which has no GAN's discriminator; give a run of "
+            "'nda train gan'."
+        )
+    return discriminator_of(newest_content(folder), folder).to(device)
+
+
+def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discriminator:
+    """The discriminator that a checkpoint of the run in `folder` holds, on the CPU."""
+    try:
+        settings, weights = checkpoint["config"], checkpoint["state"]["discriminator"]
+        network, width = settings["network"], settings["width"]
+        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+            resolution, classes = shapes_of(network, weights)
+            refuse_misfit(lambda: build_discriminator(network, resolution, width, classes), weights)
+            discriminator = build_discriminator(network, resolution, width, classes)
+        discriminator.load_state_dict(weights)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The newest checkpoint of {folder.path} does not hold the discriminator of its "
+            f"settings ({' '.join(str(error).split())[:200]}). Take a run that nda trained."
+        ) from error
+    discriminator.to(memory_format=torch.channels_last)
+    return discriminator.eval().requires_grad_(False)
+
+
+def shapes_of(network: str, weights: Weights) -> tuple[int, int]:
+    """Resolution and number of classes of a run whose discriminator has these weights."""
+    return _resolution(network, weights), _classes(weights)
+
+
+def _classes(weights: Weights) -> int:
+    """One row of the class embedding a class; the small network has none and is unconditional."""
+    embedding = weights.get("embedding.parametrizations.weight.original")
+    return 1 if embedding is None else len(embedding)
+
+
+def _resolution(network: str, weights: Weights) -> int:
+    """The side of the images that weights of these shapes are for."""
+    if network in (
+        "dcgan",
+        "dcgan_dense",
+    ):  # a linear map sees all places, at an eighth of the side
+        layer = "linear" if network == "dcgan" else "dense"
+        inputs = weights[f"{layer}.parametrizations.weight.original"].shape[1]
+        return 8 * math.isqrt(inputs // len(weights["convs.2.bias"]))
+    if network == "wgan_gp":  # a block a halving, down to 4 pixels
+        return 4 << len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
+    for resolution in biggan.RESOLUTIONS:  # each has layers of its own, whatever their width
+        if biggan.Discriminator(resolution, width=8).state_dict().keys() == weights.keys():
+            return resolution
+    raise KeyError(f"weights of no {network} discriminator")

@@ -1,0 +1,205 @@
+"""What an NDA-GAN is made of: its data, negatives, networks and optimizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from nda.data import EpochBatches, ImageSet
+from nda.data.images.load import Splits, load_images, load_splits
+from nda.data.reading.layout import class_names
+from nda.errors import ConfigError, DataError
+from nda.negatives import Negative, RandomApply, negative_from_name
+from nda.networks import biggan, dcgan, dcgan_dense, wgan_gp
+from nda.recipes.gan.config import GanConfig
+from nda.recipes.gan.sampler import Sampler
+from nda.training.batches import batches_of_run
+from nda.training.ema import Ema
+
+Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
+Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
+UNCONDITIONAL: dict[str, Any] = {"dcgan": dcgan, "dcgan_dense": dcgan_dense, "wgan_gp": wgan_gp}
+
+
+@dataclass
+class GanState:
+    """Everything that is trained, and what it is trained with."""
+
+    config: GanConfig
+    fabric: Fabric
+    splits: Splits
+    data: str  # fingerprint of all images that are trained with
+    other: Tensor | None  # real images that serve as negatives, uint8 (M, 3, R, R)
+    generator: Any  # the networks as Fabric runs them; `.module` is the plain network
+    discriminator: Any
+    optimizer_g: Any
+    optimizer_d: Any
+    ema: Ema
+    negative: Negative | None
+    positive: nn.Module | None
+    batches: EpochBatches
+    images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
+    labels: Tensor  # their classes (N,), all 0 in an unconditional GAN
+    step: int = 0
+
+    @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return self.splits.train.told
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator.module,
+            "discriminator": self.discriminator.module,
+            "optimizer_g": self.optimizer_g,
+            "optimizer_d": self.optimizer_d,
+            "ema": self.ema,
+        }
+
+    def batch(self, step: int) -> Batch:
+        """Fresh images for every update of the discriminator within the step."""
+        updates = range(step * self.config.d_steps, (step + 1) * self.config.d_steps)
+        rows = torch.cat([self.batches.indices(update) for update in updates])
+        rows = rows.to(self.images.device, non_blocking=True)
+        return self.images[rows], self.labels[rows]
+
+    @property
+    def sampler(self) -> Sampler:
+        """Draws images, with labels as frequent as in the training data."""
+        return Sampler(self.ema.module, self.config.latent_dim, self.labels, self.config.seed)
+
+
+def build(config: GanConfig, fabric: Fabric) -> GanState:
+    """Load the data, make the networks from the seed and hand them to Fabric."""
+    splits = load_training_data(config)
+    other = load_negative_data(config, splits.train)
+    first = splits.train.images[: config.batch_size]
+    generator, discriminator = build_networks(config, splits.train)
+    ema = Ema(generator, decay=config.ema_decay, start=config.ema_start)
+    ema.module.to(fabric.device)
+    run_g, optimizer_g = set_up(generator, config.lr_g, config, fabric)
+    run_d, optimizer_d = set_up(discriminator, config.lr_d, config, fabric)
+    return GanState(
+        config=config,
+        fabric=fabric,
+        splits=splits,
+        data=splits.train.fingerprint + (other.fingerprint if other else ""),
+        other=other.images.to(fabric.device) if other else None,
+        generator=run_g,
+        discriminator=run_d,
+        optimizer_g=optimizer_g,
+        optimizer_d=optimizer_d,
+        ema=ema,
+        negative=transform_of(config, first),
+        positive=positive_of(config, first),
+        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
+        images=splits.train.images.to(fabric.device),
+        labels=(splits.train.labels * config.conditional).to(fabric.device),
+    )
+
+
+def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> tuple[Any, Any]:
+    """The network and its Adam as Fabric runs them."""
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=lr, betas=(config.beta1, config.beta2), eps=config.eps
+    )
+    if config.compile:
+        network.compile()
+    return fabric.setup(network, optimizer)
+
+
+def load_training_data(config: GanConfig) -> Splits:
+    """The images to train on and those held out, at least 2 of which are measured with."""
+    splits = load_splits(
+        config.data,
+        holdout=config.holdout,
+        resolution=config.resolution,
+        classes=class_names(config.classes),
+        skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
+    )
+    if len(splits.heldout) < 2:
+        raise DataError(
+            f"{config.data} leaves {len(splits.heldout)} image held out, and measuring needs 2; "
+            "give a larger --holdout, or more data."
+        )
+    return splits
+
+
+def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:
+    """The second data source, at the size of the first."""
+    if config.negative != "data":
+        return None
+    other = load_images(
+        config.negative_data or config.data,
+        resolution=train.images.shape[-1],
+        classes=class_names(config.negative_classes),
+        skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
+    )
+    if not config.negative_data and set(other.classes) & set(train.classes):
+        raise ConfigError(
+            f"Class {min(set(other.classes) & set(train.classes))} is both data and negative; "
+            "give --classes and --negative_classes that have none in common."
+        )
+    return other
+
+
+def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator for the images, with weights that follow from the seed."""
+    if config.conditional and len(train.classes) < 2:
+        raise ConfigError(
+            f"--conditional needs images of at least two classes, and {config.data} has "
+            f"{len(train.classes) or 'no'} class folders. Sort the images into one folder a "
+            "class, or leave --conditional out."
+        )
+    resolution, width = train.images.shape[-1], config.width
+    classes = len(train.classes) if config.conditional else 1
+    torch.manual_seed(config.seed)
+    generator = build_generator(config.network, resolution, width, config.latent_dim, classes)
+    discriminator = build_discriminator(config.network, resolution, width, classes)
+    # Convolutions of few channels run up to half again as fast in this memory format.
+    channels_last = {"memory_format": torch.channels_last}
+    return generator.to(**channels_last), discriminator.to(**channels_last)
+
+
+def build_generator(
+    network: str, resolution: int, width: int, latent_dim: int, classes: int
+) -> nn.Module:
+    if network in UNCONDITIONAL:
+        generator: nn.Module = UNCONDITIONAL[network].Generator(
+            resolution, width=width, latent_dim=latent_dim
+        )
+        return generator
+    return biggan.Generator(resolution, width=width, classes=classes, latent_dim=latent_dim)
+
+
+def build_discriminator(network: str, resolution: int, width: int, classes: int) -> Discriminator:
+    """The discriminator; it keeps `resolution` and `classes` as attributes."""
+    if network in UNCONDITIONAL:
+        discriminator: Discriminator = UNCONDITIONAL[network].Discriminator(resolution, width=width)
+        return discriminator
+    return biggan.Discriminator(resolution, width=width, classes=classes)
+
+
+def transform_of(config: GanConfig, images: Tensor) -> Negative | None:
+    """The transform that makes negatives, if the run has one; refuses images it cannot take."""
+    if config.negative in ("none", "data"):
+        return None
+    negative = negative_from_name(config.negative)
+    negative.check(images)
+    return negative
+
+
+def positive_of(config: GanConfig, images: Tensor) -> RandomApply | None:
+    """The transform that serves as ordinary augmentation, likewise."""
+    if config.positives in (None, "none"):
+        return None
+    transform = negative_from_name(config.positives)
+    transform.check(images)
+    return RandomApply(transform, p=config.positive_probability)

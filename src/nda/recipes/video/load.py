@@ -1,0 +1,76 @@
+"""From settings to videos, batches of clips and their views, for the recipes of videos."""
+
+from __future__ import annotations
+
+import sys
+
+from lightning_fabric import Fabric
+
+from nda.data.clips.batches import ClipBatches, ClipShape
+from nda.data.clips.load import Clips, ClipSplits, load_clip_splits
+from nda.data.clips.views import ClipViews
+from nda.data.reading.layout import class_names
+from nda.recipes.video.config import ClipConfig
+from nda.runtime.seeding import generator_for
+from nda.training.batches import batches_of_run
+
+
+def load_splits(config: ClipConfig) -> ClipSplits:
+    """Videos to train on and videos that are held out."""
+    return load_clip_splits(
+        config.data,
+        resolution=int(config.resolution or 0),
+        holdout=config.holdout,
+        classes=class_names(config.classes),
+        fit=config.fit,
+        split_file=config.split_file,
+        fold=config.fold,
+        skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
+        cache=config.cache,
+    )
+
+
+def shape_of(config: ClipConfig) -> ClipShape:
+    return ClipShape(config.blocks, config.frames, config.stride, config.short)
+
+
+def views_of(config: ClipConfig) -> ClipViews:
+    """The augmentation of training clips."""
+    return ClipViews(
+        scale=(config.crop_low, 1.0),
+        jitter_probability=config.jitter_probability,
+        grey=config.grey,
+        alike=config.jitter_alike,
+    )
+
+
+def batches_of(config: ClipConfig, fabric: Fabric, train: Clips) -> ClipBatches:
+    """Clips of each step for this process: every video once an epoch, from a place drawn anew."""
+    seed, rank = config.seed, fabric.global_rank
+    return ClipBatches(
+        train,
+        batches_of_run(len(train), config, fabric),
+        shape_of(config),
+        lambda step: generator_for(seed, rank=rank, step=step, purpose="clips"),
+    )
+
+
+def remarks(config: ClipConfig, fabric: Fabric, splits: ClipSplits) -> None:
+    """On stderr of the first process: how many videos there are, and what became of the others."""
+    if fabric.is_global_zero:
+        for where, clips in (("training", splits.train), (splits.heldout_name, splits.heldout)):
+            print(f"nda: videos of {where}: {used(clips, shape_of(config))}", file=sys.stderr)
+
+
+def used(clips: Clips, shape: ClipShape) -> str:
+    """How many videos are used, how many of them are short, and how many are left out."""
+    text = f"{len(clips):,}"
+    if short := clips.shorter_than(shape.span):
+        how = "looped" if shape.short == "loop" else "padded with their last frame"
+        text += f", of which {short:,} with fewer than {shape.span} frames are {how}"
+    if clips.skipped:
+        text += f"; {len(clips.skipped):,} could not be read and are left out"
+    if clips.unlisted:
+        text += f"; {clips.unlisted:,} are not in the split files and are left out"
+    return text

@@ -1,0 +1,67 @@
+"""The page of a probe: one HTML file that needs no other."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+from PIL import Image
+
+from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.report.pages.plots import Drawing
+from nda.report.pages.run import render
+from nda.report.pictures.embed import Picture
+from nda.report.plots.curves import histogram_figure
+from nda.report.plots.svg import inline
+from nda.report.probe_table import ProbeTable
+from nda.report.words import protocol_words
+from nda.runtime.files import write_text_atomically
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A model and what its probe found."""
+
+    title: str
+    summary: str
+    notes: Sequence[str]  # what the reader has to know before the figures
+    protocol: Protocol
+    table: ProbeTable
+    metrics: Sequence[Metric]
+    histograms: Sequence[Histogram]
+    examples: Image.Image  # images and their negatives
+    caption: str = "Images and the negatives made of them"
+
+
+def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
+    """Write the page to `out` and give its path; `command` is what to type for the same."""
+    page = render(
+        "probe.html",
+        title=probed.title,
+        summary=probed.summary,
+        notes=probed.notes,
+        table=probed.table,
+        examples=_picture(probed.examples, probed.caption),
+        histograms=[_drawing(histogram) for histogram in probed.histograms],
+        protocol=protocol_words(probed.protocol),
+        command=command,
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(out, page)
+    return out
+
+
+def _drawing(histogram: Histogram) -> Drawing:
+    # Safe: Matplotlib escapes every text it writes into the SVG.
+    return Drawing(histogram.title, "", Markup(inline(histogram_figure([("", histogram)]))))
+
+
+def _picture(image: Image.Image, caption: str) -> Picture:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Picture(caption, uri, *image.size)

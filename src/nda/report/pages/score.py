@@ -1,0 +1,183 @@
+"""The page of `nda score`: the most anomalous images first, each beside its heat; or videos."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import io
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from markupsafe import Markup
+from PIL import Image
+from torch import Tensor
+
+from nda.evaluation.outliers.conformal import conformal_threshold
+from nda.evaluation.outliers.detector import Detector
+from nda.evaluation.outliers.metrics import score_histogram
+from nda.numerals import counted
+from nda.report.pages.run import render
+from nda.report.pictures.heat import HOT, MILD
+from nda.report.plots.curves import histogram_figure
+from nda.report.plots.svg import inline
+from nda.report.scored import VERDICTS, Scored, heated, plain
+from nda.report.words import number
+from nda.runtime.files import write_text_atomically
+
+MOST = 200  # images with pictures on a page, and unreadable files named
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What scores are judged by, and what the page says of them.
+
+    `calibration` (n,) are the scores of what was kept from training.
+    """
+
+    calibration: Tensor
+    rate: float  # of false alarms
+    how: str  # a sentence or two on how they come about
+    title: str = "Anomaly scores"
+    axis: str = "outlier score"
+    of: str = "image"  # what is scored
+    normal: str = "normal images"  # what it is compared with
+    heat: bool = True
+    notes: Sequence[str] = ()  # what the reader has to know before
+
+
+def judged_by(detector: Detector, rate: float) -> Judged:
+    """Images by a detector."""
+    about = detector.settings
+    how = (
+        f"Trained for {counted(about.step, 'step')} against the negatives {about.negative}; images "
+        f"are scored at {number(about.resolution)} × {number(about.resolution)} pixels "
+        f"({about.fit})."
+    )
+    return Judged(detector.calibration, rate, how)
+
+
+@dataclass(frozen=True)
+class Card:
+    """An image on the page, or a video by a frame of it."""
+
+    file: str
+    score: float
+    p_value: float
+    verdict: str
+    image: str  # data URIs
+    heat: str  # empty where there is none
+
+
+class ScoredImages:
+    """What the page and the summary need of any number of images, in little memory.
+
+    Counts and scores of all, the `MOST` highest with their pictures, the first broken files.
+    """
+
+    def __init__(self, *, keep_pictures: bool) -> None:
+        self.counts = dict.fromkeys(VERDICTS, 0)
+        self.scores = array("f")
+        self.broken: list[tuple[str, str]] = []
+        self.keep_pictures = keep_pictures
+        self._highest: list[tuple[float, int, Scored]] = []
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def add(self, scored: Scored) -> None:
+        self.counts[scored.verdict] += 1
+        if scored.score is None:
+            if len(self.broken) < MOST:
+                self.broken.append((scored.file, scored.reason))
+            return
+        if self.keep_pictures:
+            self.scores.append(scored.score)
+            # Of equal scores the earlier file stands first.
+            entry = (scored.score, -self.total, scored)
+            if len(self._highest) < MOST:
+                heapq.heappush(self._highest, _alone(entry))
+            elif entry[:2] > self._highest[0][:2]:
+                heapq.heapreplace(self._highest, _alone(entry))
+
+    def highest(self) -> list[Scored]:
+        """Those with pictures, from the highest score down."""
+        return [scored for *_, scored in self._in_order() if scored.pixels is not None]
+
+    def without_pictures(self) -> list[str]:
+        """The names of those among the highest that come from a table that was kept."""
+        return [scored.file for *_, scored in self._in_order() if scored.pixels is None]
+
+    def add_picture(self, found: Scored) -> None:
+        """Show one of `without_pictures`."""
+        self._highest = [
+            (score, order, replace(each, pixels=found.pixels, heat=found.heat))
+            if each.file == found.file
+            else (score, order, each)
+            for score, order, each in self._highest
+        ]
+
+    def _in_order(self) -> list[tuple[float, int, Scored]]:
+        return sorted(self._highest, key=lambda entry: entry[:2], reverse=True)
+
+
+def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
+    """The entry with copies of its tensors, which would keep the whole batch in memory."""
+    score, order, scored = entry
+    heat = None if scored.heat is None else scored.heat.clone()
+    pixels = None if scored.pixels is None else scored.pixels.clone()
+    return score, order, replace(scored, pixels=pixels, heat=heat)
+
+
+def write_score_page(path: Path, seen: ScoredImages, judged: Judged, *, source: str) -> None:
+    """Write the page: one HTML file that needs no other."""
+    name = "listed images" if source == "-" else Path(source).resolve().name
+    page = render(
+        "score.html",
+        title=f"{judged.title} of {name}",
+        seen=seen,
+        cards=[card(scored) for scored in seen.highest()],
+        most=MOST,
+        judged=judged,
+        threshold=conformal_threshold(judged.calibration, judged.rate, of=f"{judged.of}s"),
+        cold=min(1.0, 10 * judged.rate),  # where the heat begins
+        mild="#{:02x}{:02x}{:02x}".format(*MILD),
+        hot="#{:02x}{:02x}{:02x}".format(*HOT),
+        histogram=histogram(seen, judged),
+    )
+    write_text_atomically(path, page)
+
+
+def card(scored: Scored) -> Card:
+    """The pictures and figures of one image."""
+    assert scored.score is not None
+    assert scored.p_value is not None
+    return Card(
+        scored.file,
+        scored.score,
+        scored.p_value,
+        scored.verdict,
+        _uri(plain(scored)),
+        "" if scored.heat is None else _uri(heated(scored)),
+    )
+
+
+def histogram(seen: ScoredImages, judged: Judged) -> Markup:
+    """Scores of these images over those of the normal images calibrated on."""
+    if not seen.scores:
+        return Markup("")
+    series = {
+        "normal, calibrated on": judged.calibration.cpu(),
+        f"these {judged.of}s": torch.tensor(seen.scores),
+    }
+    drawn = score_histogram("scores", "Scores", judged.axis, series, {})
+    return Markup(inline(histogram_figure([("", drawn)])))
+
+
+def _uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

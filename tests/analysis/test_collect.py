@@ -1,0 +1,47 @@
+"""The collection of figures: means, spreads and paired differences against hand-computed ones."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+COLLECT = runpy.run_path(str(Path(__file__).parents[2] / "analysis" / "collect.py"))
+
+
+def invented_run(path: Path, negative: str, seed: int, gap: float) -> Path:
+    path.mkdir()
+    config = {"recipe": "gan", "out": str(path), "data": "d", "seed": seed, "negative": negative}
+    (path / "config.yaml").write_text(yaml.safe_dump(config))
+    metric = {"name": "gap", "title": "T", "value": gap, "better": "", "protocol": {}}
+    metric["protocol"] = {"split": "test split"}
+    (path / "metrics.json").write_text(json.dumps([{"step": 7, "metrics": [metric]}]))
+    return path
+
+
+def test_runs_are_paired_by_seed(tmp_path: Path) -> None:
+    values = {("jigsaw", 0): 5.0, ("none", 0): 1.0, ("none", 1): 2.0, ("jigsaw", 1): 4.0}
+    folders = [invented_run(tmp_path / f"{n}{s}", n, s, v) for (n, s), v in values.items()]
+    collected: dict[str, Any] = COLLECT["collect_runs"](folders)
+    gap = collected["metrics"]["gap"]
+    assert gap["protocol"] == {"step": 7, "split": "test split"}
+    assert gap["arms"]["none"] == {
+        "by_seed": {0: 1.0, 1: 2.0},
+        "mean": 1.5,
+        "standard_deviation": pytest.approx(0.5**0.5),
+    }
+    difference = gap["differences"]["jigsaw - none"]
+    assert difference["mean"] == 3.0  # of 4 and 2
+    # Student's 97.5 % quantile of one degree of freedom is 12.706; the error is 1.
+    assert difference["interval_95"] == pytest.approx([3 - 12.706, 3 + 12.706], abs=1e-3)
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    folders = [invented_run(tmp_path / n, n, 0, v) for n, v in (("none", 1.0), ("jigsaw", 2.0))]
+    gap = COLLECT["collect_runs"](folders)["metrics"]["gap"]
+    assert gap["differences"]["jigsaw - none"]["interval_95"] is None
+    assert gap["arms"]["none"]["standard_deviation"] is None

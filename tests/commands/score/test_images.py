@@ -1,0 +1,337 @@
+"""`nda score`: from a trained detector to a table, a page and pictures; and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from nda.cli import main
+from nda.data import load_images
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    build_network,
+    load_detector,
+    save_detector,
+)
+from nda.training.run_folder import RunFolder
+
+Refusal = Callable[[list[str]], str]
+SETTINGS = DetectorSettings(
+    resolution=16,
+    fit="stretch",
+    backbone="plain",
+    width=8,
+    negative="blemish",
+    false_alarm_rate=0.05,
+    step=7,
+    data="a fingerprint",
+)
+
+
+@pytest.fixture
+def photos(image_folder: Path, tmp_path: Path) -> Path:
+    """Ten images of 32 x 32, one of another size and mode, and two that cannot be read."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index, path in enumerate(sorted((image_folder / "test").rglob("*.png"))[::2]):
+        shutil.copy(path, folder / f"{index}.png")
+    Image.new("L", (50, 20), 90).save(folder / "wide.png")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def run(photos: Path, tmp_path: Path) -> Path:
+    """A run folder with a detector that was calibrated on the readable photos but the last two."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump({"recipe": "anomaly", "steps": 7}))
+    save_detector(RunFolder(folder).detector_path, some_detector(photos))
+    return folder
+
+
+def some_detector(photos: Path) -> Detector:
+    images = load_images(photos, resolution=16, fit="stretch", skip_broken=True).images
+    network = build_network("plain", 8, seed=0)
+    untrained = Detector(network, torch.zeros(1), SETTINGS)
+    scores = untrained(images)[0]
+    # Of 20 scores: all but the highest two of the photos, repeated and a little lower.
+    low = scores.sort().values[:-2]
+    return Detector.of(network, torch.cat([low, low - 0.1, low[:2]])[:20], SETTINGS)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def test_every_file_has_a_row_in_order(run: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "scores.csv"
+    assert main(["score", str(run), str(photos), "--out", str(out), "--batch_size", "3"]) == 0
+    table = rows(out)
+    assert [row["file"] for row in table] == sorted(path.name for path in photos.iterdir())
+    broken = {row["file"]: row["reason"] for row in table if row["verdict"] == "broken"}
+    assert broken == {"empty.png": "an empty file", "text.jpg": "not an image"}
+
+    detector = load_detector(run / "detector.safetensors")
+    images = load_images(photos, resolution=16, fit="stretch", skip_broken=True).images
+    read = [row for row in table if row["verdict"] != "broken"]
+    for row, image in zip(read, images, strict=True):
+        score = float(detector(image[None])[0])
+        assert float(row["score"]) == pytest.approx(score, abs=1e-5)
+        as_high = int((detector.calibration >= score - 1e-6).sum())
+        assert float(row["p_value"]) == pytest.approx((1 + as_high) / 21, abs=1e-5)
+        assert row["verdict"] == ("anomalous" if as_high == 0 else "normal")
+    assert sum(row["verdict"] == "anomalous" for row in read) == 2
+
+
+def test_the_summary_counts_and_says_how_images_were_brought_in(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "13 images at a false-alarm rate of 0.05: 2 anomalous, 9 normal, 2 could not be" in out
+    assert "in RGB at 16 x 16 pixels (all of it), whatever its own size" in out
+    assert f"scores: {tmp_path / 's.csv'}" in out
+
+
+def test_images_of_12_bits_are_read_as_the_detector_was_calibrated(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.asarray(Image.open(photos / "0.png").convert("L"))
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    Image.fromarray(grey).save(tmp_path / "in8.png")
+    wide = (grey.astype(np.uint32) * 4095 + 127) // 255
+    Image.fromarray(wide.astype(np.uint16)).save(camera / "in16.png")
+    told = dataclasses.replace(SETTINGS, bit_depth=12)
+    for name, settings, options in (
+        ("kept", told, []),
+        ("typed", SETTINGS, ["--bit_depth", "12"]),
+        ("black", SETTINGS, []),
+    ):
+        detector = some_detector(photos)
+        detector.settings = settings
+        save_detector(tmp_path / f"{name}.safetensors", detector)
+        words = ["score", str(tmp_path / f"{name}.safetensors"), str(camera), *options]
+        assert main([*words, "--out", str(tmp_path / f"{name}.csv")]) == 0
+    assert load_detector(tmp_path / "kept.safetensors").settings == told
+    words = ["score", str(tmp_path / "kept.safetensors"), str(tmp_path / "in8.png")]
+    assert main([*words, "--out", str(tmp_path / "eight.csv")]) == 0
+    same = ("kept", "typed", "eight")
+    scores = {name: rows(tmp_path / f"{name}.csv")[0]["score"] for name in same}
+    assert len(set(scores.values())) == 1
+    assert rows(tmp_path / "black.csv")[0]["score"] not in scores.values()
+    assert capsys.readouterr().err.count("almost black (in16.png has values up to") == 1
+
+
+def test_folder_zip_and_list_give_the_same_table(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in photos.iterdir():
+            file.write(path, path.name)
+    monkeypatch.chdir(photos)
+    names = sorted(path.name for path in photos.iterdir())
+    standard_input(monkeypatch, "\n".join(names) + "\n\n")
+    for source, out in ((str(photos), "a.csv"), (str(archive), "b.csv"), ("-", "c.csv")):
+        assert main(["score", str(run), source, "--out", str(tmp_path / out)]) == 0
+    first, second, third = (rows(tmp_path / name) for name in ("a.csv", "b.csv", "c.csv"))
+    assert first == second
+    for row in third:  # of a list, an empty file is told in other words
+        row["reason"] = next(r["reason"] for r in first if r["file"] == row["file"])
+    assert first == third
+
+
+def test_fail_on_anomaly_ends_with_3_only_where_something_was_flagged(
+    run: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "s.csv")
+    words = ["score", str(run), str(photos), "--out", out]
+    assert main([*words, "--fail-on-anomaly"]) == 3
+    flagged = [row["file"] for row in rows(Path(out)) if row["verdict"] == "anomalous"]
+    for name in flagged:
+        (photos / name).unlink()
+    assert main([*words, "--fail-on-anomaly", "--overwrite"]) == 0
+
+
+def test_page_and_heat_maps_are_written(run: Path, photos: Path, tmp_path: Path) -> None:
+    page, heat = tmp_path / "page.html", tmp_path / "heat"
+    words = ["--out", str(tmp_path / "s.csv"), "--html", str(page), "--heatmaps", str(heat)]
+    assert main(["score", str(run), str(photos), *words]) == 0
+    text = page.read_text()
+    assert "2 of 13 images are flagged as anomalous" in text
+    assert "text.jpg" in text
+    assert "http" not in text.replace("http-equiv", "")
+    pictures = sorted(path.name for path in heat.iterdir())
+    readable = [p.name for p in photos.iterdir() if p.name not in ("empty.png", "text.jpg")]
+    assert pictures == sorted(f"{name}.png" for name in readable)
+    with Image.open(heat / "wide.png.png") as image:
+        assert image.size == (16, 16)
+
+
+def test_a_run_trained_further_is_scored_with_a_notice(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "step-00000009.pt").write_bytes(b"")
+    assert main(["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]) == 0
+    assert "was calibrated at step 7 and has been trained further since" in capsys.readouterr().err
+
+
+def test_a_detector_file_alone_suffices(run: Path, photos: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    shutil.copy(run / "detector.safetensors", alone)
+    assert main(["score", str(alone), str(photos), "--out", str(tmp_path / "s.csv")]) == 0
+
+
+def test_a_rate_that_cannot_be_promised_is_refused(
+    run: Path, photos: Path, refusal: Refusal, tmp_path: Path
+) -> None:
+    words = ["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]
+    said = refusal([*words, "--false_alarm_rate", "0.01"])
+    assert "A false-alarm rate of 0.01 needs at least 99 normal images" in said
+    assert "there are 20" in said
+    assert "must lie between 0 and 1" in refusal([*words, "--false_alarm_rate", "1.5"])
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_scores_that_are_not_finite_are_refused(
+    run: Path, photos: Path, refusal: Refusal, tmp_path: Path
+) -> None:
+    detector = load_detector(run / "detector.safetensors")
+    with torch.no_grad():
+        next(detector.network.parameters()).fill_(float("nan"))
+    save_detector(run / "detector.safetensors", detector)
+    said = refusal(["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")])
+    assert "scores that are not finite" in said
+    assert list(tmp_path.glob("*.csv*")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--out", "scores.txt"], "--out scores.txt must end in .csv"),
+        (["--html", "page"], "--html page must end in .html"),
+        (["--batch_size", "0"], "batch_size is 0; it must be at least 1"),
+        (["--device", "tpu"], "--device tpu is not known"),
+    ],
+)
+def test_wrong_options_are_refused(
+    run: Path, photos: Path, refusal: Refusal, words: list[str], expected: str
+) -> None:
+    assert expected in refusal(["score", str(run), str(photos), *words])
+
+
+def test_what_is_no_anomaly_run_is_refused(
+    run: Path, photos: Path, finished: Path, refusal: Refusal, tmp_path: Path
+) -> None:
+    out = ["--out", str(tmp_path / "s.csv")]
+    assert "is a run of gan, and images are scored by a run of anomaly" in refusal(
+        ["score", str(finished), str(photos), *out]
+    )
+    assert "is not a run folder" in refusal(["score", str(tmp_path), str(photos), *out])
+    (run / "detector.safetensors").write_bytes(b"{}")
+    assert "is damaged or no detector" in refusal(["score", str(run), str(photos), *out])
+    (run / "detector.safetensors").unlink()
+    assert "has not been calibrated yet. Finish it with 'nda resume" in refusal(
+        ["score", str(run), str(photos), *out]
+    )
+
+
+def test_sources_without_images_are_refused(
+    run: Path, refusal: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = ["--out", str(tmp_path / "s.csv")]
+    empty = tmp_path / "none"
+    empty.mkdir()
+    assert "holds no images" in refusal(["score", str(run), str(empty), *out])
+    assert "There is no" in refusal(["score", str(run), str(tmp_path / "nowhere"), *out])
+    assert "cannot be scored" in refusal(["score", str(run), "torchvision:CIFAR10", *out])
+    standard_input(monkeypatch, "")
+    assert "- names no images" in refusal(["score", str(run), "-", *out])
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_a_listed_file_that_is_missing_is_told_in_its_row(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standard_input(monkeypatch, f"{photos / '0.png'}\n{photos / 'gone.png'}\n")
+    assert main(["score", str(run), "-", "--out", str(tmp_path / "s.csv")]) == 0
+    first, second = rows(tmp_path / "s.csv")
+    assert first["verdict"] == "normal" or first["verdict"] == "anomalous"
+    assert second["verdict"] == "broken"
+    assert "No such file" in second["reason"]
+
+
+def test_settings_are_kept_in_the_file(run: Path) -> None:
+    detector = load_detector(run / "detector.safetensors")
+    assert dataclasses.asdict(detector.settings) == dataclasses.asdict(SETTINGS)
+    assert json.dumps(dataclasses.asdict(detector.settings))
+
+
+def test_videos_are_refused_with_what_takes_them(
+    run: Path, refusal: Refusal, tmp_path: Path
+) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(b"a video")
+    for source in (tmp_path / "clips", tmp_path / "clips" / "a.mp4"):
+        said = refusal(["score", str(run), str(source), "--out", str(tmp_path / "s.csv")])
+        assert f"{source} holds videos, and {run} takes images. Give images, or a run of" in said
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_no_success(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_text("no picture")
+    words = ["score", str(run), str(tmp_path / "bad"), "--out", str(tmp_path / "s.csv")]
+    assert main(words) == 2
+    assert "none of 1 files in " in capsys.readouterr().err
+    assert "not an image" in (tmp_path / "s.csv").read_text()
+
+
+def test_one_image(run: Path, photos: Path, tmp_path: Path) -> None:
+    whole, alone = tmp_path / "whole.csv", tmp_path / "alone.csv"
+    picture = next(path for path in sorted(photos.rglob("*.png")) if path.stat().st_size > 100)
+    assert main(["score", str(run), str(photos), "--out", str(whole)]) == 0
+    assert main(["score", str(run), str(picture), "--out", str(alone)]) == 0
+    (row,) = alone.read_text().splitlines()[1:]
+    assert row.partition(",")[0] == str(picture)
+    assert row.partition(",")[2] in whole.read_text()
+
+
+def test_heat_maps_among_the_images_are_refused(
+    run: Path, photos: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    before = sorted(photos.rglob("*"))
+    words = ["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]
+    assert "lies within" in refusal([*words, "--heatmaps", str(photos)])
+    assert sorted(photos.rglob("*")) == before
+
+
+def test_a_file_for_onnx_runtime(
+    photos: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    (tmp_path / "detector.onnx").write_bytes(b"x")
+    said = refusal(["score", str(tmp_path / "detector.onnx"), str(photos)])
+    assert "detector.onnx is for ONNX Runtime; give the run" in said

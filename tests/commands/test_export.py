@@ -1,0 +1,107 @@
+"""`nda export`: the files it writes, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from nda.cli import main
+from nda.evaluation.outliers.detector import (
+    Detector,
+    DetectorSettings,
+    build_network,
+    load_detector,
+    save_detector,
+)
+from nda.export.encoder import opened_by
+from nda.recipes.pretrained import open_encoder
+from nda.training.run_folder import RunFolder
+from tests.support.made_encoder import write_encoder_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump({"recipe": "anomaly"}))
+    settings = DetectorSettings(16, "stretch", "plain", 8, "blemish", 0.05, 3, "fingerprint")
+    detector = Detector(build_network("plain", 8), torch.linspace(-5, -3, 30), settings)
+    save_detector(RunFolder(folder).detector_path, detector)
+    return folder
+
+
+@pytest.mark.slow
+def test_onnx_scores_are_pytorchs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert main(["export", str(run)]) == 0
+    assert "scores of 256 images differ from PyTorch's by at most" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(str(run / "detector.onnx"))
+    images = torch.randint(256, (5, 3, 16, 16), dtype=torch.uint8)
+    scores, p_values, maps = session.run(None, {"images": images.numpy()})
+    expected = load_detector(run / "detector.safetensors")(images)
+    for theirs, ours in zip((scores, p_values, maps), expected, strict=True):
+        torch.testing.assert_close(torch.from_numpy(theirs), ours, atol=1e-4, rtol=1e-4)
+    about = session.get_modelmeta().custom_metadata_map
+    assert (about["resolution"], about["fit"], about["false_alarm_rate"]) == (
+        "16", "stretch", "0.05",
+    )  # fmt: skip
+
+
+def test_safetensors_loads_again(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "mine.safetensors"
+    assert main(["export", str(run), "--format", "safetensors", "--out", str(out)]) == 0
+    images = torch.randint(256, (4, 3, 16, 16), dtype=torch.uint8)
+    mine, theirs = load_detector(out), load_detector(run / "detector.safetensors")
+    assert all(torch.equal(a, b) for a, b in zip(mine(images), theirs(images), strict=True))
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    return write_encoder_run(tmp_path / "moco")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (None, "encoder.safetensors"),
+        ("timm", "encoder-timm.safetensors"),
+        ("torchvision", "encoder-torchvision.pth"),
+    ],
+)
+def test_an_encoder_is_written_with_the_lines_that_open_it(
+    encoder: Path, kind: str | None, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(encoder), *(["--format", kind] if kind else [])]) == 0
+    said = capsys.readouterr().out
+    assert f"{encoder / name}: features of 256 images differ from the run's by at most" in said
+    lines = said.partition("opens with\n\n")[2]
+    assert str(encoder / name) in lines
+    with torch.no_grad():
+        features = opened_by(lines)(torch.zeros(2, 3, 16, 16))
+        expected = open_encoder(str(encoder)).network(torch.zeros(2, 3, 16, 16))
+    torch.testing.assert_close(features, expected)
+
+
+def test_wrong_uses_are_refused(
+    run: Path, encoder: Path, finished: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    assert "must end in .onnx for --format onnx" in refusal(["export", str(run), "--out", "x.pt"])
+    assert "must end in .pth for --format torchvision" in refusal(
+        ["export", str(encoder), "--format", "torchvision", "--out", "x.safetensors"]
+    )
+    assert "format is 'pickle', but one of onnx, safetensors, timm, torchvision" in refusal(
+        ["export", str(run), "--format", "pickle"]
+    )
+    assert "a run of anomaly: its detector can be written as onnx, safetensors." in refusal(
+        ["export", str(run), "--format", "timm"]
+    )
+    assert "a run of moco: its encoder can be written as safetensors, timm, torch" in refusal(
+        ["export", str(encoder), "--format", "onnx"]
+    )
+    said = refusal(["export", str(finished)])
+    assert "is a run of gan, of which there is nothing to export; give a run of anomaly" in said
+    assert "is not a run folder" in refusal(["export", str(run.parent)])

@@ -1,0 +1,90 @@
+"""AUROCs of pairs against the definition, and intervals against repeated draws."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nda.errors import DataError, ShapeError
+from nda.evaluation.validity.paired_auroc import paired_aurocs
+
+Pair = tuple[Tensor, Tensor]
+
+
+def naive(images: Tensor, negatives: Tensor) -> float:
+    """The share of pairs in order, counting each."""
+    pairs = [(float(x), float(y)) for x in images for y in negatives]
+    return sum(1.0 if x < y else 0.5 if x == y else 0.0 for x, y in pairs) / len(pairs)
+
+
+def drawn(seed: int, *, count: int = 150, shift: float = 1.0) -> tuple[Pair, Pair]:
+    """Two scores of images and negatives, all of which share something of the image."""
+    generator = torch.Generator().manual_seed(seed)
+    shared, *noise = torch.randn(5, count, generator=generator)
+    first = (shared + noise[0], shared + noise[1] + shift)
+    second = (shared + noise[2], shared + noise[3] + shift)
+    return first, second
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=12),
+)
+def test_it_is_the_share_of_pairs_in_order(scores: list[tuple[int, int]]) -> None:
+    images, negatives = torch.tensor(scores, dtype=torch.float32).T
+    flipped = (-images, -negatives)
+    found = paired_aurocs([(images, negatives)], [flipped])
+    expected = naive(images, negatives)
+    assert found.first.value == pytest.approx(expected)
+    assert found.second.value == pytest.approx(1 - expected)
+    assert found.difference.value == pytest.approx(2 * expected - 1)
+    for estimate, least in ((found.first, 0), (found.second, 0), (found.difference, -1)):
+        assert least <= estimate.low <= estimate.value + 1e-12
+        assert estimate.value - 1e-12 <= estimate.high <= 1
+
+
+def test_intervals_cover_what_they_say() -> None:
+    """Of many draws some 95 % of the intervals hold the truth, that of the difference too."""
+    truth = float(torch.distributions.Normal(0, 1).cdf(torch.tensor(0.5)))  # shift 1, variance 4
+    draws = 400
+    inside = torch.zeros(3)
+    for seed in range(draws):
+        first, second = drawn(seed)
+        found = paired_aurocs([first], [second])
+        goals = ((found.first, truth), (found.second, truth), (found.difference, 0.0))
+        inside += torch.tensor([float(e.low <= goal <= e.high) for e, goal in goals])
+    assert ((inside / draws - 0.95).abs() < 0.035).all(), inside / draws
+
+
+def test_repetitions_that_differ_widen_the_interval() -> None:
+    pairs = [drawn(0, shift=shift)[0] for shift in (0.5, 1.0, 1.5)]
+    alone = paired_aurocs([pairs[1]], [pairs[1]]).first
+    same = paired_aurocs([pairs[1]] * 3, [pairs[1]] * 3).first
+    several = paired_aurocs(pairs, pairs).first
+    assert several.value == pytest.approx(sum(naive(*pair) for pair in pairs) / 3)
+    assert same.high - same.low == pytest.approx(alone.high - alone.low, rel=0.05)
+    assert several.high - several.low > 1.5 * (same.high - same.low)
+    assert paired_aurocs(pairs, pairs).difference.low == 0
+
+
+def test_all_in_order_is_a_point() -> None:
+    pair = (torch.arange(5.0), torch.arange(5.0) + 9)
+    found = paired_aurocs([pair], [pair])
+    assert (found.first.low, found.first.value, found.first.high) == (1, 1, 1)
+
+
+def test_scores_that_do_not_match_are_refused() -> None:
+    first, second = drawn(0)
+    with pytest.raises(ShapeError, match=r"same images; got repetitions and images \(1, 150\) and"):
+        paired_aurocs([first], [second, second])
+    with pytest.raises(ShapeError, match="at least two images and of as many negatives; got"):
+        paired_aurocs([(first[0], second[1][:3])], [second])
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    first, second = drawn(0)
+    first[0][3] = torch.nan
+    with pytest.raises(DataError, match=r"not finite .* try another --seed"):
+        paired_aurocs([first], [second])

@@ -1,0 +1,59 @@
+"""Randomness as a function of (seed, rank, step, purpose)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nda.runtime.seeding import generator_for, key, seed_global_generators
+
+numbers = st.integers(0, 2**63 - 1)
+keys = st.tuples(numbers, st.integers(0, 1000), numbers, st.text(max_size=10))
+
+
+@settings(deadline=None, max_examples=50)
+@given(keys, keys)
+def test_keys_differ_wherever_one_of_the_four_does(
+    one: tuple[int, int, int, str], other: tuple[int, int, int, str]
+) -> None:
+    assert 0 <= key(*one) < 2**63
+    assert (key(*one) == key(*other)) == (one == other)
+
+
+def test_keys_stay_what_they_were_so_that_old_runs_resume() -> None:
+    assert key(1, 2, 3, "train") == 8_999_350_511_162_976_320
+    assert (
+        generator_for(1, rank=2, step=3, purpose="train").initial_seed()
+        == 8_999_350_511_162_976_320
+    )
+    assert generator_for(1, purpose="train").initial_seed() == key(1, 0, 0, "train")
+    seed_global_generators(1, rank=2, step=3)
+    assert torch.initial_seed() == key(1, 2, 3, "global")
+    seed_global_generators(1)
+    assert torch.initial_seed() == key(1, 0, 0, "global")
+
+
+def test_neighbouring_keys_differ() -> None:
+    many = {key(s, r, t, p) for s in range(8) for r in range(4) for t in range(50) for p in "ab"}
+    assert len(many) == 8 * 4 * 50 * 2
+
+
+def test_a_generator_draws_the_same_at_the_same_place() -> None:
+    one = torch.rand(5, generator=generator_for(1, rank=2, step=3, purpose="train"))
+    same = torch.rand(5, generator=generator_for(1, rank=2, step=3, purpose="train"))
+    for rank, step, purpose in ((0, 3, "train"), (2, 4, "train"), (2, 3, "samples")):
+        other = generator_for(1, rank=rank, step=step, purpose=purpose)
+        assert not torch.equal(one, torch.rand(5, generator=other))
+    assert torch.equal(one, same)
+
+
+def test_dropout_follows_from_seed_rank_and_step() -> None:
+    def dropped(seed: int, rank: int, step: int) -> list[float]:
+        seed_global_generators(seed, rank=rank, step=step)
+        return F.dropout(torch.ones(64)).tolist()
+
+    assert dropped(1, 0, 5) == dropped(1, 0, 5)
+    places = ((1, 0, 5), (2, 0, 5), (1, 1, 5), (1, 0, 6))
+    assert len({tuple(dropped(*place)) for place in places}) == len(places)

@@ -1,0 +1,27 @@
+"""Which samples of the data the processes of a run see."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+from nda.data import EpochBatches
+from nda.recipes.gan.config import GanConfig
+from nda.training.batches import batches_of_run
+
+
+def batches(rank: int, **changes: Any) -> EpochBatches:
+    config = GanConfig(data="", out="", batch_size=4, **changes)
+    return batches_of_run(24, config, Mock(global_rank=rank, world_size=3))
+
+
+def test_processes_share_an_epoch_out_among_them() -> None:
+    seen = [batches(rank).indices(step).tolist() for step in (0, 1) for rank in range(3)]
+    assert all(len(some) == 4 for some in seen)
+    assert sorted(index for some in seen for index in some) == list(range(24))
+
+
+def test_the_order_is_that_of_the_seed() -> None:
+    first = batches(0).indices(0).tolist()
+    assert batches(0, seed=0).indices(0).tolist() == first
+    assert batches(0, seed=1).indices(0).tolist() != first

@@ -1,0 +1,164 @@
+"""A run begins in a fresh folder and is taken up again from that folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nda.errors import CheckpointError, ConfigError, DataError
+from nda.training.run_folder import RunFolder
+from nda.training.start import begin, keep_length, refuse_unusable, reopen
+from tests.support import line_recipe
+from tests.support.line_recipe import LineConfig
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> LineConfig:
+    data = line_recipe.write_points(tmp_path / "points.txt")
+    out = str(tmp_path / "runs" / "line")
+    return LineConfig(data=str(data), out=out, steps=4, batch_size=5, device="cpu")
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+
+
+def test_the_folder_says_what_it_was_made_with(config: LineConfig) -> None:
+    run = begin(line_recipe, config)
+    text = run.folder.config_path.read_text()
+    assert text.startswith("# nda ")
+    assert "torch" in text.splitlines()[0]
+    assert LineConfig(**run.folder.config()) == config
+    assert run.state.step == 0
+
+
+def test_paths_hold_from_any_working_directory(
+    config: LineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    relative = LineConfig(**(config.as_dict() | {"data": "points.txt", "out": "run"}))
+    run = begin(line_recipe, relative)
+    assert run.folder.config()["data"] == str(tmp_path / "points.txt")
+    assert run.train()
+    monkeypatch.chdir("/")
+    again = reopen(line_recipe, LineConfig, RunFolder.open(tmp_path / "run"))
+    assert again.state.step == 4
+
+
+def test_nothing_is_made_where_the_data_cannot_be_had(config: LineConfig, tmp_path: Path) -> None:
+    missing = LineConfig(**(config.as_dict() | {"data": str(tmp_path / "nowhere")}))
+    with pytest.raises(DataError, match=r"There is no .*nowhere"):
+        begin(line_recipe, missing)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_value_out_of_range_is_refused_before_anything_else(config: LineConfig) -> None:
+    wrong = LineConfig(**(config.as_dict() | {"steps": 0}))
+    with pytest.raises(ConfigError, match="steps is 0; it must be at least 1"):
+        begin(line_recipe, wrong)
+    assert not Path(config.out).exists()
+
+
+def test_a_folder_that_holds_a_run_is_refused(config: LineConfig) -> None:
+    begin(line_recipe, config)
+    with pytest.raises(
+        CheckpointError, match=r"already holds a run\. Continue it with 'nda resume"
+    ):
+        begin(line_recipe, config)
+
+
+def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        CheckpointError, match=r"--out .*/file/run: .*/file is a file, not a folder"
+    ):
+        refuse_unusable(RunFolder(tmp_path / "file" / "run"))
+
+
+def test_a_folder_that_may_not_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(CheckpointError, match=f"no permission to write in {tmp_path}"):
+        refuse_unusable(RunFolder(tmp_path / "deep" / "run"))
+
+
+def test_a_run_without_a_checkpoint_cannot_go_on(config: LineConfig) -> None:
+    run = begin(line_recipe, config)
+    with pytest.raises(CheckpointError, match="holds no checkpoint yet"):
+        reopen(line_recipe, LineConfig, run.folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rate": 0.5}, r"rate is 0.5 in .*config.yaml but was 0.05 when the checkpoint"),
+        ({"seed": 1}, r"seed is 1 in .*config.yaml but was 0"),
+        ({"batch_size": "five"}, r"config.yaml is not as nda wrote it"),
+        ({"speed": 3}, r"has a setting 'speed' that this version of nda does not know"),
+        ({"steps": -1}, "steps is -1; it must be at least 1"),
+    ],
+)
+def test_changed_settings_are_refused_by_name(
+    config: LineConfig, changes: dict[str, Any], message: str
+) -> None:
+    run = begin(line_recipe, config)
+    run.train()
+    edit(run.folder.path, **changes)
+    with pytest.raises((CheckpointError, ConfigError), match=message):
+        reopen(line_recipe, LineConfig, run.folder)
+
+
+def test_a_missing_setting_is_refused(config: LineConfig) -> None:
+    run = begin(line_recipe, config)
+    run.train()
+    settings = run.folder.config()
+    del settings["data"]
+    run.folder.config_path.write_text(yaml.safe_dump(settings))
+    with pytest.raises(ConfigError, match=r"not as nda wrote it \(.*'data'\)\. Restore it"):
+        reopen(line_recipe, LineConfig, run.folder)
+
+
+def test_what_does_not_change_the_learning_may_be_changed(config: LineConfig) -> None:
+    run = begin(line_recipe, config)
+    run.train()
+    edit(run.folder.path, log_every=7, checkpoint_every=3)
+    again = reopen(line_recipe, LineConfig, run.folder, steps=9, device=None)
+    assert (again.config.log_every, again.config.steps, again.config.device) == (7, 9, "cpu")
+    assert again.train()
+    assert again.state.step == 9
+
+
+def test_data_that_changed_are_refused_and_data_that_moved_are_not(
+    config: LineConfig, tmp_path: Path
+) -> None:
+    run = begin(line_recipe, config)
+    run.train()
+    data = Path(config.data).rename(tmp_path / "moved.txt")
+    edit(run.folder.path, data=str(data))
+    assert reopen(line_recipe, LineConfig, run.folder).state.step == 4
+    line_recipe.write_points(data, slope=2.5)
+    with pytest.raises(CheckpointError, match=r"moved\.txt is not what .* was trained on"):
+        reopen(line_recipe, LineConfig, run.folder)
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_a_new_length_is_kept_and_told_where_the_rate_falls_over_it(
+    config: LineConfig, capsys: pytest.CaptureFixture[str], falls: bool
+) -> None:
+    class Falling(LineConfig):
+        rate_falls = falls
+
+    run = begin(line_recipe, config)
+    assert run.train()
+    longer = reopen(line_recipe, Falling, run.folder, steps=6)
+    keep_length(longer)
+    told = capsys.readouterr().err
+    assert run.folder.config()["steps"] == 6
+    assert ("now 6 steps in place of 4; from step 4 on it follows the new curve" in told) == falls
+    keep_length(longer)
+    assert capsys.readouterr().err == ""
