@@ -18,8 +18,7 @@ import torch
 from kept import keep, parsed
 from rich.console import Console
 
-from nda.data.dots import draw_dots
-from nda.data.dots_archive import write_dots_archive
+from nda.data.dots import draw_dots, write_dots_archive
 
 COUNTS = (4, 5, 6, 7)
 

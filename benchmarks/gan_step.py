@@ -21,8 +21,8 @@ from kept import keep, parsed
 from rich.console import Console
 from rich.table import Table
 
-from nda.data.dots_archive import write_dots_archive
-from nda.recipes.gan import step as gan
+from nda.data.dots import write_dots_archive
+from nda.recipes.gan import train as gan
 from nda.recipes.gan.config import GanConfig
 from nda.runtime.seeding import generator_for
 from nda.training.launch import launch

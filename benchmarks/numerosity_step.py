@@ -24,8 +24,8 @@ from rich.table import Table
 
 from nda.commands.parser import parse
 from nda.data import to_float
-from nda.data.dots_archive import write_dots_archive
-from nda.recipes.gan import step as gan
+from nda.data.dots import write_dots_archive
+from nda.recipes.gan import train as gan
 from nda.recipes.numerosity import train as numerosity
 from nda.recipes.numerosity.config import NumerosityConfig
 from nda.runtime.seeding import generator_for

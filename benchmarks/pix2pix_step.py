@@ -26,7 +26,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from nda.recipes.pix2pix import step as pix2pix
+from nda.recipes.pix2pix import train as pix2pix
 from nda.recipes.pix2pix.config import Pix2PixConfig
 from nda.recipes.pix2pix.train import Pix2PixState
 from nda.runtime.seeding import generator_for

@@ -18,8 +18,7 @@ from nda.errors import ShapeError
 from nda.evaluation.counting.dots import count_dots, dot_diversity
 from nda.evaluation.counting.scenes import scene_diversity
 from nda.evaluation.features.extract import extract_features
-from nda.evaluation.fidelity.nearest import nearest_images
-from nda.evaluation.fidelity.pixels import pixel_distance
+from nda.evaluation.fidelity.nearest import nearest_images, pixel_distance
 from nda.evaluation.outliers.detector import build_network, score_maps
 from nda.evaluation.validity.distance import distances_to_data
 from nda.report.pictures.grid import image_grid, save_images

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from nda.data.dots_archive import write_dots_archive
+from nda.data.dots import write_dots_archive
 from tests.conftest import write_split
 
 ROOT = Path(__file__).parents[2]

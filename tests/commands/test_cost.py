@@ -13,7 +13,7 @@ from torch import nn
 
 from nda.cli import main
 from nda.commands.cost import refuse_costly
-from nda.data.dots_archive import cost_of_dots
+from nda.data.dots import cost_of_dots
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.gan.sampler import TOGETHER, Sampler
@@ -131,7 +131,7 @@ def test_samples_that_would_fill_the_disk_are_refused(
     refusal: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler = Sampler(Flat(), 4, torch.zeros(2, dtype=torch.int64), seed=0)
-    monkeypatch.setattr("nda.recipes.gan.generator.load_sampler", lambda *_: (sampler, {"step": 3}))
+    monkeypatch.setattr("nda.recipes.gan.load.load_sampler", lambda *_: (sampler, {"step": 3}))
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.yaml").write_text("recipe: gan\ndevice: cpu\n")

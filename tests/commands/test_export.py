@@ -18,7 +18,7 @@ from nda.evaluation.outliers.detector import (
     save_detector,
 )
 from nda.export.encoder import opened_by
-from nda.recipes.pretrained import open_encoder
+from nda.recipes.encoders import open_encoder
 from nda.training.run_folder import RunFolder
 from tests.support.made_encoder import write_encoder_run
 

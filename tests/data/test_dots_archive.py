@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nda.data import draw_dots, load_images
-from nda.data.dots_archive import write_dots_archive
+from nda.data.dots import write_dots_archive
 from nda.errors import DataError
 from nda.evaluation.counting.dots import count_dots
 
@@ -54,7 +54,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
             raise KeyboardInterrupt
         return draw_dots(counts, size, generator=generator)
 
-    monkeypatch.setattr("nda.data.dots_archive.draw_dots", draw)
+    monkeypatch.setattr("nda.data.dots.draw_dots", draw)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "dots.zip", {2: 1030})
     assert list(tmp_path.iterdir()) == []

@@ -26,7 +26,7 @@ from nda.export.encoder import (
     opened_by,
     opening_lines,
 )
-from nda.recipes.pretrained import Pretrained, open_encoder
+from nda.recipes.encoders import Pretrained, open_encoder
 from tests.support.made_encoder import write_encoder_run
 
 Make = Callable[[str, int, int], Pretrained]

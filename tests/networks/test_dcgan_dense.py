@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nda.networks import dcgan, dcgan_dense
+from nda.networks import dcgan
+from nda.networks import dcgan as dcgan_dense
 
 
 def test_a_logit_an_image_and_a_gradient_a_weight() -> None:

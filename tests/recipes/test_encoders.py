@@ -9,9 +9,8 @@ import torch
 import yaml
 
 from nda.errors import CheckpointError, ConfigError
-from nda.recipes.encoders import Origin
+from nda.recipes.encoders import Origin, open_encoder
 from nda.recipes.moco import train as moco
-from nda.recipes.pretrained import open_encoder
 from nda.runtime.digest import weights_digest
 from nda.training.engine import Run
 from nda.training.start import begin

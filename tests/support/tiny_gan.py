@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nda.recipes.gan import step as gan
+from nda.recipes.gan import train as gan
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.gan.train import GanState
 from nda.runtime.seeding import generator_for

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nda.data.dots_archive import write_dots_archive
+from nda.data.dots import write_dots_archive
 from nda.recipes.numerosity import train as numerosity
 from nda.recipes.numerosity.config import NumerosityConfig
 from nda.recipes.numerosity.train import NumerosityState

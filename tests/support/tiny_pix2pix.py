@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nda.recipes.pix2pix import step as pix2pix
+from nda.recipes.pix2pix import train as pix2pix
 from nda.recipes.pix2pix.config import Pix2PixConfig
 from nda.recipes.pix2pix.train import Pix2PixState
 from nda.training.launch import launch

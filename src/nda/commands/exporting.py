@@ -11,7 +11,7 @@ from typing import Any
 from nda.commands.score.images import open_detector
 from nda.export.detector import export_onnx, export_safetensors
 from nda.export.encoder import export_encoder, opening_lines
-from nda.recipes.pretrained import open_encoder
+from nda.recipes.encoders import open_encoder
 
 
 def write_detector(run: str, path: Path, kind: str) -> None:

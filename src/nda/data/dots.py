@@ -6,19 +6,31 @@ wide and its half-covered pixels lie on the circle.
 
 from __future__ import annotations
 
+import io
 import math
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from nda.errors import DataError
+from nda.runtime.files import StrPath, atomic_file
+from nda.runtime.progress import tracked
 
 RADIUS = (0.06, 0.09)  # of the image's side: 3.8 to 5.8 pixels at 64, 1.4 to 2.2 at 24
+
 GAP = 2.0  # pixels between the edges of two dots: no pixel more than half covered touches another's
 
 _CHUNK = 1024  # images drawn at once: 50 MB of work space at 64 pixels
+
 _CANDIDATES = 8  # places proposed at once for a dot
+
 _ROUNDS = 32  # proposals before a layout is given up as a dead end
+
 _RESTARTS = 32  # layouts tried before a count is called impossible
 
 
@@ -158,3 +170,52 @@ def _colours(n: int, most: int, generator: torch.Generator) -> Tensor:
     # The usual HSV ramp: each channel is full within a third of the circle around its own hue.
     phase = (hue * 6 + torch.tensor([0.0, 4.0, 2.0], device=device)) % 6
     return 1 - saturation * (1 - ((phase - 3).abs() - 1).clamp(0, 1))
+
+
+_TRIED = 16  # images drawn to see what they cost
+
+_HEADERS = 120  # bytes of a member of a zip beside its content
+
+
+def write_dots_archive(
+    path: StrPath, images: Mapping[int, int], size: int, *, generator: torch.Generator
+) -> None:
+    """Write `images[count]` PNG images of `count` dots each as `<count>/<number>.png`.
+
+    `size` is the side in pixels; the content follows from the generator alone. The file is there
+    as a whole or not at all. Raises `DataError` where so many dots cannot be placed, before
+    anything is drawn.
+    """
+    trial = torch.tensor([max(images, default=0)])
+    draw_dots(trial, size, generator=torch.Generator(generator.device).manual_seed(0))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        drawn = _drawn(images, size, generator)
+        for name, pixels in tracked(drawn, "drawing", sum(images.values())):
+            png = io.BytesIO()
+            Image.fromarray(pixels.numpy()).save(png, "PNG", compress_level=1)
+            # A fixed date, so that equal images make an equal file.
+            archive.writestr(zipfile.ZipInfo(name), png.getvalue())
+
+
+def cost_of_dots(dots: int, size: int) -> tuple[float, float]:
+    """Seconds and bytes that an image takes, of some that are drawn to see."""
+    began, written = time.perf_counter(), io.BytesIO()
+    draws = torch.Generator().manual_seed(0)
+    for pixels in draw_dots(torch.full((_TRIED,), dots), size, generator=draws):
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(written, "PNG", compress_level=1)
+    seconds = (time.perf_counter() - began) / _TRIED
+    return seconds, written.tell() / _TRIED + _HEADERS
+
+
+def _drawn(
+    images: Mapping[int, int], size: int, generator: torch.Generator
+) -> Iterator[tuple[str, Tensor]]:
+    """Name and pixels (size, size, 3) of each image, count by count."""
+    for count, number in sorted(images.items()):
+        for first in range(0, number, _CHUNK):
+            counts = torch.full((min(_CHUNK, number - first),), count)
+            drawn = draw_dots(counts, size, generator=generator).permute(0, 2, 3, 1)
+            for index, pixels in enumerate(drawn, first):
+                yield f"{count}/{index:05d}.png", pixels

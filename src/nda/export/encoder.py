@@ -21,7 +21,7 @@ from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.evaluation.features.extract import extract_features
 from nda.export.detector import ExportError, Parity, compared_images
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
-from nda.recipes.pretrained import Pretrained
+from nda.recipes.encoders import Pretrained
 from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, follow_umask
 from nda.runtime.sealed import load_tensors, save_tensors

@@ -75,3 +75,19 @@ def _check(resolution: int, width: int) -> None:
         )
     if width < 1:
         raise ConfigError(f"width is {width}; it must be at least 1.")
+
+
+UNITS = 128
+
+
+class DenseDiscriminator(Discriminator):
+    """Images `(B, 3, R, R)` in [-1, 1] to logits `(B,)`, high for real ones."""
+
+    def __init__(self, resolution: int, *, width: int = 32) -> None:
+        super().__init__(resolution, width=width)
+        self.dense = spectral_norm(nn.Linear(4 * width * (resolution // 8) ** 2, UNITS))
+        self.linear = spectral_norm(nn.Linear(UNITS, 1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """What was found in the whole image, `(B, 128)`."""
+        return F.leaky_relu(self.dense(super().features(images)), 0.1)

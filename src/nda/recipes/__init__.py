@@ -34,7 +34,7 @@ RECIPES = {
         "a GAN whose discriminator also learns what the data is not",
         "nda.recipes.gan.config",
         "GanConfig",
-        "nda.recipes.gan.step",
+        "nda.recipes.gan.train",
         "nda.recipes.gan.outliers",
     ),
     "numerosity": Entry(
@@ -53,7 +53,7 @@ RECIPES = {
         "a translation of images whose discriminator also learns what targets are not",
         "nda.recipes.pix2pix.config",
         "Pix2PixConfig",
-        "nda.recipes.pix2pix.step",
+        "nda.recipes.pix2pix.train",
     ),
     "moco": Entry(
         "an encoder of images by MoCo-v2 whose queries also learn what their image is not",

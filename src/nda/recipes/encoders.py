@@ -7,10 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import torch
 from torch import nn
+from torchvision.models.resnet import ResNet
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks.dpc import VideoEncoder
 from nda.networks.fit import refuse_misfit
+from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
+from nda.networks.resnet2d3d import PUBLISHED_WIDTH
 from nda.runtime.digest import weights_digest
 from nda.runtime.plain_types import wrong_type
 from nda.training.checkpoint import checkpoints_newest_first
@@ -18,6 +23,7 @@ from nda.training.run_folder import RunFolder
 from nda.training.start import newest_content
 
 NONE = "none"
+
 Encoder = TypeVar("Encoder", bound=nn.Module)
 
 
@@ -123,3 +129,66 @@ def open_encoder_run(
                 f"{settings[name]}; leave --{name} out."
             )
     return EncoderRun(text, settings, content)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder, frozen in eval mode on the CPU, and where it comes from."""
+
+    network: ResNet  # images (B, 3, R, R) in [-1, 1] to features (B, D)
+    name: str  # one of nda.networks.resnet.ENCODERS
+    width: int  # channels of its stem
+    resolution: int | None  # side of the images it was trained on; None for random weights
+    origin: Origin
+
+
+def open_encoder(
+    text: str, *, network: str | None = None, width: int | None = None, seed: int = 0
+) -> Pretrained:
+    """The encoder of the moco run in the folder `text`; or, for `none`, one of random weights.
+
+    `network` and `width` describe the latter (default resnet18 and 64); a run knows its own.
+    Raises as `open_encoder_run`.
+    """
+    if text == NONE:
+        name, channels, side = network or "resnet18", width or PUBLISHED_WIDTH, None
+        encoder = build_encoder(name, width=channels, seed=seed)
+        origin = Origin(NONE, NONE, 0, weights_digest(encoder))
+    else:
+        run = open_encoder_run(text, "moco", "images", network=network, width=width)
+        name, channels, side = (run.settings[key] for key in ("network", "width", "resolution"))
+        encoder, origin = run.load(lambda: build_encoder(name, width=channels))
+    encoder.eval().requires_grad_(False)
+    return Pretrained(encoder, name, channels, side, origin)
+
+
+@dataclass
+class EncoderOrigin(Origin):
+    """Kept in the checkpoints of a run that builds on it, with what it takes to build the same."""
+
+    network: str = "resnet18"
+    width: int = PUBLISHED_WIDTH
+
+
+def open_video_encoder(
+    text: str,
+    *,
+    network: str | None = None,
+    width: int | None = None,
+    dropout: float = 0.1,
+    seed: int = 0,
+) -> tuple[VideoEncoder, EncoderOrigin]:
+    """The encoder of the dpc run in the folder `text`; or, for `none`, one of random weights.
+
+    `network` and `width` describe the latter (default resnet18 and 64); a run knows its own.
+    Raises as `open_encoder_run`.
+    """
+    if text == NONE:
+        torch.manual_seed(seed)
+        name, channels = network or "resnet18", width or PUBLISHED_WIDTH
+        random = VideoEncoder(name, width=channels, dropout=dropout)
+        return random, EncoderOrigin(NONE, NONE, 0, weights_digest(random), name, channels)
+    run = open_encoder_run(text, "dpc", "videos", network=network, width=width)
+    name, channels = run.settings["network"], run.settings["width"]
+    encoder, origin = run.load(lambda: VideoEncoder(name, width=channels, dropout=dropout))
+    return encoder, EncoderOrigin(**origin.state_dict(), network=name, width=channels)

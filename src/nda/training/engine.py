@@ -19,9 +19,9 @@ from torch import Tensor
 from nda.errors import CheckpointError, TrainingError, UserError
 from nda.evaluation.record import WARNING, Evaluation
 from nda.runtime.memory import peak_memory
+from nda.runtime.progress import progress_bar
 from nda.runtime.seeding import generator_for, seed_global_generators
 from nda.runtime.signals import Interrupted, Stop, stop_on_signal
-from nda.runtime.step_progress import progress_bar
 from nda.training.checkpoint import save_checkpoint
 from nda.training.config import FREE_ON_RESUME, RunConfig
 from nda.training.log import LogWriter, Means

@@ -19,7 +19,7 @@ from nda.data.images.load import load_images
 from nda.evaluation.features.structure import structure_similarity
 from nda.negatives import negative_from_name
 from nda.recipes.dpc.load import open_predictor
-from nda.recipes.pretrained import open_encoder
+from nda.recipes.encoders import open_encoder
 from nda.runtime.seeding import generator_for
 from tests.conftest import write_split
 from tests.support.made_dpc import write_dpc_run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nda.data.boxes.resize import resized
+from nda.data.boxes.decode import resized
 
 
 def test_the_shorter_side_is_as_asked_and_boxes_follow() -> None:

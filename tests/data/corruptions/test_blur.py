@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nda.data.corruptions import SEVERITIES, corrupt
-from nda.data.corruptions.motion import motion_blurred
-from nda.data.corruptions.zoom import zoom_matrix
+from nda.data.corruptions.blur import motion_blurred, zoom_matrix
 from tests.support.corruption_images import assert_cut, noisy_images, pictures_of, seeded
 
 Picture = NDArray[np.float64]  # (H, W, 3) in [0, 1]

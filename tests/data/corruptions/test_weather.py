@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nda.data.corruptions import SEVERITIES, corrupt
+from nda.data.corruptions.blur import motion_blurred
 from nda.data.corruptions.frost import DARK, KINDS, STEEL, TEAL, WHITE, draw_frost
 from nda.data.corruptions.levels import normal, to_levels, to_unit, uniform
-from nda.data.corruptions.motion import motion_blurred
 from nda.data.corruptions.weather import clouds
 from tests.support.corruption_images import (
     assert_cut,

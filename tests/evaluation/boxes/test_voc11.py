@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nda.evaluation.boxes.average_precision import voc11_precision
 from nda.evaluation.boxes.metrics import THRESHOLDS, Found, Truth
-from nda.evaluation.boxes.voc11 import voc11_precision
 
 Row = tuple[list[float], float]  # box, score
 A, B, C, FAR = [0.0, 0, 10, 10], [20.0, 0, 30, 10], [40.0, 40, 50, 50], [60.0, 60, 70, 70]

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from nda.data import draw_dots
 from nda.errors import ShapeError
-from nda.evaluation.counting.blobs import find_blobs
-from nda.evaluation.counting.dots import count_dots, dot_diversity
+from nda.evaluation.counting.dots import count_dots, dot_diversity, find_blobs
 
 
 def painted(*discs: tuple[int, int, tuple[int, int, int]], size: int = 32) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from nda.errors import ShapeError
-from nda.evaluation.features.feature_map import feature_map
+from nda.evaluation.features.extract import feature_map
 
 
 def features(count: int = 50, size: int = 6) -> torch.Tensor:

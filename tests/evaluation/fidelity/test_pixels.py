@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from nda.errors import ShapeError
-from nda.evaluation.fidelity import pixels
-from nda.evaluation.fidelity.pixels import SIDE, pixel_distance
+from nda.evaluation.fidelity import nearest as pixels
+from nda.evaluation.fidelity.nearest import SIDE, pixel_distance
 
 
 def some_images(count: int, side: int, seed: int) -> Tensor:

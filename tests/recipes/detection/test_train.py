@@ -16,8 +16,7 @@ from nda.networks.resnet import build_encoder
 from nda.recipes import RECIPES
 from nda.recipes.detection import train as detection
 from nda.recipes.detection.train import DetectionState, flipped, learning_rate, prepared
-from nda.recipes.encoders import Origin
-from nda.recipes.pretrained import Pretrained
+from nda.recipes.encoders import Origin, Pretrained
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder

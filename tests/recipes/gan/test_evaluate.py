@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nda.recipes.gan import step as gan
+from nda.recipes.gan import train as gan
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.gan.evaluate import PAPERS_NEGATIVES, draw_negatives
-from nda.recipes.gan.generator import load_sampler
+from nda.recipes.gan.load import load_sampler
 from nda.recipes.gan.train import Batch, GanState
 from nda.training.checkpoint import load_checkpoint
 from nda.training.engine import Run

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from nda.data import to_float
 from nda.negatives import NEGATIVE_NAMES, negative_from_name
-from nda.recipes.gan.step import update_discriminator, update_generator
-from nda.recipes.gan.train import GanState
+from nda.recipes.gan.train import GanState, update_discriminator, update_generator
 from tests.support.tiny_gan import build, changed, take_step, tiny, weights
 
 PLAIN = {"loss_d", "d_real", "d_fake", "loss_g"}

@@ -18,8 +18,8 @@ from nda.data import to_float
 from nda.errors import ConfigError, DataError, UserError
 from nda.evaluation.counting.dots import count_dots
 from nda.evaluation.record import Evaluation
-from nda.recipes.gan import step as gan
-from nda.recipes.gan.generator import load_sampler
+from nda.recipes.gan import train as gan
+from nda.recipes.gan.load import load_sampler
 from nda.recipes.gan.train import Batch
 from nda.recipes.numerosity import train as numerosity
 from nda.recipes.numerosity.config import NumerosityConfig

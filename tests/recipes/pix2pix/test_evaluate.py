@@ -14,7 +14,7 @@ from nda.data import to_float
 from nda.data.pairs.palette import load_palette
 from nda.errors import CheckpointError
 from nda.networks.pix2pix import Generator
-from nda.recipes.pix2pix import step as pix2pix
+from nda.recipes.pix2pix import train as pix2pix
 from nda.recipes.pix2pix.evaluate import label_figures
 from nda.recipes.pix2pix.translate import generator_of, translate
 from nda.training.run_folder import RunFolder

@@ -14,8 +14,8 @@ from torch import Tensor
 from nda.data import to_float
 from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES, negative_from_name
-from nda.recipes.pix2pix import step as pix2pix
-from nda.recipes.pix2pix.step import learning_rate, make_negatives
+from nda.recipes.pix2pix import train as pix2pix
+from nda.recipes.pix2pix.train import learning_rate, make_negatives
 from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
 from nda.training.start import begin, reopen

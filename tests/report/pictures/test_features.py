@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from nda.data import ImageSet
-from nda.evaluation.features.feature_map import feature_map
+from nda.evaluation.features.extract import feature_map
 from nda.report.pictures.features import (
     FEATURES,
     NEIGHBOURS,

@@ -10,7 +10,7 @@ from nda.commands.verbs.probe import ProbeOptions
 from nda.evaluation.features.structure import structure_similarity
 from nda.evaluation.record import Protocol
 from nda.networks.torchvision_encoder import USUAL_SIZE, TorchvisionEncoder, parse_model
-from nda.recipes.pretrained import open_encoder
+from nda.recipes.encoders import open_encoder
 from nda.report.pages.probe import Probed
 from nda.report.probe_table import encoder_table
 from nda.report.words import number, run_title

@@ -16,7 +16,7 @@ from torch import Tensor
 from nda.data import load_images
 from nda.evaluation.counting.dots import count_dots, dot_diversity
 from nda.evaluation.intervals import wilson_interval
-from nda.recipes.gan.generator import load_sampler
+from nda.recipes.gan.load import load_sampler
 from nda.report.pages.compare import Table
 from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder

@@ -26,8 +26,13 @@ from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.outliers.surprise import Surprise, video_surprise
 from nda.numerals import counted
-from nda.recipes.dpc.load import Predictor, heldout_videos, open_predictor
-from nda.recipes.dpc.surprise import keep_surprise, kept_surprise
+from nda.recipes.dpc.load import (
+    Predictor,
+    heldout_videos,
+    keep_surprise,
+    kept_surprise,
+    open_predictor,
+)
 from nda.recipes.video.load import shape_of
 from nda.report.pages.score import Judged, ScoredImages, write_score_page
 from nda.report.scored import Scored

@@ -51,7 +51,7 @@ def data_dots(words: list[str]) -> int:
     import torch
 
     from nda.commands.cost import refuse_costly
-    from nda.data.dots_archive import cost_of_dots, write_dots_archive
+    from nda.data.dots import cost_of_dots, write_dots_archive
 
     out = Path(options.out)
     refuse_costly(

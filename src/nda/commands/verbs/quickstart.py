@@ -72,7 +72,7 @@ def quickstart(words: list[str]) -> int:
 
     from nda.commands.quickstart.counts import as_tables, count_real, count_run, show, write_figures
     from nda.commands.quickstart.parallel import train_together
-    from nda.data.dots_archive import write_dots_archive
+    from nda.data.dots import write_dots_archive
     from nda.report.pages.compare import write_comparison
     from nda.runtime.console import console
     from nda.training.run_folder import RunFolder

@@ -163,7 +163,7 @@ def sample(words: list[str]) -> int:
     from pathlib import Path
 
     from nda.commands.cost import FEW, refuse_costly
-    from nda.recipes.gan.generator import load_sampler
+    from nda.recipes.gan.load import load_sampler
     from nda.recipes.gan.sampler import TOGETHER
     from nda.report.pictures.grid import check_place, save_files, save_images
     from nda.training.launch import choose_device

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -25,7 +26,24 @@ from nda.data.reading.decode import (
 from nda.data.reading.source import Source
 from nda.errors import DataError
 
+
+def resized(image: Tensor, boxes: Tensor, *, shorter: int, longest: int) -> tuple[Tensor, Tensor]:
+    """Image `(3, H, W)`, floating, with a shorter side of `shorter` pixels, and boxes `(n, 4)`.
+
+    The longer side is `longest` at most: then the shorter one is smaller than asked for. Bilinear
+    and antialiased.
+    """
+    height, width = image.shape[-2:]
+    scale = min(shorter / min(height, width), longest / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if size != (height, width):
+        image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    ratio = boxes.new_tensor([size[1] / width, size[0] / height]).repeat(2)
+    return image, boxes * ratio
+
+
 SLACK = 1  # pixels that a box may reach beyond its image: some files count from 0
+
 _CHUNK = 16  # images a thread takes at once
 
 

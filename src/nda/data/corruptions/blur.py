@@ -11,14 +11,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nda.data.corruptions.levels import to_levels, to_unit, uniform
-from nda.data.corruptions.motion import motion_blurred
-from nda.data.corruptions.zoom import zoom_matrix
 
 # radius of the disc, sigma of the blur that softens it
 DEFOCUS_BLUR = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))
+
 GLASS_BLUR = ((0.05, 1), (0.25, 1), (0.4, 1), (0.25, 2), (0.4, 2))  # sigma, rounds of shuffling
+
 MOTION_BLUR = ((6.0, 1.0), (6.0, 1.5), (6.0, 2.0), (8.0, 2.0), (9.0, 2.5))  # radius, sigma
+
 ZOOM_BLUR = (1.06, 1.11, 1.16, 1.21, 1.26)  # the end of the factors, which start at 1
+
 GAUSSIAN_BLUR = (0.4, 0.6, 0.7, 0.8, 1.0)  # sigma
 
 
@@ -98,3 +100,51 @@ def zoom_blur(images: Tensor, severity: int, generator: torch.Generator) -> Tens
         down, across = (zoom_matrix(side, factor).float() for side in x.shape[-2:])
         total += down @ (x @ across.mT)
     return to_levels(total / (len(factors) + 1))
+
+
+def zoom_matrix(side: int, factor: float) -> Tensor:
+    """The map of a line of `side` pixels to itself that zooms in, float64 `(side, side)`.
+
+    The middle ceil(side / factor) pixels are stretched by linear interpolation, the outermost
+    onto the outermost, and the middle `side` of the outcome is kept. Zooming is linear and acts on
+    rows and columns alike: an image x becomes M x Mᵀ.
+    """
+    kept = math.ceil(side / factor)
+    start = (side - kept) // 2
+    stretched = ndimage.zoom(np.eye(kept), (factor, 1), order=1)  # (about kept · factor, kept)
+    trim = (len(stretched) - side) // 2
+    matrix = torch.zeros(side, side, dtype=torch.float64)
+    matrix[:, start : start + kept] = torch.from_numpy(stretched[trim : trim + side])
+    return matrix
+
+
+_NEGLIGIBLE = 1e-6  # all the weights dropped below it move no pixel by a hundredth of a level
+
+
+def motion_blurred(images: Tensor, radius: float, sigma: float, degrees: Tensor) -> Tensor:
+    """uint8 images `(N, C, H, W)` smeared along one direction each, cut to uint8.
+
+    The kernel is one half of a normal curve of `sigma` pixels over 2 radius + 1 taps; tap i lies i
+    pixels away at the angle `degrees` `(N,)`, clockwise from the right, at the nearest whole pixel.
+    Beyond the border the outermost pixels go on.
+    """
+    N, C, H, W = images.shape
+    radians = degrees.double() * (math.pi / 180)
+    planes = images.reshape(N, C, H * W).float()
+    out = torch.zeros_like(planes)
+    for tap, weight in enumerate(_weights(radius, sigma)):
+        if weight < _NEGLIGIBLE:
+            break
+        down = torch.ceil(tap * radians.sin() - 0.5).long()
+        right = torch.ceil(tap * radians.cos() - 0.5).long()
+        rows = (torch.arange(H) + down[:, None]).clamp_(0, H - 1)  # (N, H)
+        columns = (torch.arange(W) + right[:, None]).clamp_(0, W - 1)  # (N, W)
+        source = (rows[:, :, None] * W + columns[:, None, :]).view(N, 1, H * W)
+        out.add_(planes.gather(2, source.expand(N, C, H * W)), alpha=weight)
+    # ImageMagick rounds to 16 bits and then cuts to 8.
+    return out.add_(0.5 / 257).clamp_(0, 255).to(torch.uint8).view(N, C, H, W)
+
+
+def _weights(radius: float, sigma: float) -> list[float]:
+    curve = [math.exp(-(tap**2) / (2 * sigma**2)) for tap in range(2 * math.ceil(radius) + 1)]
+    return [value / sum(curve) for value in curve]

@@ -15,8 +15,7 @@ from nda.data.corruptions.blur import (
     motion_blur,
     zoom_blur,
 )
-from nda.data.corruptions.colour import brightness, contrast, saturate
-from nda.data.corruptions.digital import jpeg_compression, pixelate
+from nda.data.corruptions.digital import brightness, contrast, jpeg_compression, pixelate, saturate
 from nda.data.corruptions.elastic import elastic_transform
 from nda.data.corruptions.frost import frost
 from nda.data.corruptions.noise import gaussian_noise, impulse_noise, shot_noise, speckle_noise

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nda.data.corruptions.blur import motion_blurred, zoom_matrix
 from nda.data.corruptions.levels import normal, to_levels, to_unit, uniform
-from nda.data.corruptions.motion import motion_blurred
-from nda.data.corruptions.zoom import zoom_matrix
 
 # Flakes: mean and spread of the noise, zoom, threshold, radius and sigma of their fall; last, the
 # share of the image that stays as it is

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nda.data.images.image_set import to_float
@@ -55,3 +58,33 @@ def _features(network: nn.Module, images: Tensor) -> Tensor:
             f"it gave {tuple(features.shape)}. Pool over places first."
         )
     return features.float().cpu()
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Places of N images, and what share of all variance each of the two axes has."""
+
+    points: Tensor  # float32 (N, 2)
+    shares: tuple[float, float]
+
+
+def feature_map(features: Tensor) -> FeatureMap:
+    """The first two principal components of the directions of `features` `(N, D)`.
+
+    Features are brought to length 1 first, since encoders compare by the cosine. The sign of an
+    axis is such that its largest loading is positive. Raises `ShapeError` for fewer than three
+    features or two dimensions.
+    """
+    if features.dim() != 2 or len(features) < 3 or features.shape[1] < 2:
+        raise ShapeError(
+            "A map is drawn of 3 or more features of 2 or more dimensions, (N, D); got "
+            f"{tuple(features.shape)}."
+        )
+    directions = F.normalize(features.double().cpu(), dim=1)
+    centred = directions - directions.mean(dim=0)
+    variance, axes = torch.linalg.eigh(centred.T @ centred)  # ascending
+    first = axes[:, [-1, -2]]  # (D, 2)
+    signs = first.gather(0, first.abs().argmax(dim=0, keepdim=True)).sign()
+    total = float(variance.clamp(min=0).sum())
+    shares = [float(variance[-each].clamp(min=0)) / total if total > 0 else 0.0 for each in (1, 2)]
+    return FeatureMap((centred @ (first * signs)).float(), (shares[0], shares[1]))

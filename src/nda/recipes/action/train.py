@@ -22,8 +22,7 @@ from nda.errors import DataError
 from nda.networks.dpc import ActionClassifier
 from nda.recipes.action.config import ActionConfig
 from nda.recipes.action.evaluate import draw_samples, evaluate
-from nda.recipes.encoders import NONE
-from nda.recipes.pretrained_video import EncoderOrigin, open_video_encoder
+from nda.recipes.encoders import NONE, EncoderOrigin, open_video_encoder
 from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
 from nda.training.run_folder import RunFolder
 

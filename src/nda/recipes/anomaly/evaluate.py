@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nda.data import ImageSet
 from nda.data.images.defects import Defects, load_defects
-from nda.evaluation.fidelity.pixels import pixel_distance
+from nda.evaluation.fidelity.nearest import pixel_distance
 from nda.evaluation.outliers.auroc import measure_outliers
 from nda.evaluation.outliers.detector import (
     Detector,

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from nda.data import to_float
-from nda.data.boxes.resize import resized
-from nda.evaluation.boxes.average_precision import coco_precision
+from nda.data.boxes.decode import resized
+from nda.evaluation.boxes.average_precision import coco_precision, voc11_precision
 from nda.evaluation.boxes.metrics import Found, Truth, absent_note, box_metrics
-from nda.evaluation.boxes.voc11 import voc11_precision
 from nda.evaluation.record import Evaluation, Metric, Protocol
 from nda.report.pictures.boxes import BoxedPicture, draw_boxes
 from nda.report.pictures.grid import save_png

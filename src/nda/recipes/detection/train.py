@@ -16,15 +16,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, to_float
+from nda.data.boxes.decode import resized
 from nda.data.boxes.load import BoxSplits, load_boxes
-from nda.data.boxes.resize import resized
 from nda.data.reading.layout import class_names
 from nda.evaluation.boxes.average_precision import require_coco
 from nda.networks.faster_rcnn import build_detector, take_over
 from nda.recipes.detection.config import SMALL, DetectionConfig
 from nda.recipes.detection.evaluate import draw_samples, evaluate
-from nda.recipes.encoders import Origin
-from nda.recipes.pretrained import open_encoder
+from nda.recipes.encoders import Origin, open_encoder
 from nda.training.batches import batches_of_run
 from nda.training.run_folder import RunFolder
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from nda.data.clips.load import Clips
 from nda.errors import CheckpointError, DataError
@@ -10,7 +15,9 @@ from nda.networks.dpc import DensePredictor
 from nda.networks.fit import refuse_misfit
 from nda.recipes.dpc.config import DpcConfig
 from nda.recipes.video.load import load_splits
-from nda.runtime.files import StrPath
+from nda.runtime.digest import weights_digest
+from nda.runtime.files import StrPath, write_text_atomically
+from nda.runtime.sealed import load_json, sealed_json
 from nda.training.run_folder import RunFolder
 from nda.training.start import config_of, newest_content
 
@@ -90,3 +97,32 @@ def heldout_videos(predictor: Predictor) -> Clips:
             "train a run that does."
         )
     return splits.heldout
+
+
+_FILE = "surprise.json"
+
+
+def kept_surprise(predictor: Predictor) -> Tensor | None:
+    """What was kept of these very weights, float64 `(n,)`; None where nothing was or it changed."""
+    try:
+        # A file of an earlier version has no digest and serves all the same.
+        found = load_json(_path(predictor), ("step", "weights", "scores"), unsealed=True)
+        scores = torch.tensor(found["scores"], dtype=torch.float64)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return scores if found.get("weights") == weights_digest(predictor.network) else None
+
+
+def keep_surprise(predictor: Predictor, scores: Tensor) -> None:
+    """Keep the scores of the held-out videos, unless the run's folder cannot be written."""
+    content = {
+        "step": predictor.step,
+        "weights": weights_digest(predictor.network),
+        "scores": scores.tolist(),
+    }
+    with contextlib.suppress(OSError):
+        write_text_atomically(_path(predictor), sealed_json(content, indent=1))
+
+
+def _path(predictor: Predictor) -> Path:
+    return predictor.folder.path / _FILE

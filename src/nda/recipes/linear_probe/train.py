@@ -22,9 +22,9 @@ from nda.data.reading.layout import class_names
 from nda.errors import CheckpointError, DataError
 from nda.evaluation.features.extract import extract_features
 from nda.networks.linear_heads import LinearHeads
+from nda.recipes.encoders import Pretrained, open_encoder
 from nda.recipes.linear_probe.config import LinearProbeConfig
 from nda.recipes.linear_probe.evaluate import draw_samples, evaluate
-from nda.recipes.pretrained import Pretrained, open_encoder
 from nda.training.batches import batches_of_run
 
 __all__ = ["build", "draw_samples", "evaluate", "step"]

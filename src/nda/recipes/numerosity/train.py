@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nda.data.images.counted import counts_in
 from nda.errors import ConfigError, DataError
-from nda.recipes.gan import step as gan
+from nda.recipes.gan import train as gan
 from nda.recipes.gan.train import Batch, GanState
 from nda.recipes.numerosity.config import NumerosityConfig
 from nda.recipes.numerosity.counter import counts_to_learn

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from nda.data import ImageSet
-from nda.evaluation.features.feature_map import FeatureMap, feature_map
+from nda.evaluation.features.extract import FeatureMap, feature_map
 from nda.evaluation.features.knn import nearest_features
 from nda.report.pictures.grid import image_grid, save_png
 from nda.report.plots.svg import PALETTE, WIDTH, paper_style
