@@ -17,8 +17,8 @@ from typing import Any
 from collect import Values, difference, summary
 
 from nda.errors import CheckpointError
+from nda.training.checkpoint import newest_content
 from nda.training.run_folder import RunFolder
-from nda.training.start import newest_content
 
 RANDOM = "random"
 ENCODERS = {"detection": "moco", "action": "dpc"}  # the recipe that a recipe's encoders are of

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nda.errors import ConfigError
-from nda.numerals import count_of, counts_of
+from nda.validators import count_of, counts_of
 
 
 @given(st.integers(min_value=0))

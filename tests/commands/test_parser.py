@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nda.commands.arguments import CompareOptions, PreviewOptions
 from nda.commands.parser import parse
-from nda.commands.verbs.pages import CompareOptions
-from nda.commands.verbs.preview import PreviewOptions
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
 

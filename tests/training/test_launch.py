@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from nda.errors import DeviceError
+from nda.runtime.devices import choose_device
 from nda.training.config import RunConfig
-from nda.training.launch import choose_device, launch
+from nda.training.launch import launch
 
 
 def config(**changes: Any) -> RunConfig:

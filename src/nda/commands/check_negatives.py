@@ -16,7 +16,7 @@ from rich import box
 from rich.table import Table
 from torch import Tensor
 
-from nda.commands.verbs.check import FEWEST, CheckOptions
+from nda.commands.arguments import FEWEST, CheckOptions
 from nda.data.images.load import load_images
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
@@ -27,14 +27,14 @@ from nda.evaluation.validity.probes import ProbeScores, probe_negatives
 from nda.evaluation.validity.verdict import judge
 from nda.negatives import Negative
 from nda.negatives.named import negatives_from_list, suited
-from nda.numerals import counted
 from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
 from nda.report.words import data_name, number, skipped_note
 from nda.runtime.console import console
+from nda.runtime.devices import choose_device
 from nda.runtime.files import write_text_atomically
 from nda.runtime.progress import progress
 from nda.runtime.seeding import generator_for
-from nda.training.launch import choose_device
+from nda.validators import counted
 
 HELD_OUT = 5  # one image in so many
 COMPARED = 2000  # held-out images that the distance is taken on, at most

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nda.commands.score.images import open_detector
 from nda.export.detector import export_onnx, export_safetensors
 from nda.export.encoder import export_encoder, opening_lines
+from nda.recipes.anomaly.load import open_detector
 from nda.recipes.encoders import open_encoder
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.commands.verbs.preview import PreviewOptions, tell_refused
+from nda.commands.arguments import PreviewOptions
+from nda.commands.verbs.preview import tell_refused
 from nda.data.clips.load import Clips, draw_clips
 from nda.data.reading.layout import class_names
 from nda.negatives.named import negatives_from_list, suited
-from nda.numerals import counted
 from nda.report.pictures.grid import image_grid, save_png
 from nda.runtime.seeding import generator_for
+from nda.validators import counted
 
 RESOLUTION = 128  # pixels, as published for DPC
 

@@ -10,7 +10,7 @@ from nda.commands.places import ready_outputs
 from nda.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nda.commands.verbs.score import ScoreOptions
+    from nda.commands.arguments import ScoreOptions
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.networks.resnet2d3d import PUBLISHED_WIDTH
 from nda.runtime.digest import weights_digest
 from nda.runtime.plain_types import wrong_type
-from nda.training.checkpoint import checkpoints_newest_first
+from nda.training.checkpoint import checkpoints_newest_first, newest_content
 from nda.training.run_folder import RunFolder
-from nda.training.start import newest_content
 
 NONE = "none"
 

@@ -7,6 +7,7 @@ import difflib
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import BinaryIO
 from nda.errors import ConfigError
 
 A_DAY = 86_400.0  # seconds, after which what no living process owns may go from a shared folder
+
 StrPath = str | os.PathLike[str]  # what every public function takes for a path
 
 
@@ -130,3 +132,34 @@ def within_folder(path: Path, folder: Path) -> bool:
 def write_text_atomically(path: Path, text: str) -> None:
     """`write_atomically` for text in UTF-8; bytes of file names that are none are spelled out."""
     write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+
+
+def cache_folder(folder: StrPath | None = None) -> Path:
+    """`folder`, or else $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda; it need not exist.
+
+    A user without a home, as in a container, has one in the folder of temporary files.
+    """
+    if folder is not None:
+        return Path(folder)
+    if chosen := os.environ.get("NDA_CACHE"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return Path(base) / "nda"
+    try:
+        return Path.home() / ".cache" / "nda"
+    except RuntimeError:  # neither $HOME nor a line among the system's users
+        return _own_temporary_folder()
+
+
+def _own_temporary_folder() -> Path:
+    """A folder among the temporary files that nobody else may write into."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"nda-cache-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid == user and not folder.is_symlink():
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="nda-cache-"))

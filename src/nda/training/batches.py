@@ -6,8 +6,8 @@ from lightning_fabric import Fabric
 
 from nda.data import EpochBatches
 from nda.errors import LargeBatchError
-from nda.numerals import counted
 from nda.training.config import RunConfig
+from nda.validators import counted
 
 
 def batches_of_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ from typing import Any
 import torch
 
 from nda.errors import CheckpointError
-from nda.runtime.files import temporary_name, write_atomically
+from nda.runtime.files import (
+    temporary_name,
+    write_atomically,
+)
 from nda.runtime.sealed import DamagedError, check_archive, save_archive
+from nda.training.run_folder import RunFolder
+from nda.training.watch import is_first_process
 
 FORMAT = 1
+
 _NAME = re.compile(r"step-(\d+)\.pt")
+
 _PARTS = {"step": int, "config": dict, "state": dict}  # what no checkpoint is without
 
 
@@ -132,3 +140,31 @@ def _point_latest_at(path: Path) -> None:
     except (OSError, NotImplementedError):
         fresh.unlink(missing_ok=True)
         write_atomically(latest, lambda file: file.write(path.read_bytes()))
+
+
+def newest_content(folder: RunFolder) -> dict[str, Any]:
+    """What the newest checkpoint of a run holds that is whole.
+
+    Damaged ones are passed over, which is said on stderr; where all are damaged, the newest one's
+    `DamagedCheckpointError` is raised.
+    """
+    found = checkpoints_newest_first(folder.checkpoints)
+    if not found:
+        raise CheckpointError(
+            f"{folder.path} holds no checkpoint yet. Train it anew into another --out."
+        )
+    damaged: list[DamagedCheckpointError] = []
+    for path in found:
+        try:
+            content = load_checkpoint(path)
+        except DamagedCheckpointError as error:
+            damaged.append(error)
+            continue
+        if damaged and is_first_process():
+            print(
+                f"nda: {found[0]} is damaged; the checkpoint before it is taken in its place, of "
+                f"step {content['step']}.",
+                file=sys.stderr,
+            )
+        return content
+    raise damaged[0]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from nda.bit_depths import check_bit_depth
 from nda.errors import ConfigError
+from nda.validators import at_least
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -116,10 +117,3 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-
-def at_least(config: object, name: str, smallest: float) -> None:
-    """Refuse a setting below its smallest value (`ConfigError`)."""
-    value = getattr(config, name)
-    if not value >= smallest:  # so that NaN is refused as well
-        raise ConfigError(f"{name} is {value}; it must be at least {smallest}.")

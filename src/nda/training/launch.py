@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from typing import Any
 
 import torch
@@ -13,11 +12,13 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from nda.errors import DeviceError
+from nda.runtime.devices import choose_device
 from nda.training.config import RunConfig
 from nda.training.watch import watch_children, watch_parent
 
 # torch 2.13 gave the option another name.
 _RENAMED = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+
 _OWN_BUFFERS: dict[str, Any] = {"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False}
 
 
@@ -61,24 +62,3 @@ def launch(config: RunConfig) -> Fabric:
             watch_children(processes, go_on)
     fabric.launch()
     return fabric
-
-
-def choose_device(name: str) -> torch.device:
-    """The device by name; `auto` takes a GPU where there is one."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", name):
-        raise DeviceError(
-            f"--device {name} is not known; give auto, cpu, cuda, cuda:<number> or mps."
-        )
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(
-            f"--device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA "
-            "devices here. Use --device cpu, or install a torch that fits your driver."
-        )
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("--device mps was asked for, but it is not here. Use --device cpu.")
-    return device

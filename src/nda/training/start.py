@@ -18,9 +18,8 @@ from nda.errors import CheckpointError, ConfigError, DataError, LargeBatchError
 from nda.runtime.files import sweep, within_folder, write_text_atomically
 from nda.runtime.plain_types import wrong_type
 from nda.training.checkpoint import (
-    DamagedCheckpointError,
     checkpoints_newest_first,
-    load_checkpoint,
+    newest_content,
 )
 from nda.training.config import RunConfig
 from nda.training.engine import Recipe, Run, refuse_changes
@@ -39,6 +38,7 @@ PATHS = (
     "target_data",
     "inception_weights",
 )  # settings that name a file or folder
+
 NAME_OR_PATH = ("palette",)  # settings that may name a file, or something that nda knows
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -179,34 +179,6 @@ def keep_length(run: Run[Any, Any]) -> None:
                 file=sys.stderr,
             )
     run.fabric.barrier()
-
-
-def newest_content(folder: RunFolder) -> dict[str, Any]:
-    """What the newest checkpoint of a run holds that is whole.
-
-    Damaged ones are passed over, which is said on stderr; where all are damaged, the newest one's
-    `DamagedCheckpointError` is raised.
-    """
-    found = checkpoints_newest_first(folder.checkpoints)
-    if not found:
-        raise CheckpointError(
-            f"{folder.path} holds no checkpoint yet. Train it anew into another --out."
-        )
-    damaged: list[DamagedCheckpointError] = []
-    for path in found:
-        try:
-            content = load_checkpoint(path)
-        except DamagedCheckpointError as error:
-            damaged.append(error)
-            continue
-        if damaged and is_first_process():
-            print(
-                f"nda: {found[0]} is damaged; the checkpoint before it is taken in its place, of "
-                f"step {content['step']}.",
-                file=sys.stderr,
-            )
-        return content
-    raise damaged[0]
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from nda.data import load_images, load_splits
-from nda.data.images.cache import cache_folder
 from nda.data.reading.decode import decode_all
 from nda.errors import DataError
+from nda.runtime.files import cache_folder
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from nda.commands.arguments import ProbeOptions
 from nda.commands.probe.inputs import load_subject, refuse_other_side, trained_on
-from nda.commands.verbs.probe import ProbeOptions
 from nda.evaluation.features.structure import structure_similarity
 from nda.evaluation.record import Protocol
 from nda.networks.torchvision_encoder import USUAL_SIZE, TorchvisionEncoder, parse_model
@@ -14,8 +14,8 @@ from nda.recipes.encoders import open_encoder
 from nda.report.pages.probe import Probed
 from nda.report.probe_table import encoder_table
 from nda.report.words import number, run_title
+from nda.runtime.devices import choose_device
 from nda.runtime.seeding import generator_for
-from nda.training.launch import choose_device
 from nda.training.run_folder import RunFolder
 
 

@@ -14,28 +14,28 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from nda.commands.arguments import ProbeOptions
 from nda.commands.media import expecting_images
 from nda.commands.probe.encoders import probe_moco, probe_torchvision
 from nda.commands.probe.inputs import Subject, load_subject, refuse_other_side, trained_on
 from nda.commands.probe.videos import probe_video
-from nda.commands.score.images import open_detector
-from nda.commands.verbs.probe import ProbeOptions
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.outliers.detector import image_scores
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.networks.torchvision_encoder import PREFIX, encoder_names
+from nda.recipes.anomaly.load import open_detector
 from nda.recipes.gan.load import discriminator_of
 from nda.report.pages.probe import Probed
 from nda.report.probe_table import discriminator_table
 from nda.report.words import number, run_title
 from nda.runtime.console import console
+from nda.runtime.devices import choose_device
 from nda.runtime.files import write_text_atomically
 from nda.runtime.progress import tracked
 from nda.runtime.seeding import generator_for
-from nda.training.launch import choose_device
+from nda.training.checkpoint import newest_content
 from nda.training.run_folder import RunFolder
-from nda.training.start import newest_content
 
 # The recipes whose runs can be probed, and what of them is.
 RECIPES = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nda.commands.arguments import ProbeOptions
 from nda.commands.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, same_place
 from nda.commands.probe.inputs import Subject, trained_on
-from nda.commands.verbs.probe import ProbeOptions
 from nda.data.clips.batches import ClipShape, in_blocks
 from nda.data.clips.load import Clips, draw_clips
 from nda.data.clips.stream import open_video_stream
@@ -24,8 +24,8 @@ from nda.recipes.video.load import shape_of
 from nda.report.pages.probe import Probed
 from nda.report.probe_table import encoder_table
 from nda.report.words import data_name, number, run_title, skipped_note
+from nda.runtime.devices import choose_device
 from nda.runtime.seeding import generator_for
-from nda.training.launch import choose_device
 
 FEWEST = 4  # videos, of which two pairs can be made
 TOGETHER = 16  # clips encoded at once

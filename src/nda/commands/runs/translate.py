@@ -21,16 +21,16 @@ from nda.data.reading.source import EXTENSIONS
 from nda.data.images.stream import Stream, open_stream, stream_of_paths
 from nda.errors import ConfigError, DataError
 from nda.networks.pix2pix import Generator
-from nda.numerals import counted
+from nda.validators import counted
 from nda.runtime.progress import tracked
 from nda.recipes.pix2pix.translate import generator_of, translate
 from nda.report.pictures.grid import save_png
-from nda.training.start import newest_content
-from nda.training.launch import choose_device
+from nda.training.checkpoint import newest_content
+from nda.runtime.devices import choose_device
 from nda.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from nda.commands.verbs.run import SampleOptions
+    from nda.commands.arguments import SampleOptions
 
 _BATCH = 64  # images read at once
 

@@ -23,26 +23,28 @@ from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_str
 from nda.data.reading.source import EXTENSIONS
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.outliers.conformal import conformal_threshold, p_values
-from nda.evaluation.outliers.detector import Detector, load_detector
-from nda.numerals import counted
+from nda.evaluation.outliers.detector import Detector
+from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
 from nda.report.pictures.heat import warmth
 from nda.report.scored import Scored, save_heat
+from nda.runtime.devices import choose_device
 from nda.runtime.digest import weights_digest
 from nda.runtime.progress import progress
-from nda.training.checkpoint import newest_checkpoint
-from nda.training.launch import choose_device
-from nda.training.run_folder import RunFolder
+from nda.validators import counted
 
 if TYPE_CHECKING:
-    from nda.commands.verbs.score import ScoreOptions
+    from nda.commands.arguments import ScoreOptions
 
 FLAGGED = 3  # the exit code of --fail_on_anomaly
+
 UNREADABLE = 2  # and that of a source of which nothing could be scored
+
 # What an operating system says of a name that it cannot give: too long, or a folder's already.
 NAMELESS = {
     errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ,
 }  # fmt: skip
+
 CACHED = 32  # images at once on a processor: almost twice as fast as 256
 
 
@@ -128,36 +130,6 @@ def exit_code(options: ScoreOptions, seen: ScoredImages) -> int:
         )
         return UNREADABLE
     return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
-
-
-def open_detector(path: str) -> Detector:
-    """The detector of a run folder, or in a file; warns of a run that has been trained further.
-
-    Raises `CheckpointError` where there is none.
-    """
-    if Path(path).is_file():
-        return load_detector(Path(path))
-    folder = RunFolder.open(path)
-    recipe = folder.config()["recipe"]
-    if recipe != "anomaly":
-        raise CheckpointError(
-            f"{path} is a run of {recipe}, and images are scored by a run of anomaly, videos by "
-            "one of dpc; train one with 'nda train anomaly --data NORMAL_IMAGES --out RUN'."
-        )
-    if not folder.detector_path.is_file():
-        raise CheckpointError(
-            f"{path} has not been calibrated yet. Finish it with 'nda resume {path}', or calibrate "
-            f"it as it stands with 'nda evaluate {path}'."
-        )
-    detector = load_detector(folder.detector_path)
-    newest = newest_checkpoint(folder.checkpoints)
-    if newest is not None and newest.stem != f"step-{detector.settings.step:08d}":
-        print(
-            f"nda: {path} was calibrated at step {detector.settings.step} and has been trained "
-            f"further since; 'nda evaluate {path}' calibrates it anew.",
-            file=sys.stderr,
-        )
-    return detector
 
 
 @torch.inference_mode()

@@ -25,7 +25,6 @@ from nda.data.reading.decode import Pixels
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.outliers.surprise import Surprise, video_surprise
-from nda.numerals import counted
 from nda.recipes.dpc.load import (
     Predictor,
     heldout_videos,
@@ -36,13 +35,14 @@ from nda.recipes.dpc.load import (
 from nda.recipes.video.load import shape_of
 from nda.report.pages.score import Judged, ScoredImages, write_score_page
 from nda.report.scored import Scored
+from nda.runtime.devices import choose_device
 from nda.runtime.digest import weights_digest
 from nda.runtime.progress import progress, tracked
-from nda.training.launch import choose_device
 from nda.training.run_folder import RunFolder
+from nda.validators import counted
 
 if TYPE_CHECKING:
-    from nda.commands.verbs.score import ScoreOptions
+    from nda.commands.arguments import ScoreOptions
 
 RATE = 0.05  # of false alarms, unless another one is asked for: 0.01 takes 99 held-out videos
 READ_AT_ONCE = 256  # frames of a held-out video

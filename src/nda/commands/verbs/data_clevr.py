@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from nda.commands.parser import parse
 from nda.commands.places import refuse_lost, refuse_missing
 from nda.errors import ConfigError
-from nda.numerals import counted, counts_of
-from nda.training.config import at_least
+from nda.validators import at_least, counted, counts_of
 
 # What a scene takes on a core, and its picture on the disk, at a side of 64 pixels.
 MEASURED_SIDE, MEASURED_SECONDS, MEASURED_BYTES = 64, 0.1, 7000

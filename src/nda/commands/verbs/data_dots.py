@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from nda.commands.parser import parse
 from nda.commands.places import refuse_lost
 from nda.errors import ConfigError
-from nda.numerals import counted, counts_of
-from nda.training.config import at_least
+from nda.validators import at_least, counted, counts_of
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
+from nda.commands.arguments import ExportOptions
 from nda.commands.parser import parse
 from nda.commands.places import ready_outputs, refuse_no_run
 from nda.errors import CheckpointError, ConfigError
@@ -14,6 +12,7 @@ FORMATS = {
     "anomaly": ("detector", ("onnx", "safetensors")),
     "moco": ("encoder", ("safetensors", "timm", "torchvision")),
 }
+
 NAMES = {
     ("anomaly", "onnx"): "detector.onnx",
     ("anomaly", "safetensors"): "exported.safetensors",
@@ -21,25 +20,6 @@ NAMES = {
     ("moco", "timm"): "encoder-timm.safetensors",
     ("moco", "torchvision"): "encoder-torchvision.pth",
 }
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Write a run's model as one file, and check that it gives the same results.
-
-    A run of anomaly has a detector, a run of moco an encoder.
-
-    Args:
-        run: folder of the run
-        format: of a detector onnx (usual) or safetensors; of an encoder safetensors (usual), timm or torchvision
-        out: file to write; one in the run's folder, made anew, if not given
-        overwrite: replace files that are there
-    """  # noqa: E501
-
-    run: str
-    format: Literal["onnx", "safetensors", "timm", "torchvision"] | None = None
-    out: str | None = None
-    overwrite: bool = False
 
 
 def export(words: list[str]) -> int:

@@ -3,52 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 from nda.bit_depths import check_bit_depth
+from nda.commands.arguments import PreviewOptions
 from nda.commands.parser import parse
 from nda.commands.places import ready_outputs, refuse_missing
 from nda.errors import ConfigError, DataError
-from nda.numerals import counted
-from nda.training.config import at_least
-
-# The negatives of global structure, with controls; and that of the anomaly recipe, which is local.
-STRUCTURAL = (
-    "jigsaw", "stitch", "cutout", "cutmix", "mixup", "horizontal_flip", "random_crop",
-    "gaussian_noise",
-)  # fmt: skip
-PREVIEWED = (*STRUCTURAL, "blemish")
-
-
-@dataclass(frozen=True)
-class PreviewOptions:
-    """Show every negative on your own images or video, as one labelled picture.
-
-    Args:
-        images: folder, .zip of a folder, or torchvision:NAME; or a video file
-        out: .png file to write
-        overwrite: replace files that are there
-        count: images to show, or frames of the video; at least 2
-        negatives: what to show, separated by commas, such as jigsaw:grid=4,stitch
-        resolution: side in pixels to bring the images to; needed where they differ in size
-        classes: classes to use, separated by commas; all of them where none is given
-        seed: seed of the choice of images and of the negatives
-        skip_broken: skip unreadable images in place of refusing them
-        bit_depth: bits of the numbers in files of more than 8, such as 12 for a camera of 12 in 16
-        video: take a folder or .zip as videos: folders of frames, or video files
-    """
-
-    images: str
-    out: str = "negatives.png"
-    overwrite: bool = False
-    count: int = 8
-    negatives: str = ",".join(PREVIEWED)
-    resolution: int | None = None
-    classes: str | None = None
-    seed: int = 0
-    skip_broken: bool = False
-    bit_depth: int | None = None
-    video: bool = False
+from nda.validators import at_least, counted
 
 
 def preview(words: list[str]) -> int:

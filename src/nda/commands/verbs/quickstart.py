@@ -7,15 +7,17 @@ generate are counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from nda.commands.arguments import QuickstartOptions
 from nda.commands.parser import parse
 from nda.errors import ConfigError
-from nda.training.config import at_least
+from nda.validators import at_least
 
 SIZE = 24  # pixels
+
 DOTS = 4
+
 IMAGES = {2: 3400, 3: 3300, 4: 10_000, 5: 3300}  # images in the archive by their number of dots
 
 # What both runs share: small enough for two cores and a few minutes.
@@ -36,28 +38,13 @@ SHARED: dict[str, object] = {
     "classes": str(DOTS),
     "device": "cpu",
 }
+
 OTHER_COUNTS = ",".join(str(count) for count in IMAGES if count != DOTS)
+
 DIFFERENCE: dict[str, dict[str, object]] = {
     "without": {"negative": "none"},
     "with": {"negative": "data", "negative_classes": OTHER_COUNTS, "fake_weight": 0.5},
 }
-
-
-@dataclass(frozen=True)
-class QuickstartOptions:
-    """Train the same small GAN without and with negatives, and count what each generates.
-
-    Args:
-        out: folder for data, runs, figures and page; an interrupted quickstart there goes on
-        seed: seed of the data and of both runs
-        steps: training steps of each run
-        count: images of each run whose dots are counted
-    """
-
-    out: str = "quickstart"
-    seed: int = 0
-    steps: int = 6000
-    count: int = 4000
 
 
 def quickstart(words: list[str]) -> int:

@@ -2,88 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from nda.commands.arguments import EvaluateOptions, ResumeOptions, SampleOptions
 from nda.commands.parser import parse
 from nda.commands.places import ready_outputs, refuse_absent, refuse_lost, refuse_no_run
 from nda.errors import ConfigError
-from nda.numerals import counted
-from nda.training.config import at_least
-
-
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Continue a run from its newest checkpoint.
-
-    Args:
-        run: folder of the run
-        data: where the data is now, if it has moved; the run remembers it
-        steps: train to this step in place of the one in config.yaml
-        device: auto, cpu, cuda, mps; as before if not given
-    """
-
-    run: str
-    data: str | None = None
-    steps: int | None = None
-    device: str | None = None
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Measure a run at its newest checkpoint and renew its report.
-
-    With --ood or --corruptions the run's detector is measured, and its other figures stay.
-
-    Args:
-        run: folder of the run
-        data: where the data is now, if it has moved; the run remembers it
-        evaluation_samples: images generated for each figure; as configured if not given
-        inception_weights: file of torch-fidelity's Inception weights
-        device: auto, cpu, cuda, mps; as before if not given
-        ood: NAME=PATH of images from elsewhere (folder, .zip, torchvision:NAME); one or several
-        corruptions: the 19 of CIFAR-10-C: made here if it stands alone, or a folder of its files
-        ood_samples: at most so many images of each set, the held-out images too; all if not given
-        ood_jpeg: quality of the JPEG pass that all images go through first; 0 for none
-    """
-
-    run: str
-    data: str | None = None
-    evaluation_samples: int | None = None
-    inception_weights: str | None = None
-    device: str | None = None
-    ood: list[str] = field(default_factory=list)
-    corruptions: str | None = None
-    ood_samples: int | None = None
-    ood_jpeg: int = 75
-
-    @property
-    def outliers(self) -> bool:
-        return bool(self.ood) or self.corruptions is not None
-
-
-@dataclass(frozen=True)
-class SampleOptions:
-    """Draw images from a run's averaged generator, or translate images with a run of pix2pix.
-
-    Args:
-        run: folder of the run
-        images: for a run of pix2pix, what to translate: an image, a folder or a .zip
-        out: a .png file for one grid, or a folder for one file an image; of translations a folder
-        overwrite: replace files that are there
-        count: number of images; all that are given are translated
-        costly: go ahead where that takes more than 2 hours or 20 GiB
-        seed: seed of the latents, or of the noise of a translation
-        device: auto, cpu, cuda, mps; as before if not given
-    """
-
-    run: str
-    images: str | None = None
-    out: str | None = None
-    overwrite: bool = False
-    count: int | None = None
-    costly: bool = False
-    seed: int = 0
-    device: str | None = None
+from nda.validators import at_least, counted
 
 
 def resume(words: list[str]) -> int:
@@ -166,7 +91,7 @@ def sample(words: list[str]) -> int:
     from nda.recipes.gan.load import load_sampler
     from nda.recipes.gan.sampler import TOGETHER
     from nda.report.pictures.grid import check_place, save_files, save_images
-    from nda.training.launch import choose_device
+    from nda.runtime.devices import choose_device
     from nda.training.run_folder import RunFolder
 
     folder = RunFolder.open(options.run)

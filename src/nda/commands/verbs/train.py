@@ -10,11 +10,11 @@ from nda.commands.examples import EXAMPLES
 from nda.commands.parser import nearest, parse, typed_names
 from nda.commands.places import refuse_missing
 from nda.errors import ConfigError
-from nda.numerals import counted
 from nda.recipes import RECIPES
 from nda.recipes.narrow import NARROW, Narrow
 from nda.runtime.cards import card_is_likely
 from nda.training.watch import is_first_process
+from nda.validators import counted
 
 FULL_SIZE = "full_size"
 _HINT = "'nda train RECIPE --help' lists the options of a recipe."

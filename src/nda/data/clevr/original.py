@@ -24,9 +24,9 @@ from nda.data.clevr.scene import SHAPES, SIZES
 from nda.data.images.load import open_bytes
 from nda.data.reading.decode import quiet_pillow, read_pixels
 from nda.errors import ConfigError, DataError
-from nda.numerals import counted
 from nda.runtime.files import atomic_file, refuse_existing
 from nda.runtime.progress import progress
+from nda.validators import counted
 
 _FOCAL = 35 / 32  # focal length over the picture's width: a lens of 35 mm before 32 mm of film
 _CORNER = math.sqrt(2)  # a cube's reach over its radius

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,40 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nda.data.images.image_set import ImageSet
-from nda.runtime.files import StrPath, follow_umask
+from nda.runtime.files import follow_umask
 
 _VERSION = 2  # raise it whenever decoding gives other pixels or the file another form
-
-
-def cache_folder(folder: StrPath | None = None) -> Path:
-    """`folder`, or else $NDA_CACHE, $XDG_CACHE_HOME/nda or ~/.cache/nda; it need not exist.
-
-    A user without a home, as in a container, has one in the folder of temporary files.
-    """
-    if folder is not None:
-        return Path(folder)
-    if chosen := os.environ.get("NDA_CACHE"):
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    if base:
-        return Path(base) / "nda"
-    try:
-        return Path.home() / ".cache" / "nda"
-    except RuntimeError:  # neither $HOME nor a line among the system's users
-        return _own_temporary_folder()
-
-
-def _own_temporary_folder() -> Path:
-    """A folder among the temporary files that nobody else may write into."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    folder = Path(tempfile.gettempdir()) / f"nda-cache-{user}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.stat().st_uid == user and not folder.is_symlink():
-            return folder
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="nda-cache-"))
 
 
 def cached(folder: Path, settings: Any, content: Any, build: Callable[[], ImageSet]) -> ImageSet:

@@ -11,8 +11,8 @@ from nda.data.images.image_set import ImageSet
 from nda.data.reading.layout import parse_layout
 from nda.data.reading.source import open_source
 from nda.errors import DataError
-from nda.numerals import count_of
 from nda.runtime.files import StrPath
+from nda.validators import count_of
 
 
 def counts_in(source: StrPath) -> list[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from PIL import Image, features
 
-from nda.data.images.cache import cache_folder, cached
+from nda.data.images.cache import cached
 from nda.data.images.copies import copy_groups, held_out, told, told_across
 from nda.data.images.image_set import ImageSet, to_float, to_uint8
 from nda.data.images.taken import told_taken
@@ -29,7 +29,7 @@ from nda.data.reading.layout import (
 )
 from nda.data.reading.source import Source, open_source
 from nda.errors import DataError
-from nda.runtime.files import StrPath
+from nda.runtime.files import StrPath, cache_folder
 
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
 

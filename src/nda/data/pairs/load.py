@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.data.images.cache import cache_folder, cached
+from nda.data.images.cache import cached
 from nda.data.images.copies import copy_groups, held_out, told
 from nda.data.images.image_set import ImageSet
 from nda.data.images.load import open_member, open_raw
@@ -30,7 +30,7 @@ from nda.data.pairs.palette import Palette
 from nda.data.reading.layout import choose_split, heldout_split
 from nda.data.reading.source import Source, open_source
 from nda.errors import DataError
-from nda.runtime.files import StrPath
+from nda.runtime.files import StrPath, cache_folder
 
 CITYSCAPES = "torchvision:Cityscapes"
 MOSTLY = 0.5  # share of label pixels without a class from which on the palette is doubted

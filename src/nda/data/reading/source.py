@@ -17,8 +17,8 @@ from nda.data.reading.layout import has_splits, split_of
 from nda.data.reading.unicode_names import member_name
 from nda.data.reading.values import Values
 from nda.errors import DataError
-from nda.numerals import count_of
 from nda.runtime.files import absent
+from nda.validators import count_of
 
 EXTENSIONS = (
     ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm",

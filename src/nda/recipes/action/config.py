@@ -7,8 +7,8 @@ from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.published import LENGTHS
-from nda.recipes.video.config import ClipConfig, above_zero
-from nda.training.config import at_least
+from nda.recipes.video.config import ClipConfig
+from nda.validators import above_zero, at_least
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.training.config import RunConfig, at_least
+from nda.training.config import RunConfig
+from nda.validators import at_least
 
 
 @dataclass(frozen=True, kw_only=True)

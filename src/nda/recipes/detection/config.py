@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.training.config import RunConfig, at_least
+from nda.training.config import RunConfig
+from nda.validators import at_least
 
 SMALL = "cifar_"  # encoders whose map has a quarter of the image's side, not a sixteenth
 # What images of a photograph's size are resized to, and what suits encoders of small images.

@@ -18,8 +18,9 @@ from nda.recipes.video.load import load_splits
 from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, write_text_atomically
 from nda.runtime.sealed import load_json, sealed_json
+from nda.training.checkpoint import newest_content
 from nda.training.run_folder import RunFolder
-from nda.training.start import config_of, newest_content
+from nda.training.start import config_of
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.published import LENGTHS
-from nda.training.config import RunConfig, at_least
+from nda.training.config import RunConfig
+from nda.validators import at_least
 
 MOST_SAMPLES = 1_000_000
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.data.images.cache import cache_folder
 from nda.evaluation.fidelity.classifier import (
     BUDGET,
     FeatureClassifier,
@@ -24,6 +23,7 @@ from nda.negatives import negative_from_name
 from nda.recipes.gan.sampler import BATCH_NORM
 from nda.recipes.gan.train import GanState
 from nda.report.pictures.grid import image_grid, save_png
+from nda.runtime.files import cache_folder
 from nda.runtime.seeding import generator_for
 from nda.training.run_folder import RunFolder
 

@@ -18,8 +18,8 @@ from nda.networks.fit import refuse_misfit
 from nda.recipes import recipe_of
 from nda.recipes.gan.sampler import Sampler
 from nda.recipes.gan.train import Discriminator, build_discriminator, build_generator
+from nda.training.checkpoint import newest_content
 from nda.training.run_folder import RunFolder
-from nda.training.start import newest_content
 
 Weights = dict[str, Tensor]
 

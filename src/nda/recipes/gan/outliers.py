@@ -16,7 +16,6 @@ from torch import Tensor
 
 from nda.data import to_float
 from nda.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt, load_corrupted
-from nda.data.images.cache import cache_folder
 from nda.data.images.jpeg import jpeg_pass
 from nda.data.images.outlier_sets import KnownImages, OutlierSet, load_outlier_set, some_of
 from nda.errors import ConfigError, TrainingError
@@ -26,6 +25,7 @@ from nda.evaluation.outliers.corruptions import CorruptionFigures
 from nda.evaluation.outliers.metrics import INSIDE, SETS, Kind, score_histogram, set_figures
 from nda.evaluation.record import WARNING, Evaluation, Protocol
 from nda.recipes.gan.train import GanState
+from nda.runtime.files import cache_folder
 from nda.runtime.progress import tracked
 from nda.runtime.seeding import generator_for
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.published import LENGTHS
-from nda.training.config import RunConfig, at_least
+from nda.training.config import RunConfig
+from nda.validators import at_least
 
 
 @dataclass(frozen=True, kw_only=True)

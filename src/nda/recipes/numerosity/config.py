@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.numerals import counts_of
 from nda.recipes.gan.config import GanConfig
-from nda.training.config import RunConfig, at_least
+from nda.training.config import RunConfig
+from nda.validators import at_least, counts_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nda.data.images.cache import cache_folder
 from nda.data.images.counted import counts_by_class, counts_in
 from nda.data.images.load import load_splits
 from nda.errors import ConfigError
 from nda.evaluation.counting.dots import count_dots, dot_diversity
 from nda.evaluation.record import WARNING, Protocol
 from nda.recipes.numerosity.config import NumerosityConfig
+from nda.runtime.files import cache_folder
 
 GOOD_ENOUGH = 0.98  # share of held-out images that a counting network must count right
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from nda.errors import ConfigError
-from nda.training.config import RunConfig, at_least
+from nda.training.config import RunConfig
+from nda.validators import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +66,3 @@ class ClipConfig(RunConfig):
                 f"crop_low is {self.crop_low}; it must be above 0 and at most 1, where clips "
                 "show whole frames."
             )
-
-
-def above_zero(config: object, *names: str) -> None:
-    """Refuse settings that are not above 0 and finite (`ConfigError`)."""
-    for name in names:
-        if not 0 < getattr(config, name) < float("inf"):
-            raise ConfigError(f"{name} is {getattr(config, name)}; it must be above 0.")

@@ -18,7 +18,6 @@ from torch import Tensor
 from nda.evaluation.outliers.conformal import conformal_threshold
 from nda.evaluation.outliers.detector import Detector
 from nda.evaluation.outliers.metrics import score_histogram
-from nda.numerals import counted
 from nda.report.pages.run import render
 from nda.report.pictures.heat import HOT, MILD
 from nda.report.plots.curves import histogram_figure
@@ -26,6 +25,7 @@ from nda.report.plots.svg import inline
 from nda.report.scored import VERDICTS, Scored, heated, plain
 from nda.report.words import number
 from nda.runtime.files import write_text_atomically
+from nda.validators import counted
 
 MOST = 200  # images with pictures on a page, and unreadable files named
 

@@ -28,3 +28,17 @@ def counts_of(text: str, setting: str) -> list[int]:
             f"{setting} is {text!r}; give whole numbers separated by commas, such as 4,5,7."
         )
     return sorted({count for count in counts if count is not None})
+
+
+def at_least(config: object, name: str, smallest: float) -> None:
+    """Refuse a setting below its smallest value (`ConfigError`)."""
+    value = getattr(config, name)
+    if not value >= smallest:  # so that NaN is refused as well
+        raise ConfigError(f"{name} is {value}; it must be at least {smallest}.")
+
+
+def above_zero(config: object, *names: str) -> None:
+    """Refuse settings that are not above 0 and finite (`ConfigError`)."""
+    for name in names:
+        if not 0 < getattr(config, name) < float("inf"):
+            raise ConfigError(f"{name} is {getattr(config, name)}; it must be above 0.")
