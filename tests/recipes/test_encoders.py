@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from nda.errors import CheckpointError, ConfigError
+from nda.recipes import RECIPES
 from nda.recipes.encoders import Origin, open_encoder
-from nda.recipes.moco import train as moco
 from nda.runtime.digest import weights_digest
 from nda.training.engine import Run
 from nda.training.start import begin
@@ -19,7 +19,10 @@ from tests.support.tiny_moco import tiny_moco
 
 @pytest.fixture(scope="module")
 def trained(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:  # type: ignore[type-arg]
-    run = begin(moco, tiny_moco(image_folder, tmp_path_factory.mktemp("pretrained") / "run"))
+    run = begin(
+        RECIPES["moco"].recipe(),
+        tiny_moco(image_folder, tmp_path_factory.mktemp("pretrained") / "run"),
+    )
     assert run.train()
     return run
 

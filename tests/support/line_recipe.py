@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from nda.errors import DataError
 from nda.evaluation.record import Evaluation, Metric
 from nda.training.config import RunConfig
+from nda.training.engine import Recipe
 from nda.training.run_folder import RunFolder
 
 
@@ -90,3 +91,6 @@ def draw_samples(state: LineState, folder: RunFolder) -> None:
 
 def sample(state: LineState, count: int, seed: int) -> Tensor:
     return state.line(torch.arange(float(count))[:, None]).detach()
+
+
+RECIPE: Recipe[LineConfig, LineState] = Recipe(build, step, evaluate, draw_samples)

@@ -161,7 +161,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert newest_content(stopped)["step"] == 7
     assert [row["step"] for row in stopped.folder.log()] == [5]
 
-    resumed = reopen(line_recipe, LineConfig, stopped.folder)
+    resumed = reopen(line_recipe.RECIPE, LineConfig, stopped.folder)
     assert resumed.state.step == 7
     assert resumed.train()
     mine, expected = newest_content(resumed), newest_content(whole)
@@ -181,7 +181,7 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
     with pytest.raises(RuntimeError, match="power cut"):
         killed.train()
     assert [row["step"] for row in killed.folder.log()] == [5, 10]
-    resumed = reopen(line_recipe, LineConfig, killed.folder)
+    resumed = reopen(line_recipe.RECIPE, LineConfig, killed.folder)
     assert resumed.state.step == 8
     resumed.train()
     assert learned(resumed) == learned(whole)
@@ -191,7 +191,7 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
 def test_time_goes_on_where_it_was(tmp_path: Path) -> None:
     run = begin_line(tmp_path, steps=5)
     run.train()
-    resumed = reopen(line_recipe, LineConfig, run.folder, steps=10)
+    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder, steps=10)
     assert resumed.seconds == run.seconds > 0
     resumed.train()
     first, second = resumed.folder.log()
@@ -228,7 +228,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="loss was not finite at step 11, so the run stopped"):
         run.train()
     assert newest_content(run)["step"] == 8  # of before it; the next would have been step 12
-    again = reopen(line_recipe, LineConfig, run.folder)
+    again = reopen(line_recipe.RECIPE, LineConfig, run.folder)
     assert again.train()
     assert torch.isfinite(again.state.line.weight).all()
 
@@ -259,7 +259,7 @@ def test_a_stop_keeps_no_checkpoint_of_a_broken_state(tmp_path: Path) -> None:
 def test_a_run_that_is_complete_has_nothing_to_train(whole: Run[Any, Any]) -> None:
     with pytest.raises(TrainingError, match="complete: it has reached step 20 of 20"):
         check_unfinished(whole.state, whole.config)
-    longer = reopen(line_recipe, LineConfig, whole.folder, steps=21)
+    longer = reopen(line_recipe.RECIPE, LineConfig, whole.folder, steps=21)
     check_unfinished(longer.state, longer.config)
 
 
@@ -278,7 +278,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_there(
     with pytest.raises(ValueError, match=r"step-00000016\.pt could not be written .*step-00000008"):
         run.train()
     monkeypatch.setattr(torch, "save", save)
-    assert reopen(line_recipe, LineConfig, RunFolder.open(run.folder.path)).train()
+    assert reopen(line_recipe.RECIPE, LineConfig, RunFolder.open(run.folder.path)).train()
 
 
 def test_what_was_due_at_the_step_of_a_stop_is_made_up(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_what_was_due_at_the_step_of_a_stop_is_made_up(tmp_path: Path) -> None:
     assert not run.train()
     assert run.stopped_by == signal.SIGTERM
     assert run.folder.evaluations() == []
-    resumed = reopen(line_recipe, LineConfig, run.folder)
+    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder)
     assert resumed.train()
     assert [each["step"] for each in resumed.folder.evaluations()] == [6]
     samples = sorted(int(path.stem[5:]) for path in resumed.folder.samples.iterdir())
@@ -303,7 +303,7 @@ def test_an_evaluation_on_the_way_is_broken_off_and_made_up(tmp_path: Path) -> N
     run = begin_line(tmp_path, recipe, evaluate_every=6)
     assert not run.train()
     assert (run.stopped_by, newest_content(run)["step"]) == (signal.SIGHUP, 6)
-    resumed = reopen(line_recipe, LineConfig, run.folder)
+    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder)
     assert resumed.train()
     assert [each["step"] for each in resumed.folder.evaluations()] == [6, 12, 18]
 
@@ -311,7 +311,7 @@ def test_an_evaluation_on_the_way_is_broken_off_and_made_up(tmp_path: Path) -> N
 def test_a_signal_at_the_last_step_stops_the_run_before_its_evaluation(tmp_path: Path) -> None:
     run = begin_line(tmp_path, after(20, lambda state: os.kill(os.getpid(), signal.SIGINT)))
     assert not run.train()
-    resumed = reopen(line_recipe, LineConfig, run.folder)
+    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder)
     assert resumed.train()
     assert (run.folder.samples / "step-00000020.txt").is_file()
 

@@ -1,89 +1,139 @@
-"""Recipes: published experiments, each in a file that reads from top to bottom.
+"""Recipes: published experiments. A folder each, read in this order: config, train, evaluate.
 
-This table is the only place where a recipe is named by a string.
+This table is the only place where a recipe is named by a string. It says what the command line
+asks of a recipe before anything heavy is imported, and puts its functions together.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from nda.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from nda.recipes.narrow import Narrow
+    from nda.training.engine import Recipe
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a recipe and its settings live; nothing is imported until it is asked for."""
+    """What is known of a recipe; nothing of it is imported until it is asked for.
 
+    `samples` says what `nda sample` does with a run, and `instead`, where that is nothing, what to
+    do with it; `scores` what `nda score` takes; `probed` what of it `nda probe` looks into;
+    `encodes` what its encoder takes, on which other recipes build; `model` and `exports` what
+    `nda export` writes, by format, the usual one first.
+    """
+
+    package: str
     summary: str
-    config_module: str
-    config_name: str
-    module: str
-    outliers: str = ""  # where its detector is measured, for a recipe that has one
+    settings: str  # the class of its settings, in its file config
+    samples: Literal["draws", "translates", "nothing"] = "nothing"
+    instead: str = ""
+    scores: Literal["images", "videos", "nothing"] = "nothing"
+    probed: Literal["discriminator", "detector", "encoder", "video encoder", "nothing"] = "nothing"
+    encodes: Literal["images", "videos", "nothing"] = "nothing"
+    model: str = ""
+    exports: Mapping[str, str] = field(default_factory=dict)  # formats and names of their files
+    outliers: bool = False  # whether its detector is measured on images from elsewhere
 
     def config_class(self) -> Any:
-        return getattr(importlib.import_module(self.config_module), self.config_name)
+        """The dataclass of its settings, free of torch."""
+        return getattr(self.module("config"), self.settings)
 
-    def recipe(self) -> Any:
-        return importlib.import_module(self.module)
+    @property
+    def narrow(self) -> Narrow | None:
+        """What it is trained at where there is no card, if its published size is hopeless there."""
+        narrow: Narrow | None = getattr(self.module("config"), "NARROW", None)
+        return narrow
+
+    def recipe(self) -> Recipe[Any, Any]:
+        """Its functions, for the engine."""
+        from nda.training.engine import Recipe
+
+        train, evaluate = self.module("train"), self.module("evaluate")
+        return Recipe(train.build, train.step, evaluate.evaluate, evaluate.draw_samples)
+
+    def module(self, name: str) -> Any:
+        """One of its files."""
+        return importlib.import_module(f"{self.package}.{name}")
 
 
 RECIPES = {
     "gan": Entry(
+        "nda.recipes.gan",
         "a GAN whose discriminator also learns what the data is not",
-        "nda.recipes.gan.config",
         "GanConfig",
-        "nda.recipes.gan.train",
-        "nda.recipes.gan.outliers",
+        samples="draws",
+        probed="discriminator",
+        outliers=True,
     ),
     "numerosity": Entry(
+        "nda.recipes.numerosity",
         "a GAN that should draw a given number of objects, and how well it counts",
-        "nda.recipes.numerosity.config",
         "NumerosityConfig",
-        "nda.recipes.numerosity.train",
+        samples="draws",
     ),
     "anomaly": Entry(
+        "nda.recipes.anomaly",
         "a detector of anomalous images that learns from normal ones alone",
-        "nda.recipes.anomaly.config",
         "AnomalyConfig",
-        "nda.recipes.anomaly.train",
+        instead="score images with 'nda score {run} IMAGES'",
+        scores="images",
+        probed="detector",
+        model="detector",
+        exports={"onnx": "detector.onnx", "safetensors": "exported.safetensors"},
     ),
     "pix2pix": Entry(
+        "nda.recipes.pix2pix",
         "a translation of images whose discriminator also learns what targets are not",
-        "nda.recipes.pix2pix.config",
         "Pix2PixConfig",
-        "nda.recipes.pix2pix.train",
+        samples="translates",
+        instead="it translates; say what: 'nda sample {run} IMAGES --out DIR'",
     ),
     "moco": Entry(
+        "nda.recipes.moco",
         "an encoder of images by MoCo-v2 whose queries also learn what their image is not",
-        "nda.recipes.moco.config",
         "MocoConfig",
-        "nda.recipes.moco.train",
+        instead="evaluate its encoder with 'nda train linear-probe --encoder {run}'",
+        probed="encoder",
+        encodes="images",
+        model="encoder",
+        exports={
+            "safetensors": "encoder.safetensors",
+            "timm": "encoder-timm.safetensors",
+            "torchvision": "encoder-torchvision.pth",
+        },
     ),
     "detection": Entry(
+        "nda.recipes.detection",
         "a detector of objects on an encoder: how well the encoder's features transfer",
-        "nda.recipes.detection.config",
         "DetectionConfig",
-        "nda.recipes.detection.train",
+        instead="what it finds in the test images stands in {run}/report.html",
     ),
     "linear-probe": Entry(
+        "nda.recipes.linear_probe",
         "linear evaluation of an encoder: classes from its frozen features",
-        "nda.recipes.linear_probe.config",
         "LinearProbeConfig",
-        "nda.recipes.linear_probe.train",
+        instead="its figures are in {run}/report.html",
     ),
     "dpc": Entry(
+        "nda.recipes.dpc",
         "an encoder of videos that predicts their future cells, also against negative clips",
-        "nda.recipes.dpc.config",
         "DpcConfig",
-        "nda.recipes.dpc.train",
+        instead="classify actions with 'nda train action --encoder {run}'",
+        scores="videos",
+        probed="video encoder",
+        encodes="videos",
     ),
     "action": Entry(
+        "nda.recipes.action",
         "a classifier of actions in videos, on the encoder of a dpc run or from scratch",
-        "nda.recipes.action.config",
         "ActionConfig",
-        "nda.recipes.action.train",
+        instead="'nda evaluate {run}' measures it",
     ),
 }
 
@@ -97,3 +147,8 @@ def recipe_of(name: str) -> Entry:
             f"{', '.join(RECIPES)}. Install the version that wrote the run."
         )
     return RECIPES[name]
+
+
+def names_of(able: Callable[[Entry], object]) -> str:
+    """The recipes that can do something, for a message: "moco", "gan or anomaly"."""
+    return " or ".join(name for name, entry in RECIPES.items() if able(entry))

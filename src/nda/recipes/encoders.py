@@ -12,10 +12,10 @@ from torch import nn
 from torchvision.models.resnet import ResNet
 
 from nda.errors import CheckpointError, ConfigError
+from nda.networks import resnet2d3d
 from nda.networks.dpc import VideoEncoder
 from nda.networks.fit import refuse_misfit
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
-from nda.networks.resnet2d3d import PUBLISHED_WIDTH
 from nda.runtime.digest import weights_digest
 from nda.runtime.plain_types import wrong_type
 from nda.training.checkpoint import checkpoints_newest_first, newest_content
@@ -166,7 +166,7 @@ class EncoderOrigin(Origin):
     """Kept in the checkpoints of a run that builds on it, with what it takes to build the same."""
 
     network: str = "resnet18"
-    width: int = PUBLISHED_WIDTH
+    width: int = resnet2d3d.PUBLISHED_WIDTH
 
 
 def open_video_encoder(
@@ -184,7 +184,7 @@ def open_video_encoder(
     """
     if text == NONE:
         torch.manual_seed(seed)
-        name, channels = network or "resnet18", width or PUBLISHED_WIDTH
+        name, channels = network or "resnet18", width or resnet2d3d.PUBLISHED_WIDTH
         random = VideoEncoder(name, width=channels, dropout=dropout)
         return random, EncoderOrigin(NONE, NONE, 0, weights_digest(random), name, channels)
     run = open_encoder_run(text, "dpc", "videos", network=network, width=width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from rich.progress import (
 )
 
 from nda.runtime.console import console
-from nda.training.config import RunConfig
 
 T = TypeVar("T")
 
@@ -50,28 +48,30 @@ def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
         yield lambda count=1: bar.advance(task, count)
 
 
-class Bar:
-    """Counts steps and shows the rate, on a terminal only."""
+class TrainingBar:
+    """Counts steps and shows the rate, where there is a bar."""
 
-    def __init__(self, progress: Progress | None, config: RunConfig, step: int) -> None:
-        self._progress, self._samples = progress, config.samples_are
-        if progress is not None:
-            self._task = progress.add_task("training", total=config.steps, completed=step, rate="")
+    def __init__(self, bar: Progress | None, total: int, done: int, unit: str) -> None:
+        self._bar, self._unit = bar, unit
+        if bar is not None:
+            self._task = bar.add_task("training", total=total, completed=done, rate="")
 
     def advance(self) -> None:
-        if self._progress is not None:
-            self._progress.advance(self._task)
+        if self._bar is not None:
+            self._bar.advance(self._task)
 
-    def show_rate(self, samples_per_second: float) -> None:
-        if self._progress is not None:
-            self._progress.update(self._task, rate=f"{samples_per_second:.0f} {self._samples}/s")
+    def show_rate(self, units_per_second: float) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, rate=f"{units_per_second:.0f} {self._unit}/s")
 
 
-@contextlib.contextmanager
-def progress_bar(config: RunConfig, step: int, main_process: bool) -> Iterator[Bar]:
-    """Show the progress of a training on stderr if it is a terminal, from the first process."""
-    if not (main_process and sys.stderr.isatty()):
-        yield Bar(None, config, step)
+@contextmanager
+def training_progress(
+    total: int, done: int, *, unit: str, shown: bool = True
+) -> Iterator[TrainingBar]:
+    """A bar of `total` steps with samples (`unit`) a second, on a terminal and where `shown`."""
+    if not (shown and sys.stderr.isatty()):
+        yield TrainingBar(None, total, done, unit)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -80,5 +80,5 @@ def progress_bar(config: RunConfig, step: int, main_process: bool) -> Iterator[B
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console(stderr=True)) as progress:
-        yield Bar(progress, config, step)
+    with Progress(*columns, console=console(stderr=True)) as bar:
+        yield TrainingBar(bar, total, done, unit)

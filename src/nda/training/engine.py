@@ -9,6 +9,7 @@ import contextlib
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from nda.errors import CheckpointError, TrainingError, UserError
 from nda.evaluation.record import WARNING, Evaluation
 from nda.runtime.memory import peak_memory
-from nda.runtime.progress import progress_bar
+from nda.runtime.progress import training_progress
 from nda.runtime.seeding import generator_for, seed_global_generators
 from nda.runtime.signals import Interrupted, Stop, stop_on_signal
 from nda.training.checkpoint import save_checkpoint
@@ -56,16 +57,23 @@ class State(Protocol):
 S = TypeVar("S", bound=State)
 
 
-class Recipe(Protocol[C, S]):  # type: ignore[misc]  # a module of functions serves as one
-    """The functions of a recipe's file."""
+@dataclass(frozen=True)
+class Recipe(Generic[C, S]):
+    """The functions of a recipe, as the table of recipes puts them together.
 
-    def build(self, config: C, fabric: Fabric) -> S: ...
+    `build(config, fabric)` makes the state at step 0 on every process: data, networks, optimizers.
+    `step(state, batch, rng)` is one step of training on every process; it gives scalars to log,
+    0-dimensional tensors that stay on the device. All its randomness comes from `rng`, which is a
+    function of seed, process and step.
+    `evaluate(state)` measures what was trained, on the first process alone.
+    `draw_samples(state, folder)` writes pictures of the moment into the folder's samples, on the
+    first process alone: before the first step and every `sample_every` steps.
+    """
 
-    def step(self, state: S, batch: Any, generator: torch.Generator) -> dict[str, Tensor]: ...
-
-    def evaluate(self, state: S) -> Evaluation: ...
-
-    def draw_samples(self, state: S, folder: RunFolder) -> None: ...
+    build: Callable[[C, Fabric], S]
+    step: Callable[[S, Any, torch.Generator], dict[str, Tensor]]
+    evaluate: Callable[[S], Evaluation]
+    draw_samples: Callable[[S, RunFolder], None]
 
 
 @dataclass
@@ -93,7 +101,7 @@ class Run(Generic[C, S]):
         with (
             contextlib.closing(log) if log else contextlib.nullcontext(),
             stop_on_signal() as stop,
-            progress_bar(config, state.step, main) as bar,
+            training_progress(config.steps, state.step, unit=config.samples_are, shown=main) as bar,
         ):
             if state.step > 0:
                 self._make_up(stop)

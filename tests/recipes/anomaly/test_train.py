@@ -16,6 +16,7 @@ from torch import nn
 from nda.data import to_float
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES
+from nda.recipes import RECIPES
 from nda.recipes.anomaly import train as anomaly
 from nda.recipes.anomaly.train import AnomalyState, learning_rate
 from nda.runtime.seeding import generator_for
@@ -101,13 +102,15 @@ def test_learning_rate_rises_and_falls_with_the_step_alone() -> None:
 
 
 def test_a_resumed_run_is_the_same_run(surfaces: Path, tmp_path: Path) -> None:
-    whole = begin(anomaly, tiny_anomaly(surfaces, tmp_path / "whole"))
+    whole = begin(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "whole"))
     assert whole.train()
-    part = begin(anomaly, tiny_anomaly(surfaces, tmp_path / "part"))
+    part = begin(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "part"))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(anomaly, type(part.config), RunFolder.open(tmp_path / "part"))
+    again = reopen(
+        RECIPES["anomaly"].recipe(), type(part.config), RunFolder.open(tmp_path / "part")
+    )
     assert again.state.step == 2
     assert again.train()
     mine, expected = (
@@ -122,9 +125,11 @@ def test_a_resumed_run_is_the_same_run(surfaces: Path, tmp_path: Path) -> None:
 
 
 def test_training_on_more_steps_goes_on(surfaces: Path, tmp_path: Path) -> None:
-    run = begin(anomaly, tiny_anomaly(surfaces, tmp_path / "run", steps=2))
+    run = begin(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "run", steps=2))
     assert run.train()
-    longer = reopen(anomaly, type(run.config), RunFolder.open(tmp_path / "run"), steps=5)
+    longer = reopen(
+        RECIPES["anomaly"].recipe(), type(run.config), RunFolder.open(tmp_path / "run"), steps=5
+    )
     assert longer.train()
     assert longer.state.step == 5
 

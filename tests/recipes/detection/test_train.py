@@ -15,6 +15,7 @@ from nda.errors import CheckpointError
 from nda.networks.resnet import build_encoder
 from nda.recipes import RECIPES
 from nda.recipes.detection import train as detection
+from nda.recipes.detection.evaluate import draw_samples, evaluate
 from nda.recipes.detection.train import DetectionState, flipped, learning_rate, prepared
 from nda.recipes.encoders import Origin, Pretrained
 from nda.training.checkpoint import load_checkpoint
@@ -136,7 +137,7 @@ def test_it_begins_with_the_encoders_weights_and_tells_of_them(
         "moco-jigsaw-0", "jigsaw", 700
     )  # fmt: skip
     assert (state.origin.matched, state.origin.rest) == (100, [])
-    measured = {m.name: m for m in detection.evaluate(state).metrics}
+    measured = {m.name: m for m in evaluate(state).metrics}
     assert measured["tensors_taken_over"].value == 100
     assert measured["tensors_taken_over"].protocol["encoder"] == "moco-jigsaw-0"
 
@@ -144,7 +145,7 @@ def test_it_begins_with_the_encoders_weights_and_tells_of_them(
 def test_random_weights_are_told_apart_from_taken_ones(voc: Path) -> None:
     state = build(voc)
     assert state.origin.run == "none"
-    assert "tensors_taken_over" not in {m.name for m in detection.evaluate(state).metrics}
+    assert "tensors_taken_over" not in {m.name for m in evaluate(state).metrics}
 
 
 def test_runs_without_a_moco_encoder_are_refused(voc: Path, tmp_path: Path) -> None:
@@ -160,9 +161,9 @@ def test_a_resumed_run_is_the_same_run_also_without_its_encoder(
 ) -> None:
     monkeypatch.setattr(detection, "open_encoder", lambda *_, **__: pretrained())
     changes = {"encoder": "runs/moco", "network": None, "width": None, "steps": 3}
-    whole = begin(detection, tiny_detection(voc, tmp_path / "whole", **changes))
+    whole = begin(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "whole", **changes))
     assert whole.train()
-    part = begin(detection, tiny_detection(voc, tmp_path / "part", **changes))
+    part = begin(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "part", **changes))
     part._one_step()
     part.save()
 
@@ -170,7 +171,9 @@ def test_a_resumed_run_is_the_same_run_also_without_its_encoder(
         raise CheckpointError("the encoder is gone")
 
     monkeypatch.setattr(detection, "open_encoder", gone)
-    again = reopen(detection, type(part.config), RunFolder.open(tmp_path / "part"))
+    again = reopen(
+        RECIPES["detection"].recipe(), type(part.config), RunFolder.open(tmp_path / "part")
+    )
     assert again.state.step == 1
     assert again.state.origin.run == "moco-jigsaw-0"
     assert again.train()
@@ -191,7 +194,7 @@ def test_the_evaluation_names_what_it_could_not_measure(voc: Path, tmp_path: Pat
     data = write_voc(tmp_path / "voc", labels="disc\nbar\nmoon\n")
     write_xml(data, "train00", (50, 40), [("disc", (5, 5, 500, 30), False)])
     state = build(data, skip_broken=True)
-    evaluation = detection.evaluate(state)
+    evaluation = evaluate(state)
     names = {metric.name for metric in evaluation.metrics}
     assert {"coco_ap", "coco_ap50", "coco_ap75", "voc_ap", "voc_ap50", "voc_ap75"} <= names
     assert "coco_ap_moon" not in names
@@ -202,8 +205,8 @@ def test_the_evaluation_names_what_it_could_not_measure(voc: Path, tmp_path: Pat
 
 
 def test_pictures_are_drawn(voc: Path, tmp_path: Path) -> None:
-    run = begin(detection, tiny_detection(voc, tmp_path / "run", steps=1))
-    detection.draw_samples(run.state, run.folder)
+    run = begin(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "run", steps=1))
+    draw_samples(run.state, run.folder)
     assert (run.folder.samples / "step-00000000.png").stat().st_size > 1000
 
 
@@ -227,6 +230,6 @@ def test_it_learns_to_find_discs(tmp_path: Path) -> None:
         torch.manual_seed(step)
         detection.step(state, state.batch(step), draws(step))
         state.step += 1
-    values = {metric.name: metric.value for metric in detection.evaluate(state).metrics}
+    values = {metric.name: metric.value for metric in evaluate(state).metrics}
     assert values["coco_ap50"] > 0.9
     assert values["voc_ap50"] > 0.9

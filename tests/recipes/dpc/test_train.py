@@ -15,7 +15,9 @@ from nda.data.clips.batches import in_blocks
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES
 from nda.objectives.dense_predictive import dense_predictive
+from nda.recipes import RECIPES
 from nda.recipes.dpc import train as dpc
+from nda.recipes.dpc.evaluate import draw_samples
 from nda.recipes.dpc.train import DpcState
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
@@ -128,13 +130,13 @@ def test_a_step_sees_the_same_clips_whenever_it_is_asked(videos: Path) -> None:
 
 
 def test_a_resumed_run_is_the_same_run(videos: Path, tmp_path: Path) -> None:
-    whole = begin(dpc, tiny_dpc(videos, tmp_path / "whole"))
+    whole = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "whole"))
     assert whole.train()
-    part = begin(dpc, tiny_dpc(videos, tmp_path / "part"))
+    part = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "part"))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(dpc, type(part.config), RunFolder.open(tmp_path / "part"))
+    again = reopen(RECIPES["dpc"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
     assert again.state.step == 2
     assert again.train()
     mine, expected = (
@@ -151,15 +153,15 @@ def test_a_resumed_run_is_the_same_run(videos: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_lowers_the_loss(videos: Path, tmp_path: Path) -> None:
-    run = begin(dpc, tiny_dpc(videos, tmp_path / "run", steps=40, lr=3e-3))
+    run = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run", steps=40, lr=3e-3))
     assert run.train()
     losses = [row["loss"] for row in run.folder.log()]
     assert sum(losses[-10:]) / 10 < 0.8 * sum(losses[:5]) / 5
 
 
 def test_evaluation_tells_what_is_found_among_which_cells(videos: Path, tmp_path: Path) -> None:
-    run = begin(dpc, tiny_dpc(videos, tmp_path / "run", negative="cutmix"))
-    dpc.draw_samples(run.state, run.folder)
+    run = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run", negative="cutmix"))
+    draw_samples(run.state, run.folder)
     assert (run.folder.samples / "negatives.png").is_file()
     found = run.evaluate()
     metrics = {metric.name: metric for metric in found.metrics}

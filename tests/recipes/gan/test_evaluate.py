@@ -15,9 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from nda.recipes import RECIPES
 from nda.recipes.gan import train as gan
 from nda.recipes.gan.config import GanConfig
-from nda.recipes.gan.evaluate import PAPERS_NEGATIVES, draw_negatives
+from nda.recipes.gan.evaluate import PAPERS_NEGATIVES, draw_negatives, evaluate
 from nda.recipes.gan.load import load_sampler
 from nda.recipes.gan.train import Batch, GanState
 from nda.training.checkpoint import load_checkpoint
@@ -43,7 +44,10 @@ EVERY_DRAW: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def run(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run[Any, Any]:
     """A trained and measured run."""
-    finished = begin(gan, tiny(image_folder, tmp_path_factory.mktemp("gan") / "run", **EVERY_DRAW))
+    finished = begin(
+        RECIPES["gan"].recipe(),
+        tiny(image_folder, tmp_path_factory.mktemp("gan") / "run", **EVERY_DRAW),
+    )
     assert finished.train()
     finished.evaluate()
     return finished
@@ -108,7 +112,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(
     assert not stopped.train()
     assert stopped.state.step == 3
     torch.manual_seed(99)  # whatever the global state is, the run does not depend on it
-    resumed = reopen(gan, GanConfig, RunFolder.open(tmp_path / "run"))
+    resumed = reopen(RECIPES["gan"].recipe(), GanConfig, RunFolder.open(tmp_path / "run"))
     assert resumed.train()
 
     mine, expected = (
@@ -126,7 +130,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(
 
 
 def test_a_run_from_its_folder_samples_and_measures_the_same(run: Run[Any, Any]) -> None:
-    again = reopen(gan, GanConfig, run.folder)
+    again = reopen(RECIPES["gan"].recipe(), GanConfig, run.folder)
     images = again.state.sampler.sample(10, seed=4)
     assert images.shape == (10, 3, 32, 32)
     assert images.dtype == torch.uint8
@@ -136,14 +140,14 @@ def test_a_run_from_its_folder_samples_and_measures_the_same(run: Run[Any, Any])
     weights = again.state.ema.module.state_dict()
     assert all(torch.equal(v, weights[name]) for name, v in alone.network.state_dict().items())
     assert not torch.equal(images, run.state.sampler.sample(10, seed=5))
-    assert gan.evaluate(again.state).as_dict() == run.folder.evaluations()[0]
+    assert evaluate(again.state).as_dict() == run.folder.evaluations()[0]
 
 
 def test_measuring_changes_nothing_that_is_trained(image_folder: Path) -> None:
     measured, other = (build(tiny(image_folder, negative="none")) for _ in range(2))
     take_step(measured)
     take_step(other)
-    evaluation = gan.evaluate(measured)
+    evaluation = evaluate(measured)
     assert {metric.name.split("_")[-1] for metric in evaluation.metrics[1:]} == set(
         PAPERS_NEGATIVES
     )
@@ -164,7 +168,7 @@ def test_real_images_are_of_all_classes_and_the_same_for_every_seed(
 
     monkeypatch.setattr("nda.recipes.gan.evaluate.distances", measure)
     for seed in (0, 1):
-        gan.evaluate(build(tiny(image_folder, seed=seed, evaluation_samples=10)))
+        evaluate(build(tiny(image_folder, seed=seed, evaluation_samples=10)))
     assert torch.equal(*shown)
     bright = shown[0].float().mean(dim=(1, 2, 3)) > 127
     assert 0 < int(bright.sum()) < 10
@@ -175,7 +179,7 @@ def test_held_out_images_without_classes_are_a_note(image_folder: Path, tmp_path
     (tmp_path / "test").mkdir()
     for path in (image_folder / "test").rglob("*.png"):
         shutil.copy(path, tmp_path / "test" / f"{path.parent.name}-{path.name}")
-    evaluation = gan.evaluate(build(tiny(tmp_path)))
+    evaluation = evaluate(build(tiny(tmp_path)))
     assert all(metric.name.startswith("gap_") for metric in evaluation.metrics)
     assert evaluation.notes[2].startswith("Classifier Fréchet distance: training and held-out")
 

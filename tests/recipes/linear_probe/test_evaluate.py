@@ -10,7 +10,7 @@ import torch
 from nda.evaluation.record import Evaluation
 from nda.recipes.linear_probe import evaluate as linear_probe_evaluation
 from nda.recipes.linear_probe import train as linear_probe
-from nda.recipes.linear_probe.evaluate import EncoderChangedError
+from nda.recipes.linear_probe.evaluate import EncoderChangedError, draw_samples, evaluate
 from nda.recipes.linear_probe.train import LinearProbeState
 from nda.training.run_folder import RunFolder
 from tests.recipes.linear_probe.test_train import build
@@ -39,7 +39,7 @@ def test_the_layer_is_chosen_on_the_validation_part_alone(state: LinearProbeStat
     state.validation.labels.fill_(1)
     state.test.labels.fill_(0)
     fix_answers(state, [0, 1, 0])
-    found = linear_probe.evaluate(state)
+    found = evaluate(state)
     assert value(found, "learning_rate") == 1
     assert value(found, "linear_top1") == 0
     assert [value(found, f"validation_lr_{rate}") for rate in ("0.1", "1", "30")] == [0, 1, 0]
@@ -47,13 +47,13 @@ def test_the_layer_is_chosen_on_the_validation_part_alone(state: LinearProbeStat
 
 def test_of_equal_rates_the_lowest_is_taken(state: LinearProbeState) -> None:
     fix_answers(state, [0, 0, 0])
-    assert value(linear_probe.evaluate(state), "learning_rate") == pytest.approx(0.1)
+    assert value(evaluate(state), "learning_rate") == pytest.approx(0.1)
 
 
 def test_figures_are_counted_over_the_test_split(state: LinearProbeState) -> None:
     fix_answers(state, [1, 1, 1])
     state.test.labels.copy_(torch.tensor([0] * 5 + [1] * 15))
-    found = linear_probe.evaluate(state)
+    found = evaluate(state)
     top1 = next(metric for metric in found.metrics if metric.name == "linear_top1")
     assert top1.value == 0.75
     assert top1.interval == pytest.approx([0.5313, 0.8881], abs=1e-3)  # Wilson's, by hand
@@ -68,7 +68,7 @@ def test_figures_are_counted_over_the_test_split(state: LinearProbeState) -> Non
 def test_bright_and_dark_images_are_told_apart_by_a_random_encoder(state: LinearProbeState) -> None:
     for number in range(40):
         linear_probe.step(state, state.batch(number), torch.Generator())
-    found = linear_probe.evaluate(state)
+    found = evaluate(state)
     assert value(found, "linear_top1") > 0.9
 
 
@@ -77,22 +77,22 @@ def test_an_encoder_that_changed_is_our_fault(state: LinearProbeState) -> None:
     assert statistics is not None
     statistics[0] += 1e-4
     with pytest.raises(EncoderChangedError, match="the encoder's weights changed during linear"):
-        linear_probe.evaluate(state)
+        evaluate(state)
 
 
 def test_an_encoder_in_training_mode_is_our_fault(state: LinearProbeState) -> None:
     state.encoder.network.layer1.train()
     with pytest.raises(EncoderChangedError, match="has left eval mode"):
-        linear_probe.evaluate(state)
+        evaluate(state)
 
 
 def test_pictures_of_features_are_drawn_once(state: LinearProbeState, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     state.step = 1
-    linear_probe.draw_samples(state, folder)
+    draw_samples(state, folder)
     assert not folder.samples.exists()
     state.step = 0
-    linear_probe.draw_samples(state, folder)
+    draw_samples(state, folder)
     assert {path.name for path in folder.samples.iterdir()} == {"features.png", "neighbours.png"}
 
 

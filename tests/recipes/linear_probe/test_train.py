@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from nda.cli import main
 from nda.data import to_float
 from nda.errors import CheckpointError, ConfigError, DataError
+from nda.recipes import RECIPES
 from nda.recipes.linear_probe import train as linear_probe
 from nda.recipes.linear_probe.config import LinearProbeConfig
+from nda.recipes.linear_probe.evaluate import evaluate
 from nda.recipes.linear_probe.train import LinearProbeState, decay
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
@@ -114,20 +116,28 @@ def test_augmentation_gives_other_features_in_each_step(image_folder: Path, enco
     assert not torch.equal(first, other)
     logs = linear_probe.step(state, state.batch(0), draws())
     assert logs.keys() == {"loss_lr_0.1", "loss_lr_1", "loss_lr_30"}
-    linear_probe.evaluate(state)  # and the encoder is proven unchanged
+    evaluate(state)  # and the encoder is proven unchanged
 
 
 @pytest.mark.parametrize("augment", [False, True])
 def test_a_resumed_run_is_the_same_run(
     image_folder: Path, encoder: Path, tmp_path: Path, augment: bool
 ) -> None:
-    whole = begin(linear_probe, tiny(image_folder, encoder, tmp_path / "whole", augment=augment))
+    whole = begin(
+        RECIPES["linear-probe"].recipe(),
+        tiny(image_folder, encoder, tmp_path / "whole", augment=augment),
+    )
     assert whole.train()
-    part = begin(linear_probe, tiny(image_folder, encoder, tmp_path / "part", augment=augment))
+    part = begin(
+        RECIPES["linear-probe"].recipe(),
+        tiny(image_folder, encoder, tmp_path / "part", augment=augment),
+    )
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(linear_probe, LinearProbeConfig, RunFolder.open(tmp_path / "part"))
+    again = reopen(
+        RECIPES["linear-probe"].recipe(), LinearProbeConfig, RunFolder.open(tmp_path / "part")
+    )
     assert again.state.step == 2
     assert again.train()
     mine, expected = (
@@ -146,7 +156,7 @@ def test_a_run_of_the_recipes_former_name_goes_on(
     image_folder: Path, encoder: Path, tmp_path: Path
 ) -> None:
     settings = tiny(image_folder, encoder, tmp_path / "run", recipe="linear_probe")
-    part = begin(linear_probe, settings)
+    part = begin(RECIPES["linear-probe"].recipe(), settings)
     part._one_step()
     part.save()
     assert "recipe: linear_probe\n" in (tmp_path / "run" / "config.yaml").read_text()
@@ -158,12 +168,17 @@ def test_a_run_of_the_recipes_former_name_goes_on(
 def test_a_run_is_not_resumed_on_another_encoder(
     image_folder: Path, encoder: Path, tmp_path: Path
 ) -> None:
-    begin(linear_probe, tiny(image_folder, encoder, tmp_path / "run", steps=1)).train()
+    begin(
+        RECIPES["linear-probe"].recipe(), tiny(image_folder, encoder, tmp_path / "run", steps=1)
+    ).train()
     other = write_encoder_run(tmp_path / "other", seed=5)
     message = r"The encoder other \(step 7\) is not the one that the probe was trained on"
     with pytest.raises(CheckpointError, match=message):
         reopen(
-            linear_probe, LinearProbeConfig, RunFolder.open(tmp_path / "run"), encoder=str(other)
+            RECIPES["linear-probe"].recipe(),
+            LinearProbeConfig,
+            RunFolder.open(tmp_path / "run"),
+            encoder=str(other),
         )
 
 

@@ -15,6 +15,7 @@ from nda.errors import DataError
 from nda.negatives import NEGATIVE_NAMES, Negative
 from nda.negatives.base import Params
 from nda.objectives.contrastive import nda_info_nce
+from nda.recipes import RECIPES
 from nda.recipes.moco import train as moco
 from nda.recipes.moco.train import MocoState, learning_rate
 from nda.runtime.seeding import generator_for
@@ -216,13 +217,13 @@ def test_the_learning_rate_falls_by_half_a_cosine() -> None:
 def test_a_resumed_run_is_the_same_run(
     image_folder: Path, tmp_path: Path, extra: dict[str, Any]
 ) -> None:
-    whole = begin(moco, tiny_moco(image_folder, tmp_path / "whole", **extra))
+    whole = begin(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "whole", **extra))
     assert whole.train()
-    part = begin(moco, tiny_moco(image_folder, tmp_path / "part", **extra))
+    part = begin(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "part", **extra))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(moco, type(part.config), RunFolder.open(tmp_path / "part"))
+    again = reopen(RECIPES["moco"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
     assert again.train()
     mine, expected = (
         load_checkpoint(tmp_path / name / "checkpoints" / "latest")["state"]

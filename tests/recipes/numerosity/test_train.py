@@ -18,11 +18,13 @@ from nda.data import to_float
 from nda.errors import ConfigError, DataError, UserError
 from nda.evaluation.counting.dots import count_dots
 from nda.evaluation.record import Evaluation
+from nda.recipes import RECIPES
 from nda.recipes.gan import train as gan
 from nda.recipes.gan.load import load_sampler
 from nda.recipes.gan.train import Batch
 from nda.recipes.numerosity import train as numerosity
 from nda.recipes.numerosity.config import NumerosityConfig
+from nda.recipes.numerosity.evaluate import evaluate
 from nda.recipes.numerosity.train import NumerosityState
 from nda.runtime.seeding import generator_for
 from nda.training.checkpoint import load_checkpoint
@@ -41,7 +43,10 @@ def dots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(dots: Path, tmp_path_factory: pytest.TempPathFactory) -> Run[Any, Any]:
     """A trained and measured run."""
-    finished = begin(numerosity, tiny_numerosity(dots, tmp_path_factory.mktemp("runs") / "run"))
+    finished = begin(
+        RECIPES["numerosity"].recipe(),
+        tiny_numerosity(dots, tmp_path_factory.mktemp("runs") / "run"),
+    )
     assert finished.train()
     finished.evaluate()
     return finished
@@ -117,7 +122,9 @@ def test_a_stopped_run_goes_on_bit_by_bit(run: Run[Any, Any], dots: Path, tmp_pa
     stopped = begin(stopping, tiny_numerosity(dots, tmp_path / "run"))
     assert not stopped.train()
     assert stopped.state.step == 2
-    resumed = reopen(numerosity, NumerosityConfig, RunFolder.open(tmp_path / "run"))
+    resumed = reopen(
+        RECIPES["numerosity"].recipe(), NumerosityConfig, RunFolder.open(tmp_path / "run")
+    )
     assert resumed.train()
     mine, whole = (load_checkpoint(each.folder.checkpoints / "latest") for each in (resumed, run))
     assert mine["step"] == whole["step"] == 4
@@ -150,8 +157,8 @@ def test_figures_of_generated_images_stand_beside_those_of_real_ones(run: Run[An
 
 
 def test_the_same_run_measures_the_same(run: Run[Any, Any]) -> None:
-    again = reopen(numerosity, NumerosityConfig, run.folder)
-    assert numerosity.evaluate(again.state).as_dict() == run.folder.evaluations()[0]
+    again = reopen(RECIPES["numerosity"].recipe(), NumerosityConfig, run.folder)
+    assert evaluate(again.state).as_dict() == run.folder.evaluations()[0]
     sampler, checkpoint = load_sampler(run.folder)
     images = sampler.sample(5, seed=3)
     assert checkpoint["step"] == 4
@@ -215,6 +222,6 @@ def test_a_run_of_another_recipe_is_not_taken_up(run: Run[Any, Any], tmp_path: P
     from nda.recipes.gan.config import GanConfig
 
     with pytest.raises(ConfigError, match="has a setting 'counter' that this version of nda does"):
-        reopen(gan, GanConfig, run.folder)
+        reopen(RECIPES["gan"].recipe(), GanConfig, run.folder)
     with pytest.raises(ConfigError, match="is a run of numerosity, which has no setting 'incept"):
-        reopen(numerosity, NumerosityConfig, run.folder, inception_weights="x")
+        reopen(RECIPES["numerosity"].recipe(), NumerosityConfig, run.folder, inception_weights="x")

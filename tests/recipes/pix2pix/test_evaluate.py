@@ -14,8 +14,7 @@ from nda.data import to_float
 from nda.data.pairs.palette import load_palette
 from nda.errors import CheckpointError
 from nda.networks.pix2pix import Generator
-from nda.recipes.pix2pix import train as pix2pix
-from nda.recipes.pix2pix.evaluate import label_figures
+from nda.recipes.pix2pix.evaluate import draw_samples, evaluate, label_figures
 from nda.recipes.pix2pix.translate import generator_of, translate
 from nda.training.run_folder import RunFolder
 from tests.support.tiny_pix2pix import build, tiny_pix2pix, write_street
@@ -51,7 +50,7 @@ def test_a_translation_depends_on_seed_and_name_alone(norm: str) -> None:
 
 def test_the_figures_of_a_run_are_all_there(street: Path) -> None:
     state = build(tiny_pix2pix(street, negative="stitch"))
-    evaluation = pix2pix.evaluate(state)
+    evaluation = evaluate(state)
     metrics = {metric.name: metric for metric in evaluation.metrics}
     for name in ("pixel_accuracy", "class_accuracy", "mean_iou", "l1", "iou_road"):
         assert 0 <= metrics[name].value <= 1
@@ -73,7 +72,7 @@ def test_what_was_left_out_is_said_at_once_and_beside_the_figures(
     state = build(tiny_pix2pix(data, skip_broken=True))
     note = "test split: 1 pair was left out, as a file could not be read: 002: "
     assert capsys.readouterr().err.startswith(f"nda: {note}")
-    evaluation = pix2pix.evaluate(state)
+    evaluation = evaluate(state)
     assert evaluation.metrics[0].protocol["images"] == 3
     (said,) = evaluation.notes
     assert said.startswith(note)
@@ -81,7 +80,7 @@ def test_what_was_left_out_is_said_at_once_and_beside_the_figures(
 
 def test_the_error_and_the_gap_are_those_of_a_loop(street: Path) -> None:
     state = build(tiny_pix2pix(street, direction="labels_to_photo", norm="batch"))
-    evaluation = pix2pix.evaluate(state)
+    evaluation = evaluate(state)
     metrics = {metric.name: metric.value for metric in evaluation.metrics}
     heldout = state.splits.heldout
     outputs = translate(state.generator.module, heldout.labels, heldout.names, seed=0)
@@ -107,7 +106,7 @@ def test_outputs_without_label_colours_get_no_label_figures(street: Path) -> Non
         ({"direction": "labels_to_photo"}, "the outputs are photographs, which have no label"),
         ({"palette": "none"}, "the targets are pictures without a palette"),
     ):
-        evaluation = pix2pix.evaluate(build(tiny_pix2pix(street, **changes)))
+        evaluation = evaluate(build(tiny_pix2pix(street, **changes)))
         assert len(evaluation.notes) == 1
         assert reason in evaluation.notes[0]
         names = {metric.name for metric in evaluation.metrics}
@@ -133,7 +132,7 @@ def test_samples_are_pictures_to_look_at_and_to_compare(
 ) -> None:
     state = build(tiny_pix2pix(street, negative_pair=pair))
     folder = RunFolder(tmp_path)
-    pix2pix.draw_samples(state, folder)
+    draw_samples(state, folder)
     assert {path.name for path in folder.samples.iterdir()} == {
         "step-00000000.png",
         "input.png",

@@ -14,6 +14,7 @@ from torch import Tensor
 from nda.data import to_float
 from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES, negative_from_name
+from nda.recipes import RECIPES
 from nda.recipes.pix2pix import train as pix2pix
 from nda.recipes.pix2pix.train import learning_rate, make_negatives
 from nda.training.checkpoint import load_checkpoint
@@ -213,13 +214,15 @@ def test_the_learning_rate_falls_over_the_last_part_of_the_steps() -> None:
 def test_a_resumed_run_is_the_same_run(
     street: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    whole = begin(pix2pix, tiny_pix2pix(street, tmp_path / "whole", **changes))
+    whole = begin(RECIPES["pix2pix"].recipe(), tiny_pix2pix(street, tmp_path / "whole", **changes))
     assert whole.train()
-    part = begin(pix2pix, tiny_pix2pix(street, tmp_path / "part", **changes))
+    part = begin(RECIPES["pix2pix"].recipe(), tiny_pix2pix(street, tmp_path / "part", **changes))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(pix2pix, type(part.config), RunFolder.open(tmp_path / "part"))
+    again = reopen(
+        RECIPES["pix2pix"].recipe(), type(part.config), RunFolder.open(tmp_path / "part")
+    )
     assert again.state.step == 2
     assert again.train()
     mine, expected = (
@@ -239,12 +242,14 @@ def test_a_resumed_run_is_the_same_run(
 
 def test_another_palette_is_other_data(street: Path, tmp_path: Path) -> None:
     data = write_street(tmp_path / "own")
-    run = begin(pix2pix, tiny_pix2pix(data, tmp_path / "run", steps=2))
+    run = begin(RECIPES["pix2pix"].recipe(), tiny_pix2pix(data, tmp_path / "run", steps=2))
     assert run.train()
     palette = data / "palette.txt"
     palette.write_text(palette.read_text().replace("128 64 128", "128 64 129"))
     with pytest.raises(CheckpointError, match=r"is not what .* was trained on"):
-        reopen(pix2pix, type(run.config), RunFolder.open(tmp_path / "run"), steps=4)
+        reopen(
+            RECIPES["pix2pix"].recipe(), type(run.config), RunFolder.open(tmp_path / "run"), steps=4
+        )
 
 
 def test_a_negative_that_cannot_take_the_targets_is_refused(street: Path) -> None:

@@ -47,7 +47,7 @@ def detector_of(options: EvaluateOptions) -> Detector | None:
             f"{options.run} is a run of {recipe}; --ood and --corruptions measure the "
             f"discriminator of a run of {able}. Give such a run."
         )
-    detector: Detector = importlib.import_module(entry.outliers).evaluate_outliers
+    detector: Detector = entry.module("outliers").evaluate_outliers
     return detector
 
 

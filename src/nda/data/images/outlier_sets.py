@@ -1,8 +1,8 @@
 """Images from elsewhere, made ready to stand beside those of a run: read, resized, counted.
 
 Two things would make an outlier score look better or worse than it is. Images may come in another
-size or compression (`nda.data.images.jpeg`), and images of the data may hide among the others: these are
-counted by a hash of their pixels.
+size or compression (`nda.data.images.jpeg`), and images of the data may hide among the others:
+these are counted by a hash of their pixels.
 """
 
 from __future__ import annotations

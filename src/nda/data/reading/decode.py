@@ -80,7 +80,8 @@ def rgb_pixels(image: Image.Image, resolution: int | None, fit: Fit = "crop") ->
     """The picture as uint8 `(H, W, 3)`, upright, and square where a resolution is given.
 
     Grey, palette and CMYK become RGB, transparency is laid over white, more than 8 bits become 8
-    (`nda.data.reading.values`), colour profiles are ignored, and of an animation the first frame is taken.
+    (`nda.data.reading.values`), colour profiles are ignored, and of an animation the first frame is
+    taken.
     With `resolution` the shorter side is resized to it (Lanczos, antialiased; a smaller image is
     enlarged) and the middle is cut out, or with `fit="stretch"` the whole picture is resized to a
     square whatever its proportions.

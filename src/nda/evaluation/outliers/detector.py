@@ -45,8 +45,8 @@ class Detector(nn.Module):
     """Images uint8 `(B, 3, R, R)` to `(scores, p_values, maps)`.
 
     `scores` `(B,)` is the highest logit of the image's map, high where it is anomalous; `p_values`
-    `(B,)` says how rare so high a score is among normal images (`nda.evaluation.outliers.conformal`); `maps`
-    `(B, R / 4, R / 4)` are the logits place by place.
+    `(B,)` says how rare so high a score is among normal images
+    (`nda.evaluation.outliers.conformal`); `maps` `(B, R / 4, R / 4)` are the logits place by place.
 
     `calibration` are the scores `(n,)` of normal images that were not trained on.
     """

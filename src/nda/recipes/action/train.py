@@ -21,12 +21,9 @@ from nda.data.clips.views import ClipViews
 from nda.errors import DataError
 from nda.networks.dpc import ActionClassifier
 from nda.recipes.action.config import ActionConfig
-from nda.recipes.action.evaluate import draw_samples, evaluate
 from nda.recipes.encoders import NONE, EncoderOrigin, open_video_encoder
 from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
 from nda.training.run_folder import RunFolder
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 Batch = tuple[Tensor, Tensor]  # clips uint8 (B, F, 3, R, R) and labels (B,)
 

@@ -25,12 +25,9 @@ from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.torchvision_encoder import parse_model
 from nda.recipes.anomaly.config import AnomalyConfig
-from nda.recipes.anomaly.evaluate import draw_samples, evaluate
 from nda.training.batches import batches_of_run
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass

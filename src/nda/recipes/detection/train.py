@@ -22,12 +22,9 @@ from nda.data.reading.layout import class_names
 from nda.evaluation.boxes.average_precision import require_coco
 from nda.networks.faster_rcnn import build_detector, take_over
 from nda.recipes.detection.config import SMALL, DetectionConfig
-from nda.recipes.detection.evaluate import draw_samples, evaluate
 from nda.recipes.encoders import Origin, open_encoder
 from nda.training.batches import batches_of_run
 from nda.training.run_folder import RunFolder
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 MOMENTUM = 0.9
 Batch = list[tuple[Tensor, Tensor, Tensor]]  # image, boxes and labels of each image

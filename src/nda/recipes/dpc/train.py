@@ -21,11 +21,8 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.dpc import DensePredictor
 from nda.objectives.dense_predictive import dense_accuracies, dense_scores, loss_of
 from nda.recipes.dpc.config import DpcConfig
-from nda.recipes.dpc.evaluate import draw_samples, evaluate
 from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
 from nda.runtime.distributed import gathered
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass

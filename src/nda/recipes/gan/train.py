@@ -15,10 +15,8 @@ from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks import biggan, dcgan, wgan_gp
-from nda.networks import dcgan as dcgan_dense
 from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.gan.config import GanConfig
-from nda.recipes.gan.evaluate import draw_samples, evaluate
 from nda.recipes.gan.sampler import Sampler
 from nda.training.batches import batches_of_run
 from nda.training.ema import Ema
@@ -27,7 +25,12 @@ Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
 
 Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
 
-UNCONDITIONAL: dict[str, Any] = {"dcgan": dcgan, "dcgan_dense": dcgan_dense, "wgan_gp": wgan_gp}
+# Of each unconditional network: its generator and its discriminator.
+UNCONDITIONAL: dict[str, tuple[Any, Any]] = {
+    "dcgan": (dcgan.Generator, dcgan.Discriminator),
+    "dcgan_dense": (dcgan.Generator, dcgan.DenseDiscriminator),
+    "wgan_gp": (wgan_gp.Generator, wgan_gp.Discriminator),
+}
 
 
 @dataclass
@@ -177,7 +180,7 @@ def build_generator(
     network: str, resolution: int, width: int, latent_dim: int, classes: int
 ) -> nn.Module:
     if network in UNCONDITIONAL:
-        generator: nn.Module = UNCONDITIONAL[network].Generator(
+        generator: nn.Module = UNCONDITIONAL[network][0](
             resolution, width=width, latent_dim=latent_dim
         )
         return generator
@@ -187,7 +190,7 @@ def build_generator(
 def build_discriminator(network: str, resolution: int, width: int, classes: int) -> Discriminator:
     """The discriminator; it keeps `resolution` and `classes` as attributes."""
     if network in UNCONDITIONAL:
-        discriminator: Discriminator = UNCONDITIONAL[network].Discriminator(resolution, width=width)
+        discriminator: Discriminator = UNCONDITIONAL[network][1](resolution, width=width)
         return discriminator
     return biggan.Discriminator(resolution, width=width, classes=classes)
 
@@ -208,9 +211,6 @@ def positive_of(config: GanConfig, images: Tensor) -> RandomApply | None:
     transform = negative_from_name(config.positives)
     transform.check(images)
     return RandomApply(transform, p=config.positive_probability)
-
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 def step(state: GanState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -24,10 +24,7 @@ from nda.evaluation.features.extract import extract_features
 from nda.networks.linear_heads import LinearHeads
 from nda.recipes.encoders import Pretrained, open_encoder
 from nda.recipes.linear_probe.config import LinearProbeConfig
-from nda.recipes.linear_probe.evaluate import draw_samples, evaluate
 from nda.training.batches import batches_of_run
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass

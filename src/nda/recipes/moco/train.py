@@ -25,12 +25,9 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.moco import Queue, build_moco, follow, shuffled
 from nda.objectives.contrastive import nda_info_nce
 from nda.recipes.moco.config import FEWEST, MocoConfig
-from nda.recipes.moco.evaluate import draw_samples, evaluate
 from nda.runtime.distributed import gathered
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass

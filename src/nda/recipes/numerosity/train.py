@@ -21,9 +21,6 @@ from nda.recipes.gan import train as gan
 from nda.recipes.gan.train import Batch, GanState
 from nda.recipes.numerosity.config import NumerosityConfig
 from nda.recipes.numerosity.counter import counts_to_learn
-from nda.recipes.numerosity.evaluate import draw_samples, evaluate
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 @dataclass

@@ -22,7 +22,6 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.pix2pix import Generator, PatchDiscriminator
 from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.pix2pix.config import Pix2PixConfig
-from nda.recipes.pix2pix.evaluate import draw_samples, evaluate
 from nda.training.batches import batches_of_run
 
 Batch = tuple[Tensor, Tensor, Tensor]  # rows (B,), inputs and targets uint8 (B, 3, R, R)
@@ -164,9 +163,6 @@ def fingerprint(splits: PairSplits, palette: Palette | None) -> str:
     """Digest of the pairs that are trained on, and of what their colours mean."""
     text = splits.train.fingerprint + repr(palette)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-__all__ = ["build", "draw_samples", "evaluate", "step"]
 
 
 def step(state: Pix2PixState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
