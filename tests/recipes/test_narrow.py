@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nda.recipes import RECIPES
-from nda.recipes.narrow import NARROW
+
+NARROW = {name: entry.narrow for name, entry in RECIPES.items() if entry.narrow is not None}
 
 NEEDED = {"data": "images", "out": "run"}
 OWN = {"pix2pix": {"palette": "camvid"}}

@@ -9,8 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from nda.recipes import RECIPES
-from nda.recipes.published import LENGTHS, TEST_IMAGES
+from nda.recipes import RECIPES, published
+from nda.recipes.published import TEST_IMAGES, Length
+
+LENGTHS: dict[tuple[str, str], Length] = {
+    (recipe, data): length
+    for recipe in ("gan", "moco", "linear-probe", "pix2pix", "dpc", "action")
+    for data, length in getattr(published, recipe.replace("-", "_").upper()).items()
+}
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 # Of no published length: narrow ones, and data sets that are made or not the paper's.

@@ -16,6 +16,7 @@ from nda.networks import resnet2d3d
 from nda.networks.dpc import VideoEncoder
 from nda.networks.fit import refuse_misfit
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
+from nda.recipes import names_of, recipe_of
 from nda.runtime.digest import weights_digest
 from nda.runtime.plain_types import wrong_type
 from nda.training.checkpoint import checkpoints_newest_first, newest_content
@@ -100,19 +101,20 @@ class EncoderRun:
 
 
 def open_encoder_run(
-    text: str, recipe: str, subject: str, *, network: str | None, width: int | None
+    text: str, subject: str, *, network: str | None, width: int | None
 ) -> EncoderRun:
-    """The run of `recipe` in the folder `text`, which encodes a `subject` such as images.
+    """The run in the folder `text`, whose encoder takes a `subject`: images or videos.
 
     It knows its own `network` and `width`, and `ConfigError` is raised where others are asked for;
     `CheckpointError` for a folder that holds no run, no checkpoint, or a run of another recipe.
     """
     folder = RunFolder.open(text)
     settings = folder.config()
-    if settings["recipe"] != recipe:
+    if recipe_of(settings["recipe"]).encodes != subject:
         raise CheckpointError(
             f"{text} is a run of {settings['recipe']}, which has no encoder of {subject}; give a "
-            f"run of {recipe}, or none for random weights."
+            f"run of {names_of(lambda entry: entry.encodes == subject)}, or none for random "
+            "weights."
         )
     content = newest_content(folder)
     for name, kind in (("network", str), ("width", int), ("negative", str)):
@@ -154,7 +156,7 @@ def open_encoder(
         encoder = build_encoder(name, width=channels, seed=seed)
         origin = Origin(NONE, NONE, 0, weights_digest(encoder))
     else:
-        run = open_encoder_run(text, "moco", "images", network=network, width=width)
+        run = open_encoder_run(text, "images", network=network, width=width)
         name, channels, side = (run.settings[key] for key in ("network", "width", "resolution"))
         encoder, origin = run.load(lambda: build_encoder(name, width=channels))
     encoder.eval().requires_grad_(False)
@@ -187,7 +189,7 @@ def open_video_encoder(
         name, channels = network or "resnet18", width or resnet2d3d.PUBLISHED_WIDTH
         random = VideoEncoder(name, width=channels, dropout=dropout)
         return random, EncoderOrigin(NONE, NONE, 0, weights_digest(random), name, channels)
-    run = open_encoder_run(text, "dpc", "videos", network=network, width=width)
+    run = open_encoder_run(text, "videos", network=network, width=width)
     name, channels = run.settings["network"], run.settings["width"]
     encoder, origin = run.load(lambda: VideoEncoder(name, width=channels, dropout=dropout))
     return encoder, EncoderOrigin(**origin.state_dict(), network=name, width=channels)

@@ -36,22 +36,33 @@ class Length:
         return self.epochs * self.updates_an_epoch
 
 
-# Recipe and data set. An update of a GAN's generator takes 4 batches of 64, of its discriminator.
-LENGTHS = {
-    ("gan", "cifar10"): Length(CIFAR, 500, 256),
-    ("gan", "cifar100"): Length(CIFAR, 500, 256),
-    ("gan", "celeba64"): Length(CELEBA, 500, 256),
-    ("gan", "stl10"): Length(STL10, 300, 256),
-    ("moco", "cifar10"): Length(CIFAR, 1000, 256),
-    ("moco", "cifar100"): Length(CIFAR, 1000, 256),
-    ("moco", "imagenet100"): Length(IMAGENET100, 200, 128),
-    ("linear-probe", "cifar10"): Length(CIFAR_BUT_A_TENTH, 100, 256, rest=True),
-    ("linear-probe", "cifar100"): Length(CIFAR_BUT_A_TENTH, 100, 256, rest=True),
-    ("linear-probe", "imagenet100"): Length(IMAGENET100_BUT_A_TENTH, 100, 256, rest=True),
-    ("pix2pix", "cityscapes"): Length(CITYSCAPES, 200, 1),
-    ("dpc", "ucf101"): Length(UCF101, 200, 64),
-    ("action", "ucf101"): Length(UCF101_BUT_A_TENTH, 200, 64),
-    ("action", "hmdb51"): Length(HMDB51_BUT_A_TENTH, 200, 64),
+# By data set, a table a recipe. An update of a GAN's generator takes 4 batches of 64, of its
+# discriminator.
+GAN = {
+    "cifar10": Length(CIFAR, 500, 256),
+    "cifar100": Length(CIFAR, 500, 256),
+    "celeba64": Length(CELEBA, 500, 256),
+    "stl10": Length(STL10, 300, 256),
+}
+MOCO = {
+    "cifar10": Length(CIFAR, 1000, 256),
+    "cifar100": Length(CIFAR, 1000, 256),
+    "imagenet100": Length(IMAGENET100, 200, 128),
+}
+LINEAR_PROBE = {
+    "cifar10": Length(CIFAR_BUT_A_TENTH, 100, 256, rest=True),
+    "cifar100": Length(CIFAR_BUT_A_TENTH, 100, 256, rest=True),
+    "imagenet100": Length(IMAGENET100_BUT_A_TENTH, 100, 256, rest=True),
+}
+PIX2PIX = {
+    "cityscapes": Length(CITYSCAPES, 200, 1),
+}
+DPC = {
+    "ucf101": Length(UCF101, 200, 64),
+}
+ACTION = {
+    "ucf101": Length(UCF101_BUT_A_TENTH, 200, 64),
+    "hmdb51": Length(HMDB51_BUT_A_TENTH, 200, 64),
 }
 
 # Images of the test split: as many are generated as there are real ones to compare them with.

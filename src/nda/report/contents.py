@@ -13,8 +13,6 @@ from nda.evaluation.record import Evaluation
 from nda.report.words import duration, number
 from nda.training.run_folder import RunFolder
 
-OF_VIDEOS = ("dpc", "action")  # recipes
-
 
 @dataclass(frozen=True)
 class RunContents:
@@ -35,7 +33,7 @@ class RunContents:
     @property
     def samples_are(self) -> str:
         """What a batch holds."""
-        return "clips" if self.recipe in OF_VIDEOS else "images"
+        return "clips" if "blocks" in self.settings else "images"
 
     @property
     def command(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nda.evaluation.record import Protocol
 
-_CAPITALS = {"auroc", "bn", "dpc", "ema", "fid", "fpr", "gan", "kid", "iou", "tpr"}
+_CAPITALS = {"AUROC", "BN", "DPC", "EMA", "FID", "FPR", "GAN", "KID", "IOU", "TPR"}
 
 
 def number(value: float) -> str:
@@ -59,7 +59,7 @@ def duration(seconds: float) -> str:
 def in_words(name: str) -> str:
     """A machine name without underscores, known abbreviations in capitals."""
     words = name.replace("_", " ").split()
-    return " ".join(word.upper() if word.lower() in _CAPITALS else word for word in words)
+    return " ".join(word.upper() if word.upper() in _CAPITALS else word for word in words)
 
 
 def protocol_pairs(protocol: Protocol) -> list[tuple[str, str]]:

@@ -9,7 +9,8 @@ import pytest
 from nda.commands.verbs import train as train_command
 from nda.commands.verbs.train import settings_of
 from nda.recipes import RECIPES
-from nda.recipes.narrow import NARROW
+
+NARROW = {name: entry.narrow for name, entry in RECIPES.items() if entry.narrow is not None}
 
 NEEDED = ["--data", "images", "--out", "run"]
 OWN = {"pix2pix": ["--palette", "camvid"], "linear-probe": ["--encoder", "none"]}

@@ -24,6 +24,7 @@ from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.outliers.detector import image_scores
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.networks.torchvision_encoder import PREFIX, encoder_names
+from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.load import open_detector
 from nda.recipes.gan.load import discriminator_of
 from nda.report.pages.probe import Probed
@@ -37,12 +38,12 @@ from nda.runtime.seeding import generator_for
 from nda.training.checkpoint import newest_content
 from nda.training.run_folder import RunFolder
 
-# The recipes whose runs can be probed, and what of them is.
-RECIPES = {
-    "gan": "discriminator takes images",
-    "anomaly": "discriminator takes images",
-    "moco": "encoder takes images",
-    "dpc": "encoder takes frames",
+# What of a run is probed, and what that takes.
+TAKES = {
+    "discriminator": "discriminator takes images",
+    "detector": "discriminator takes images",
+    "encoder": "encoder takes images",
+    "video encoder": "encoder takes frames",
 }
 
 
@@ -55,22 +56,28 @@ def measure(options: ProbeOptions) -> Probed:
         raise ConfigError(f"There is no run {options.model}; did you mean {PREFIX}{options.model}?")
     folder = RunFolder.open(options.model)
     recipe = folder.config()["recipe"]
-    if recipe not in RECIPES:
+    part = recipe_of(recipe).probed
+    if part == "nothing":
         raise CheckpointError(
-            f"{options.model} is a run of {recipe}, which cannot be probed; give a run of gan or "
-            "anomaly, for its discriminator, one of moco or dpc, for its encoder, or an encoder as "
-            f"{PREFIX}NAME[:weights.pth]."
+            f"{options.model} is a run of {recipe}, which cannot be probed; give a run of "
+            f"{names_of(lambda entry: entry.probed in ('discriminator', 'detector'))}, for its "
+            f"discriminator, one of {names_of(lambda entry: 'encoder' in entry.probed)}, for its "
+            f"encoder, or an encoder as {PREFIX}NAME[:weights.pth]."
         )
     if options.input_size is not None:
         raise ConfigError(
             f"input_size is {options.input_size}, but {options.model} is a run, whose "
-            f"{RECIPES[recipe]} of one size; leave the setting out."
+            f"{TAKES[part]} of one size; leave the setting out."
         )
-    if recipe == "dpc":
+    if part == "video encoder":
         return probe_video(options)
-    kinds = {"gan": probe_discriminator, "anomaly": probe_detector, "moco": probe_moco}
+    kinds = {
+        "discriminator": probe_discriminator,
+        "detector": probe_detector,
+        "encoder": probe_moco,
+    }
     with expecting_images(options.images, options.model):
-        return kinds[recipe](options, folder)
+        return kinds[part](options, folder)
 
 
 def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nda.errors import TrainingError
+from nda.recipes.gan.config import GanConfig
 from nda.runtime.console import console
 from nda.training.run_folder import RunFolder
 
@@ -23,7 +24,7 @@ Settings = Mapping[str, Any]
 KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 
 
-def train_together(runs: Mapping[Path, Settings], *, recipe: str = "gan") -> None:
+def train_together(runs: Mapping[Path, Settings], *, recipe: str = GanConfig.recipe) -> None:
     """Train each run folder with its settings, all at once, sharing the cores equally.
 
     A run that was interrupted goes on; one that is complete is left alone. Ctrl-C reaches every

@@ -25,6 +25,7 @@ from nda.validators import counted
 from nda.runtime.progress import tracked
 from nda.recipes.pix2pix.translate import generator_of, translate
 from nda.report.pictures.grid import save_png
+from nda.recipes import names_of, recipe_of
 from nda.training.checkpoint import newest_content
 from nda.runtime.devices import choose_device
 from nda.training.run_folder import RunFolder
@@ -71,10 +72,11 @@ def _opened(options: SampleOptions) -> tuple[Generator, dict[str, Any], int]:
     """The generator of the run, its settings and the step it has come to."""
     folder = RunFolder.open(options.run)
     recipe = folder.config()["recipe"]
-    if recipe != "pix2pix":
+    if recipe_of(recipe).samples != "translates":
         raise ConfigError(
             f"{options.run} is a run of {recipe}, which translates no images; leave "
-            f"{options.images} out, or give a run of pix2pix."
+            f"{options.images} out, or give a run of "
+            f"{names_of(lambda entry: entry.samples == 'translates')}."
         )
     if options.count is not None:
         raise ConfigError(

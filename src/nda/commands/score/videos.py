@@ -25,6 +25,7 @@ from nda.data.reading.decode import Pixels
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.outliers.surprise import Surprise, video_surprise
+from nda.recipes import recipe_of
 from nda.recipes.dpc.load import (
     Predictor,
     heldout_videos,
@@ -52,7 +53,7 @@ CACHED = 4  # windows at once on a processor, which more do not make faster
 def is_run_of_videos(path: str) -> bool:
     """Whether `path` is a run of dpc; what is no run at all is left to others to refuse."""
     folder = RunFolder(Path(path))
-    return folder.config_path.is_file() and folder.config()["recipe"] == "dpc"
+    return folder.config_path.is_file() and recipe_of(folder.config()["recipe"]).scores == "videos"
 
 
 def score_videos(options: ScoreOptions) -> int:

@@ -6,20 +6,8 @@ from nda.commands.arguments import ExportOptions
 from nda.commands.parser import parse
 from nda.commands.places import ready_outputs, refuse_no_run
 from nda.errors import CheckpointError, ConfigError
-
-# Of each recipe that has something to export: what it is, and the formats, first the usual one.
-FORMATS = {
-    "anomaly": ("detector", ("onnx", "safetensors")),
-    "moco": ("encoder", ("safetensors", "timm", "torchvision")),
-}
-
-NAMES = {
-    ("anomaly", "onnx"): "detector.onnx",
-    ("anomaly", "safetensors"): "exported.safetensors",
-    ("moco", "safetensors"): "encoder.safetensors",
-    ("moco", "timm"): "encoder-timm.safetensors",
-    ("moco", "torchvision"): "encoder-torchvision.pth",
-}
+from nda.recipes import names_of, recipe_of
+from nda.recipes.anomaly.config import AnomalyConfig
 
 
 def export(words: list[str]) -> int:
@@ -32,11 +20,12 @@ def export(words: list[str]) -> int:
     from nda.training.run_folder import RunFolder
 
     if Path(options.run).is_file():  # a detector that was exported before
-        recipe = "anomaly"
+        recipe = AnomalyConfig.recipe
     else:
         recipe = RunFolder.open(options.run).config()["recipe"]
     kind = chosen_format(options, recipe)
-    name = NAMES[recipe, kind]
+    entry = recipe_of(recipe)
+    name = entry.exports[kind]
     ending = Path(name).suffix
     if options.out is not None and not options.out.endswith(ending):
         raise ConfigError(f"--out {options.out} must end in {ending} for --format {kind}.")
@@ -46,7 +35,7 @@ def export(words: list[str]) -> int:
 
     from nda.commands.exporting import write_detector, write_encoder
 
-    if recipe == "anomaly":
+    if entry.model == "detector":
         write_detector(options.run, path, kind)
     else:
         write_encoder(options.run, path, kind)
@@ -55,15 +44,17 @@ def export(words: list[str]) -> int:
 
 def chosen_format(options: ExportOptions, recipe: str) -> str:
     """The format asked for or the usual one; refuses what a recipe has not."""
-    if recipe not in FORMATS:
+    entry = recipe_of(recipe)
+    if not entry.exports:
         raise CheckpointError(
             f"{options.run} is a run of {recipe}, of which there is nothing to export; give a run "
-            "of anomaly, which has a detector, or of moco, which has an encoder."
+            f"of {names_of(lambda entry: entry.model == 'detector')}, which has a detector, or of "
+            f"{names_of(lambda entry: entry.model == 'encoder')}, which has an encoder."
         )
-    what, formats = FORMATS[recipe]
+    formats = tuple(entry.exports)
     if options.format is not None and options.format not in formats:
         raise ConfigError(
-            f"--format {options.format} is not for {options.run}, a run of {recipe}: its {what} "
-            f"can be written as {', '.join(formats)}."
+            f"--format {options.format} is not for {options.run}, a run of {recipe}: its "
+            f"{entry.model} can be written as {', '.join(formats)}."
         )
     return options.format or formats[0]

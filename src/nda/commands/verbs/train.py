@@ -11,7 +11,7 @@ from nda.commands.parser import nearest, parse, typed_names
 from nda.commands.places import refuse_missing
 from nda.errors import ConfigError
 from nda.recipes import RECIPES
-from nda.recipes.narrow import NARROW, Narrow
+from nda.recipes.narrow import Narrow
 from nda.runtime.cards import card_is_likely
 from nda.training.watch import is_first_process
 from nda.validators import counted
@@ -61,7 +61,7 @@ def settings_of(name: str, words: list[str]) -> tuple[Any, str]:
     `--full_size` is given. What was typed always stays.
     """
     typed = typed_names(words)
-    narrow, chosen = NARROW.get(name), {}
+    narrow, chosen = RECIPES[name].narrow, {}
     if narrow and not typed & {FULL_SIZE, "config", "help"} and not has_card(words):
         chosen = narrow.beside(typed)
     config = parse(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.published import LENGTHS
+from nda.recipes.narrow import Narrow, each
+from nda.recipes.published import ACTION
 from nda.recipes.video.config import ClipConfig
 from nda.validators import above_zero, at_least
 
@@ -43,7 +44,7 @@ class ActionConfig(ClipConfig):
     frozen: bool = False
     network: Literal["resnet18", "resnet34"] | None = None
     width: int | None = None
-    steps: int = LENGTHS["action", "ucf101"].steps
+    steps: int = ACTION["ucf101"].steps
     batch_size: int = 64
     lr: float = 1e-3
     encoder_lr: float | None = None
@@ -97,3 +98,16 @@ class ActionConfig(ClipConfig):
                 f"encoder_lr is {self.encoder_lr}, but a frozen encoder does not learn; leave out "
                 "--encoder_lr or --frozen."
             )
+
+
+NARROW = Narrow(
+    (
+        {"encoder": "none", "network": "resnet18", "width": 16},  # a run knows its own
+        {"resolution": 64},
+        {"steps": 300, "batch_size": 8, "first_drop": 0.6, "second_drop": 0.8},
+        *each(log_every=10, sample_every=300, checkpoint_every=100),
+    ),
+    ("resolution", "steps", "batch_size"),
+    "about four minutes on one core where the encoder is as narrow",
+    "months",
+)  # fmt: skip

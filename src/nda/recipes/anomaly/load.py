@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nda.errors import CheckpointError
 from nda.evaluation.outliers.detector import Detector, load_detector
+from nda.recipes.anomaly.config import AnomalyConfig
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    pass
 
 
 def open_detector(path: str) -> Detector:
@@ -24,7 +21,7 @@ def open_detector(path: str) -> Detector:
         return load_detector(Path(path))
     folder = RunFolder.open(path)
     recipe = folder.config()["recipe"]
-    if recipe != "anomaly":
+    if recipe != AnomalyConfig.recipe:
         raise CheckpointError(
             f"{path} is a run of {recipe}, and images are scored by a run of anomaly, videos by "
             "one of dpc; train one with 'nda train anomaly --data NORMAL_IMAGES --out RUN'."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.narrow import Narrow, each
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
@@ -143,3 +144,21 @@ def _numbers(
             f"as {','.join(map(str, default))}."
         )
     return numbers
+
+
+NARROW = Narrow(
+    (
+        {"encoder": "none", "network": "cifar_resnet18", "width": 16},  # a run knows its own
+        {
+            "resolution": 200, "train_sides": "64,72,80,88,96", "test_side": 96,
+            "longest_side": 160, "anchors": "12,24,48,80",
+        },
+        {"roi_size": 7, "rois": 32, "proposals": 200},
+        {"batch_size": 8, "lr": 0.05},
+        {"steps": 400, "warmup": 50},
+        *each(checkpoint_every=100, sample_every=100),
+    ),
+    ("resolution", "steps", "batch_size"),
+    "about seven minutes on one core where the encoder is as narrow",
+    "months",
+)  # fmt: skip

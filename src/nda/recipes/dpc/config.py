@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.published import LENGTHS
+from nda.recipes.narrow import Narrow, each
+from nda.recipes.published import DPC
 from nda.recipes.video.config import ClipConfig
 from nda.validators import above_zero, at_least
 
@@ -33,7 +34,7 @@ class DpcConfig(ClipConfig):
     """
 
     recipe: Literal["dpc"] = "dpc"
-    steps: int = LENGTHS["dpc", "ucf101"].steps
+    steps: int = DPC["ucf101"].steps
     batch_size: int = 64
     network: Literal["resnet18", "resnet34"] = "resnet18"
     width: int = 64
@@ -63,3 +64,16 @@ class DpcConfig(ClipConfig):
                 "--negative data is not for dpc, whose negatives are made of the clips; give one "
                 "such as jigsaw."
             )
+
+
+NARROW = Narrow(
+    (
+        {"width": 16},
+        {"resolution": 64},
+        {"steps": 750, "batch_size": 8},
+        *each(log_every=10, checkpoint_every=100),
+    ),
+    ("width", "resolution", "steps", "batch_size"),
+    "about eight minutes on one core",
+    "months",
+)  # fmt: skip

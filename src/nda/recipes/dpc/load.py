@@ -46,7 +46,7 @@ def open_predictor(text: StrPath) -> Predictor:
     """
     folder = RunFolder.open(text)
     recipe = folder.config()["recipe"]
-    if recipe != "dpc":
+    if recipe != DpcConfig.recipe:
         raise CheckpointError(
             f"{text} is a run of {recipe}, which predicts no videos; give a run of dpc."
         )

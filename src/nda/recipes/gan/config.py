@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.published import LENGTHS
+from nda.recipes.narrow import RECORDS, Narrow, each
+from nda.recipes.published import GAN
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
@@ -50,7 +51,7 @@ class GanConfig(RunConfig):
     """
 
     recipe: Literal["gan"] = "gan"
-    steps: int = LENGTHS["gan", "cifar10"].steps
+    steps: int = GAN["cifar10"].steps
     network: Literal["biggan", "dcgan", "dcgan_dense", "wgan_gp"] = "biggan"
     width: int = 64
     latent_dim: int = 128
@@ -131,3 +132,16 @@ def refuse_samples(count: int) -> None:
             f"evaluation_samples is {count}; as many images are made, held in memory and measured, "
             f"so give at most {MOST_SAMPLES:,}. Published figures use 5,000 to 50,000."
         )
+
+
+NARROW = Narrow(
+    (
+        {"width": 8, "lr_d": 4e-4, "lr_g": 4e-4},
+        {"steps": 1000, "ema_decay": 0.99, "ema_start": 100},
+        *each(batch_size=32, d_steps=2, evaluation_samples=5000),
+        *RECORDS,
+    ),
+    ("width", "steps", "batch_size"),
+    "about six minutes on two cores at 32 pixels, half an hour at 64, hours at 128",
+    "weeks",
+)  # fmt: skip

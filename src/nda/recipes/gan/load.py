@@ -23,8 +23,6 @@ from nda.training.run_folder import RunFolder
 
 Weights = dict[str, Tensor]
 
-GANS = ("gan", "numerosity")  # the recipes whose checkpoints hold such a discriminator
-
 
 def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") -> Discriminator:
     """The discriminator of a run of gan or numerosity, in eval mode and without gradients.
@@ -36,7 +34,7 @@ def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") ->
     damaged or does not hold such a discriminator.
     """
     recipe = folder.config()["recipe"]
-    if recipe not in GANS:
+    if recipe_of(recipe).samples != "draws":
         raise CheckpointError(
             f"{folder.path} is a run of {recipe}, which has no GAN's discriminator; give a run of "
             "'nda train gan'."
@@ -91,18 +89,6 @@ def _resolution(network: str, weights: Weights) -> int:
     raise KeyError(f"weights of no {network} discriminator")
 
 
-# Of the recipes that generate nothing: what to do with their runs.
-INSTEAD = {
-    "anomaly": "score images with 'nda score {run} IMAGES'",
-    "pix2pix": "it translates; say what: 'nda sample {run} IMAGES --out DIR'",
-    "moco": "evaluate its encoder with 'nda train linear-probe --encoder {run}'",
-    "linear-probe": "its figures are in {run}/report.html",
-    "detection": "what it finds in the test images stands in {run}/report.html",
-    "dpc": "classify actions with 'nda train action --encoder {run}'",
-    "action": "'nda evaluate {run}' measures it",
-}
-
-
 def load_sampler(
     folder: RunFolder, device: torch.device | str = "cpu"
 ) -> tuple[Sampler, dict[str, Any]]:
@@ -114,9 +100,9 @@ def load_sampler(
     without a checkpoint, or with one that is damaged or holds no such generator.
     """
     recipe = folder.config()["recipe"]
-    recipe_of(recipe)  # refuses an unknown one
-    if recipe not in GANS:
-        instead = INSTEAD[recipe.replace("_", "-")].format(run=folder.path)
+    entry = recipe_of(recipe)
+    if entry.samples != "draws":
+        instead = entry.instead.format(run=folder.path)
         raise ConfigError(
             f"{folder.path} is a run of {recipe}, which generates no images; {instead}."
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.published import LENGTHS
+from nda.recipes.published import LINEAR_PROBE
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
@@ -37,7 +37,7 @@ class LinearProbeConfig(RunConfig):
     encoder: str
     network: str | None = None
     width: int | None = None
-    steps: int = LENGTHS["linear-probe", "cifar10"].steps
+    steps: int = LINEAR_PROBE["cifar10"].steps
     batch_size: int = 256
     lrs: str = "0.01,0.03,0.1,0.3,1,3,10,30"
     schedule: Literal["step", "cosine"] = "step"

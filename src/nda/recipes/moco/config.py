@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from nda.errors import ConfigError
-from nda.recipes.published import LENGTHS
+from nda.recipes.narrow import Narrow, each
+from nda.recipes.published import MOCO
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
@@ -49,7 +50,7 @@ class MocoConfig(RunConfig):
     """
 
     recipe: Literal["moco"] = "moco"
-    steps: int = LENGTHS["moco", "cifar10"].steps
+    steps: int = MOCO["cifar10"].steps
     batch_size: int = 256
     network: Literal["cifar_resnet18", "cifar_resnet50", "resnet18", "resnet50"] = "cifar_resnet18"
     width: int = 64
@@ -173,3 +174,16 @@ class MocoConfig(RunConfig):
                 f"negative_queue_size is {kept}; it must be a multiple of the {made} negatives of "
                 f"a step, such as {max(1, round(kept / made)) * made}."
             )
+
+
+NARROW = Narrow(
+    (
+        {"width": 8, "dim": 128, "temperature": 0.1, "lr": 0.06},
+        {"queue_size": 4096, "batch_size": 128, "bn_splits": 4},
+        {"steps": 2000, "key_momentum": 0.99},
+        *each(log_every=20, checkpoint_every=250),
+    ),
+    ("width", "steps", "batch_size"),
+    "about twelve minutes on one core",
+    "months",
+)  # fmt: skip

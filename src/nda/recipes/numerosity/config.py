@@ -9,6 +9,7 @@ from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
+from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.training.config import RunConfig
 from nda.validators import at_least, counts_of
 
@@ -116,3 +117,20 @@ class NumerosityConfig(RunConfig):
             settings["negative"] = "data"
             settings["negative_classes"] = ",".join(map(str, negative_counts))
         return GanConfig(**settings)
+
+
+NARROW = Narrow(
+    (
+        {
+            "network": "dcgan_dense", "width": 16, "latent_dim": 64, "objective": "logistic",
+            "gradient_penalty": 0.0, "d_steps": 1, "lr_d": 1e-3, "lr_g": 1e-3, "beta1": 0.5,
+            "beta2": 0.999,
+        },
+        {"steps": 4000, "ema_decay": 0.995, "ema_start": 100},
+        *each(resolution=32),
+        *RECORDS,
+    ),
+    ("network", "width", "resolution", "steps"),
+    "about six minutes on one core",
+    "days",
+)  # fmt: skip

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.published import LENGTHS
+from nda.recipes.narrow import Narrow, each
+from nda.recipes.published import PIX2PIX
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
@@ -54,7 +55,7 @@ class Pix2PixConfig(RunConfig):
     palette: str | None = None
     palette_tolerance: int = 0
     direction: Literal["photo_to_labels", "labels_to_photo"] = "photo_to_labels"
-    steps: int = LENGTHS["pix2pix", "cityscapes"].steps
+    steps: int = PIX2PIX["cityscapes"].steps
     batch_size: int = 1
     resolution: int | None = 256
     jitter: bool = True
@@ -139,3 +140,15 @@ class Pix2PixConfig(RunConfig):
     @property
     def palette_is_file(self) -> bool:
         return self.palette not in (None, "none", "camvid", "cityscapes")
+
+
+NARROW = Narrow(
+    (
+        {"width": 16, "resolution": 64},
+        {"batch_size": 4, "norm": "instance"},  # as batch norm is at the published batch of one
+        *each(steps=4000, log_every=50, sample_every=1000, checkpoint_every=500),
+    ),
+    ("width", "resolution", "steps", "batch_size"),
+    "about a quarter of an hour on two cores",
+    "months",
+)  # fmt: skip
