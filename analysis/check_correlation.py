@@ -1,6 +1,6 @@
 """Does the order in which a check puts the negatives agree with the paper's Table 1?
 
-    python results/check_correlation.py results/check/*.json --out results/check/correlation.json
+    python analysis/check_correlation.py results/check/*.json --out results/check/correlation.json
 
 Spearman's rank correlation between figures of `nda check` and the FID that the paper reports for a
 BigGAN on CIFAR-10 with each negative (recalled, to be checked), over the eight negatives. A useful

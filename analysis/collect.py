@@ -1,7 +1,7 @@
 """Figures of several runs, seed by seed, with mean, spread and the paired difference.
 
-    python results/collect.py runs RUN RUN ... --out results/gan/cpu-cifar10.json
-    python results/collect.py quickstart DIR DIR ... --out results/quickstart/summary.json
+    python analysis/collect.py runs RUN RUN ... --out results/gan/cpu-cifar10.json
+    python analysis/collect.py quickstart DIR DIR ... --out results/quickstart/summary.json
 
 The first negative named (or "none") is the baseline; a difference is taken between runs of the
 same seed, and its 95 % interval is Student's over the seeds.

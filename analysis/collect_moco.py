@@ -1,6 +1,6 @@
 """Figures of MoCo runs and of their linear probes over seeds, and the cosines of Figure 9.
 
-    python results/collect_moco.py --runs RUN RUN ... --probes PROBE PROBE ... \
+    python analysis/collect_moco.py --runs RUN RUN ... --probes PROBE PROBE ... \
         --out results/moco/cpu-cifar10.json --figure results/moco/cosines.svg
 
 Runs differ by seed and by what they do with negatives; a probe counts for the run whose folder it

@@ -1,6 +1,6 @@
 """Counts of objects in generated images over seeds and λ: one JSON and one figure (Figure 6).
 
-    python results/collect_numerosity.py RUN RUN ... \
+    python analysis/collect_numerosity.py RUN RUN ... \
         --out results/numerosity/dots.json --figure results/numerosity/dots.svg
 
 Runs differ by seed, by --negative and by --fake_weight only. The arm without negatives is the

@@ -1,6 +1,6 @@
 """Outlier figures of GAN runs without and with negatives, seed by seed, beside the baselines.
 
-    python results/collect_outliers.py RUN RUN ... --out results/outliers/cpu-cifar10.json
+    python analysis/collect_outliers.py RUN RUN ... --out results/outliers/cpu-cifar10.json
 
 Each run has been measured by `nda evaluate RUN --ood NAME=PATH ...` and `nda evaluate RUN
 --corruptions`. Runs that differ by seed share an arm, named by their negative. The classifier of

@@ -1,6 +1,6 @@
 """Figures of pix2pix runs without and with negatives, seed by seed, and rows of what they draw.
 
-    python results/collect_pix2pix.py RUN RUN ... --out results/pix2pix/cpu-camvid.json \
+    python analysis/collect_pix2pix.py RUN RUN ... --out results/pix2pix/cpu-camvid.json \
         [--figure results/pix2pix/cpu-camvid.png]
 
 Runs differ by negative and seed only; an arm is named by its negative. The figure shows held-out

@@ -1,6 +1,6 @@
 """Figures of detection or action runs by their encoders, seed by seed, with mean and spread.
 
-    python results/collect_transfer.py RUN RUN ... --out results/detection/voc-sample.json
+    python analysis/collect_transfer.py RUN RUN ... --out results/detection/voc-sample.json
 
 Runs are of one recipe and differ by encoder and seed only; an arm is what their encoder was trained
 against. Random weights are the baseline, and a difference is taken between runs of the same seed.

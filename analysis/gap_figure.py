@@ -1,6 +1,6 @@
 """The discriminator's output on real images and their jigsaws, for two runs (Figure 4).
 
-python results/gap_figure.py RUN_WITHOUT RUN_WITH --out results/gan/gap.svg
+python analysis/gap_figure.py RUN_WITHOUT RUN_WITH --out results/gan/gap.svg
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """AUROC of each set of outliers: every run of the discriminator, beside the baselines.
 
-python results/outliers_figure.py results/outliers/cpu-cifar10.json --out results/outliers/auroc.svg
+python analysis/outliers_figure.py results/outliers/cpu-cifar10.json --out
+results/outliers/auroc.svg
 """
 
 from __future__ import annotations

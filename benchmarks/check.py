@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import torch
-from kept import parsed
+from record import parsed
 
 
 def main() -> None:

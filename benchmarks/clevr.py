@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from kept import parsed
+from record import parsed
 from rich.console import Console
 from rich.table import Table
 

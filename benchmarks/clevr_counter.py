@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import parsed
+from record import parsed
 from rich.console import Console
 from rich.table import Table
 

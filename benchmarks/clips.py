@@ -28,7 +28,7 @@ from typing import Any
 
 import av
 import torch
-from kept import keep, parsed
+from record import keep, parsed
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import keep, parsed
+from record import keep, parsed
 from rich.console import Console
 
 from nda.data.dots import draw_dots, write_dots_archive

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from kept import keep, parsed
+from record import keep, parsed
 from rich import box
 from rich.console import Console
 from rich.table import Table

@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from kept import keep, parsed
+from record import keep, parsed
 from tests.faults.campaign import PARTS, Campaign, whole_trials
 from tests.faults.imported import import_everything
 from tests.faults.planted import BUGS, plant

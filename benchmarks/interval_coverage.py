@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kept import keep, parsed
+from record import keep, parsed
 from scipy import stats
 from torch import Tensor
 

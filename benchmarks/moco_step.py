@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from kept import keep, parsed
 from lightly.loss import NTXentLoss
 from lightly.models.modules import MoCoProjectionHead
 from lightly.models.utils import (
@@ -38,6 +37,7 @@ from lightly.models.utils import (
 )
 from lightly.transforms.moco_transform import MoCoV2Transform
 from PIL import Image
+from record import keep, parsed
 from rich import box
 from rich.console import Console
 from rich.table import Table

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from kept import keep, parsed
+from record import keep, parsed
 
 ROOT = Path(__file__).parents[1]
 NEGATIVES = ["negatives/test_contract.py", "negatives/test_masks.py"]

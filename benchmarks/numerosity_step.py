@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import keep, parsed
+from record import keep, parsed
 from rich.console import Console
 from rich.table import Table
 

@@ -20,8 +20,8 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from kept import keep, parsed
 from PIL import Image
+from record import keep, parsed
 from rich import box
 from rich.console import Console
 from rich.table import Table

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from kept import keep, parsed
 from PIL import Image
+from record import keep, parsed
 from rich.console import Console
 from rich.table import Table
 

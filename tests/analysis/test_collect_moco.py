@@ -12,14 +12,14 @@ import yaml
 
 from nda.errors import ConfigError
 
-RESULTS = Path(__file__).parents[2] / "results"
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 PLAIN = {"negative": "none", "negative_weight": 1.0, "joint_forward": True, "width": 8}
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.syspath_prepend(str(RESULTS))
-    return runpy.run_path(str(RESULTS / "collect_moco.py"))
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    return runpy.run_path(str(ANALYSIS / "collect_moco.py"))
 
 
 def written(path: Path, config: dict[str, Any], metrics: dict[str, float]) -> Path:

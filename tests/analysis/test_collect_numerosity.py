@@ -12,13 +12,13 @@ import yaml
 
 from nda.errors import ConfigError
 
-RESULTS = Path(__file__).parents[2] / "results"
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.syspath_prepend(str(RESULTS))
-    return runpy.run_path(str(RESULTS / "collect_numerosity.py"))
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    return runpy.run_path(str(ANALYSIS / "collect_numerosity.py"))
 
 
 def invented_run(

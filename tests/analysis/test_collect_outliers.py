@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-RESULTS = Path(__file__).parents[2] / "results"
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 
 @pytest.fixture
 def collect(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(RESULTS))
-    return runpy.run_path(str(RESULTS / "collect_outliers.py"))["collect"]
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    return runpy.run_path(str(ANALYSIS / "collect_outliers.py"))["collect"]
 
 
 def invented_run(path: Path, negative: str, seed: int, auroc: float, spread: float = 1.0) -> Path:
@@ -60,8 +60,8 @@ def test_arms_baselines_and_the_collapsed_are_told_apart(tmp_path: Path, collect
 
 
 def test_the_figure_names_sets_arms_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(RESULTS))
-    draw = runpy.run_path(str(RESULTS / "outliers_figure.py"))["draw"]
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    draw = runpy.run_path(str(ANALYSIS / "outliers_figure.py"))["draw"]
     arms = {"none": {"by_seed": {"0": 0.4}}, "jigsaw": {"by_seed": {"0": 0.9, "1": 0.8}}}
     digits = {"arms": arms, "baselines": {"knn": 0.7}}
     svg = draw({"digits": digits, "corrupted_mean_5": {"arms": arms, "baselines": {}}})

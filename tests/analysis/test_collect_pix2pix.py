@@ -16,13 +16,13 @@ from PIL import Image
 from nda.report.pictures.grid import image_grid
 from nda.report.pictures.translations import save_translations
 
-RESULTS = Path(__file__).parents[2] / "results"
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.syspath_prepend(str(RESULTS))
-    return runpy.run_path(str(RESULTS / "collect_pix2pix.py"))
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    return runpy.run_path(str(ANALYSIS / "collect_pix2pix.py"))
 
 
 def picture(seed: int) -> torch.Tensor:

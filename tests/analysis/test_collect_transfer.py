@@ -13,13 +13,13 @@ import yaml
 from nda.errors import CheckpointError
 from nda.training.checkpoint import save_checkpoint
 
-RESULTS = Path(__file__).parents[2] / "results"
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 
 @pytest.fixture
 def collect(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(RESULTS))
-    return runpy.run_path(str(RESULTS / "collect_transfer.py"))["collect"]
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    return runpy.run_path(str(ANALYSIS / "collect_transfer.py"))["collect"]
 
 
 def invented_run(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nda.training.checkpoint import newest_checkpoint
-from tests.commands.test_processes import PATIENCE, started, wait_for_steps
+from tests.support.processes import PATIENCE, started, wait_for_steps
 from tests.support.tiny_run import train
 
 SOON = 30  # seconds in which all must have ended

@@ -24,7 +24,7 @@ from nda.evaluation.outliers.detector import (
 )
 from nda.runtime.signals import Interrupted
 from nda.training.run_folder import RunFolder
-from tests.commands.test_processes import PATIENCE, started, wait_for_steps
+from tests.support.processes import PATIENCE, started, wait_for_steps
 from tests.support.tiny_run import train
 
 Refusal = Callable[[list[str]], str]

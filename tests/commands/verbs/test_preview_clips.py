@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from nda.cli import main
-from nda.commands.preview_clips import spread
+from nda.commands.previews import spread
 
 
 @pytest.fixture

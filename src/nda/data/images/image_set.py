@@ -21,7 +21,8 @@ class ImageSet:
     index into `classes`, and all are 0 where `classes` is empty. `skipped` names the broken files
     that were left out, each with its reason, and `notes` say in sentences what else a reader must
     know of the images, such as what was taken otherwise than it stands; `taken` is one on what of
-    the source they are and what of it was passed over (`nda.data.images.taken`). `fingerprint` is a digest
+    the source they are and what of it was passed over (`nda.data.images.taken`). `fingerprint` is
+    a digest
     of images, labels and classes: two sets with the same fingerprint hold the same data.
     """
 

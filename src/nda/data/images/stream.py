@@ -101,7 +101,8 @@ def open_stream(
     """The pictures of a folder or a `.zip`, in order of their names; `DataError` for others.
 
     Masks of MVTec's layouts (`ground_truth/`, also inside a split) are left out. The numbers in
-    files of more than 8 bits are those of `bit_depth` (`nda.data.reading.values`), or `raw` for labels,
+    files of more than 8 bits are those of `bit_depth` (`nda.data.reading.values`), or `raw` for
+    labels,
     which are no shades.
     """
     # Pictures that cannot be read are rows of their own: nobody should believe them scored.

@@ -1,18 +1,21 @@
-"""`nda preview VIDEO`: every negative on frames of a video."""
+"""The pictures of `nda preview`: every negative on images, or on frames of a video."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from nda.commands.arguments import PreviewOptions
-from nda.commands.verbs.preview import tell_refused
+from nda.commands.media import holds_video_files
 from nda.data.clips.load import Clips, draw_clips
+from nda.data.images.load import load_images
 from nda.data.reading.layout import class_names
+from nda.errors import DataError
 from nda.negatives.named import negatives_from_list, suited
-from nda.report.pictures.grid import image_grid, save_png
+from nda.report.pictures.grid import image_grid, refuse_large_picture, save_png
 from nda.runtime.seeding import generator_for
 from nda.validators import counted
 
@@ -67,3 +70,41 @@ def _partner(clips: Clips, numbers: Tensor) -> list[Tensor]:
         length = int(clips.lengths[1])
         return [clips.frames(1, numbers * length // int(clips.lengths[0]))]
     return [clips.frames(0, numbers.roll(-(len(numbers) // 2)))] if len(numbers) > 1 else []
+
+
+def preview_images(options: PreviewOptions) -> int:
+    """Images in a row, and each negative of them in a row below."""
+    negatives = negatives_from_list(options.negatives)
+    draws = generator_for(options.seed, purpose="preview")
+    try:
+        data = load_images(
+            options.images,
+            resolution=options.resolution,
+            classes=class_names(options.classes),
+            skip_broken=options.skip_broken,
+            bit_depth=options.bit_depth,
+            most=options.count,
+            generator=draws,
+        )
+    except DataError as error:
+        if not holds_video_files(options.images):
+            raise
+        raise DataError(f"{options.images} holds videos; give --video to see one.") from error
+    chosen = data.images
+    negatives, refused = suited(negatives, chosen)
+    refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
+    for note in data.told:
+        print(f"nda: {note}", file=sys.stderr)
+    tell_refused(refused)
+    rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
+    labels = ["real", *(name.replace("_", " ") for name in negatives)]
+    grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
+    save_png(grid, Path(options.out))
+    print(f"{counted(len(chosen), 'image')}, {counted(len(negatives), 'negative')}: {options.out}")
+    return 0
+
+
+def tell_refused(refused: dict[str, str]) -> None:
+    """Say which negatives the picture leaves out, and why."""
+    for name, why in refused.items():
+        print(f"nda: {name} is left out: {why}", file=sys.stderr)
