@@ -17,7 +17,7 @@ from typing import Any
 from collect import Values, difference, summary
 
 from nda.errors import CheckpointError
-from nda.training.checkpoint import newest_content
+from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 
 RANDOM = "random"
@@ -64,7 +64,7 @@ def settings_of(run: RunFolder) -> dict[str, Any]:
 
 def origin_of(run: RunFolder) -> dict[str, Any]:
     """What the run's checkpoint says of the weights that it began with."""
-    origin: dict[str, Any] = newest_content(run)["state"]["origin"]
+    origin: dict[str, Any] = load_latest(run)["state"]["origin"]
     return origin
 
 

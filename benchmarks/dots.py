@@ -25,17 +25,17 @@ COUNTS = (4, 5, 6, 7)
 
 def measure(images: int, size: int, packed: int) -> dict[str, Any]:
     """Seconds to draw all images, and to draw and pack some of them."""
-    draws = torch.Generator().manual_seed(0)
-    draw_dots(torch.full((1024,), max(COUNTS)), size, generator=draws)  # warm up
+    rng = torch.Generator().manual_seed(0)
+    draw_dots(torch.full((1024,), max(COUNTS)), size, generator=rng)  # warm up
     counts = torch.tensor(COUNTS).repeat_interleave(-(-images // len(COUNTS)))[:images]
     started, used = time.perf_counter(), time.process_time()
     for chunk in counts.split(10_000):
-        draw_dots(chunk, size, generator=draws)
+        draw_dots(chunk, size, generator=rng)
     drawing = {"wall": time.perf_counter() - started, "cpu": time.process_time() - used}
     with tempfile.TemporaryDirectory() as folder:
         each = dict.fromkeys(COUNTS, packed // len(COUNTS))
         started, used = time.perf_counter(), time.process_time()
-        write_dots_archive(Path(folder) / "dots.zip", each, size, generator=draws)
+        write_dots_archive(Path(folder) / "dots.zip", each, size, generator=rng)
         archive = {"wall": time.perf_counter() - started, "cpu": time.process_time() - used}
     return {
         "images_drawn": images,

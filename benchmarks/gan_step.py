@@ -80,9 +80,9 @@ def build(options: argparse.Namespace, data: Path, changes: dict[str, Any]) -> A
 
 
 def iteration(state: Any, step: int) -> float:
-    draws = generator_for(0, step=step, purpose="train", device=state.fabric.device)
+    rng = generator_for(0, step=step, purpose="train", device=state.fabric.device)
     started = time.perf_counter()
-    gan.step(state, state.batch(step), draws)
+    gan.step(state, state.batch(step), rng)
     if state.fabric.device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
@@ -114,8 +114,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "dots.zip"
-        draws = torch.Generator().manual_seed(0)
-        write_dots_archive(archive, {4: 1000}, 32, generator=draws)
+        rng = torch.Generator().manual_seed(0)
+        write_dots_archive(archive, {4: 1000}, 32, generator=rng)
         rows = measure(options, archive)
     show(rows)
     keep(options, {"rows": [asdict(row) for row in rows]})

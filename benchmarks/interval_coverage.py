@@ -99,14 +99,14 @@ def truth(shape: str, area: float, base_rate: float) -> tuple[float, Tensor]:
 
 
 def bootstrap(
-    inside: Tensor, outside: Tensor, resamples: int, draws: torch.Generator
+    inside: Tensor, outside: Tensor, resamples: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Ends of the intervals (4,) of AUROC, average precision and both FPR95."""
     scores = torch.cat([inside, outside])
     rank = scores.argsort(descending=True).argsort()  # highest score first; no ties
     counts = []
     for part in rank.split([len(inside), len(outside)]):
-        picks = part[torch.randint(len(part), (resamples, len(part)), generator=draws)]
+        picks = part[torch.randint(len(part), (resamples, len(part)), generator=rng)]
         places = picks + len(scores) * torch.arange(resamples).unsqueeze(1)
         flat = places.flatten().bincount(minlength=resamples * len(scores))
         counts.append(flat.view(resamples, len(scores)).float())

@@ -95,8 +95,8 @@ def our_step(options: argparse.Namespace, data: Path, changes: dict[str, Any]) -
     state.views = prepared
 
     def step(turn: int) -> None:
-        draws = generator_for(0, step=turn, purpose="train", device=options.device)
-        moco.step(state, state.batch(turn), draws)
+        rng = generator_for(0, step=turn, purpose="train", device=options.device)
+        moco.step(state, state.batch(turn), rng)
         state.step += 1
 
     return step

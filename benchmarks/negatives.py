@@ -89,10 +89,10 @@ class Row:
 
 
 def ours(device: torch.device) -> list[Contender]:
-    generator = torch.Generator(device).manual_seed(0)
+    rng = torch.Generator(device).manual_seed(0)
     contenders = [Contender("copy", "torch", None, torch.clone)]
     for name in NEGATIVES:
-        run = partial(negative_from_name(name).to(device), generator=generator)
+        run = partial(negative_from_name(name).to(device), generator=rng)
         draws = None if name == "horizontal_flip" else True
         contenders.append(Contender(name, "nda", draws, run))
     return contenders

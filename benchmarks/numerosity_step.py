@@ -50,7 +50,7 @@ def measure(config: NumerosityConfig, steps: int, warm_up: int = 3) -> dict[str,
 
     started, used = 0.0, 0.0
     for step in range(warm_up + steps):
-        draws = generator_for(0, step=step, purpose="train", device=state.fabric.device)
+        rng = generator_for(0, step=step, purpose="train", device=state.fabric.device)
         if step == warm_up:
             taken.clear()
             started, used = time.perf_counter(), time.process_time()
@@ -59,9 +59,9 @@ def measure(config: NumerosityConfig, steps: int, warm_up: int = 3) -> dict[str,
             updates = [part.unflatten(0, (-1, config.batch_size)) for part in batch]
         for images, labels in zip(*updates, strict=True):
             with timed("critic"):
-                gan.update_discriminator(state, to_float(images), labels, draws)
+                gan.update_discriminator(state, to_float(images), labels, rng)
         with timed("generator"):
-            gan.update_generator(state, draws)
+            gan.update_generator(state, rng)
             state.ema.update(state.generator.module, 1)
     wall, cpu = time.perf_counter() - started, time.process_time() - used
     whole = sum(sum(taken[part]) for part in PARTS)
@@ -85,10 +85,10 @@ def main() -> None:
         words = ["--config", options.config, "--out", folder, "--data", f"{folder}/dots.zip"]
         words += ["--width", "2", "--batch_size", "4"] if options.quick else []
         config = parse(words, NumerosityConfig, command="train numerosity", config_file=True)
-        draws = torch.Generator().manual_seed(0)
+        rng = torch.Generator().manual_seed(0)
         size = config.resolution or 64
         images = dict.fromkeys(IMAGES, 50) if options.quick else IMAGES
-        write_dots_archive(Path(config.data), images, size, generator=draws)
+        write_dots_archive(Path(config.data), images, size, generator=rng)
         found = measure(config, options.steps)
     table = Table("part", "share of time")
     for part in PARTS:

@@ -66,19 +66,19 @@ class Clock:
 def timed_step(state: Pix2PixState, step: int) -> dict[str, float]:
     """The lines of `pix2pix.step`, each under the clock."""
     clock = Clock(state.fabric.device)
-    draws = generator_for(0, step=step, purpose="train", device=state.fabric.device)
+    rng = generator_for(0, step=step, purpose="train", device=state.fabric.device)
     rows, inputs, targets = clock.time("data", lambda: state.batch(step))
-    condition, real = clock.time("data", lambda: pix2pix.prepared(state, inputs, targets, draws))
+    condition, real = clock.time("data", lambda: pix2pix.prepared(state, inputs, targets, rng))
     fake = clock.time("generator", lambda: state.generator(condition))
     pairs = [(condition, real), (condition, fake.detach())]
     if state.negative is not None:
         pairs.append(
             clock.time(
                 "negatives",
-                lambda: pix2pix.make_negatives(state, rows, condition, real, draws),
+                lambda: pix2pix.make_negatives(state, rows, condition, real, rng),
             )
         )
-    clock.time("discriminator", lambda: pix2pix.update_discriminator(state, pairs, draws))
+    clock.time("discriminator", lambda: pix2pix.update_discriminator(state, pairs, rng))
     clock.time("generator", lambda: pix2pix.update_generator(state, condition, real, fake))
     return clock.seconds
 

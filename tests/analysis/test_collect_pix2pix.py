@@ -26,8 +26,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def picture(seed: int) -> torch.Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (2, 3, 64, 64), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (2, 3, 64, 64), generator=rng, dtype=torch.uint8)
 
 
 def invented_run(path: Path, negative: str, seed: int, iou: float, **changes: Any) -> Path:

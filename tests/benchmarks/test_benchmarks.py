@@ -51,8 +51,8 @@ def words_for(script: str, folder: Path) -> list[str]:
         write_split(folder / "images", 100)  # of each of two classes
         return [str(folder / "images")]
     if script == "clevr_counter":
-        draws = torch.Generator().manual_seed(0)
-        write_dots_archive(folder / "dots.zip", {1: 20, 2: 20}, 32, generator=draws)
+        rng = torch.Generator().manual_seed(0)
+        write_dots_archive(folder / "dots.zip", {1: 20, 2: 20}, 32, generator=rng)
         return [str(folder / "dots.zip")]
     if script == "clips":
         sys.path.insert(0, str(ROOT / "tests" / "data"))

@@ -16,7 +16,7 @@ from nda.commands.cost import refuse_costly
 from nda.data.dots import cost_of_dots
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
-from nda.recipes.gan.sampler import TOGETHER, Sampler
+from nda.recipes.gan.sampler import BATCH_SIZE, Sampler
 from nda.report.pictures.grid import check_place, refuse_large_picture
 
 Refusal = Callable[[list[str]], str]
@@ -101,15 +101,15 @@ class Flat(nn.Module):
 
 def test_images_are_made_some_at_a_time_and_are_the_same_as_all_together() -> None:
     sampler = Sampler(Flat(), 4, torch.zeros(2, dtype=torch.int64), seed=0)
-    parts = list(sampler.sampled(2 * TOGETHER + 3, seed=5))
-    assert [len(part) for part in parts] == [TOGETHER, TOGETHER, 3]
-    before = sampler.sample(2 * TOGETHER + 3, seed=5)
+    parts = list(sampler.sampled(2 * BATCH_SIZE + 3, seed=5))
+    assert [len(part) for part in parts] == [BATCH_SIZE, BATCH_SIZE, 3]
+    before = sampler.sample(2 * BATCH_SIZE + 3, seed=5)
     seconds, size = sampler.cost()
     assert seconds > 0
     assert size == 4096  # a block of the disk
     assert sampler.resolution == 8
     assert torch.equal(torch.cat(parts), before)
-    assert torch.equal(sampler.sample(2 * TOGETHER + 3, seed=5), before)
+    assert torch.equal(sampler.sample(2 * BATCH_SIZE + 3, seed=5), before)
 
 
 def test_a_grid_that_nothing_could_open_is_refused(tmp_path: Path) -> None:

@@ -77,17 +77,17 @@ def test_images_from_elsewhere_are_drawn_before_they_are_read(
 @pytest.mark.parametrize("most", [7, ALL, ALL + 5])
 def test_the_same_are_drawn_as_of_all(many: Path, own_cache: Path, most: int) -> None:
     whole = load_images(many, cache=False)
-    draws = torch.Generator().manual_seed(4)
-    rows = torch.randperm(ALL, generator=draws)[:most]
-    after = torch.rand(3, generator=draws)
+    rng = torch.Generator().manual_seed(4)
+    rows = torch.randperm(ALL, generator=rng)[:most]
+    after = torch.rand(3, generator=rng)
     for _ in range(2):  # the second time from the cache
-        draws = torch.Generator().manual_seed(4)
-        some = load_images(many, most=most, generator=draws)
+        rng = torch.Generator().manual_seed(4)
+        some = load_images(many, most=most, generator=rng)
         assert torch.equal(some.images, whole.images[rows])
         assert torch.equal(some.labels, whole.labels[rows])
         assert some.classes == whole.classes
         assert some.taken == whole.taken
-        assert torch.equal(torch.rand(3, generator=draws), after)
+        assert torch.equal(torch.rand(3, generator=rng), after)
     others = load_images(many, most=most, generator=torch.Generator().manual_seed(5))
     assert not torch.equal(others.images, some.images)
     assert torch.equal(load_images(many).images, whole.images)

@@ -17,8 +17,8 @@ NAMES = ("sky", "road", "tree", "void")
 
 
 def maps(seed: int, count: int = 3, classes: int = 4) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(classes, (count, 4, 5), generator=draws)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(classes, (count, 4, 5), generator=rng)
 
 
 @settings(max_examples=12, deadline=None)

@@ -21,9 +21,9 @@ N = len(theorem.DATA)
 
 def tables(seed: int, n_codes: int = 3, spread: float = 2.0) -> tuple[Tensor, Tensor, Tensor]:
     """Random codes, codes of negatives, and critic, each (points, codes)."""
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     logits = [
-        spread * torch.randn(N, n_codes, generator=draws, dtype=torch.float64) for _ in range(3)
+        spread * torch.randn(N, n_codes, generator=rng, dtype=torch.float64) for _ in range(3)
     ]
     return logits[0].softmax(-1), logits[1].softmax(-1), logits[2]
 
@@ -113,9 +113,9 @@ def test_own_negatives_alone_separate_each_point_from_its_own_only() -> None:
 @given(seed=st.integers(0, 2**16))
 @settings(deadline=None, max_examples=20)
 def test_vector_objective_is_the_formula(seed: int) -> None:
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     vectors, negatives = torch.nn.functional.normalize(
-        torch.randn(2, N, 3, generator=draws, dtype=torch.float64), dim=-1
+        torch.randn(2, N, 3, generator=rng, dtype=torch.float64), dim=-1
     )
 
     def h(x: Tensor, z: Tensor) -> float:

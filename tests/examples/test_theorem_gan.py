@@ -33,14 +33,14 @@ GENERATORS_OF_F: dict[str, Callable[[float], float]] = {
 
 
 def random_distribution(seed: int, n: int = len(P)) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return (2 * torch.randn(n, generator=draws, dtype=torch.float64)).softmax(0)
+    rng = torch.Generator().manual_seed(seed)
+    return (2 * torch.randn(n, generator=rng, dtype=torch.float64)).softmax(0)
 
 
 def random_counts(seed: int, most: Tensor) -> Tensor:
     """Counts between 0 and `most`, not all 0."""
-    draws = torch.Generator().manual_seed(seed)
-    counts = (torch.rand(len(most), generator=draws) * (most + 1)).long()
+    rng = torch.Generator().manual_seed(seed)
+    counts = (torch.rand(len(most), generator=rng) * (most + 1)).long()
     return counts if counts.sum() > 0 else most
 
 

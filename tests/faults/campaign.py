@@ -46,37 +46,37 @@ class Campaign:
 
     def trial(self, part: str, number: int) -> Tally:
         """One trial of a part; the same seed and number give the same trial."""
-        draws = random.Random(f"{self.seed}/{part}/{number}")
+        rng = random.Random(f"{self.seed}/{part}/{number}")
         work = {
             "kills": self._kills,
             "operations": self._operations,
             "disk": self._disk,
             "fuzz": self._fuzz,
         }[part]
-        return work(number, draws)
+        return work(number, rng)
 
-    def _kills(self, number: int, draws: random.Random) -> Tally:
+    def _kills(self, number: int, rng: random.Random) -> Tally:
         world, whole = self._run_of(self.recipes[number % len(self.recipes)])
-        return kill_often(world, whole, draws)
+        return kill_often(world, whole, rng)
 
-    def _operations(self, number: int, draws: random.Random) -> Tally:
+    def _operations(self, number: int, rng: random.Random) -> Tally:
         """Every operation of one recipe is died at, then drawn ones of all recipes."""
         if self.recipes == tuple(self.worlds):
             world, whole = self._run_of(THROUGHOUT)
             if number < len(seen := self._operations_of(world)):
                 return fault_at(world, whole, seen, number, "die before")
-        world, whole = self._run_of(draws.choice(self.recipes))
-        return drawn_fault(world, whole, self._operations_of(world), draws)
+        world, whole = self._run_of(rng.choice(self.recipes))
+        return drawn_fault(world, whole, self._operations_of(world), rng)
 
-    def _disk(self, number: int, draws: random.Random) -> Tally:
-        world, whole = self._run_of(draws.choice(self.recipes))
+    def _disk(self, number: int, rng: random.Random) -> Tally:
+        world, whole = self._run_of(rng.choice(self.recipes))
         if number % 4 == 3:
-            return disk.denied(world, whole, draws)
+            return disk.denied(world, whole, rng)
         if not self.mounts:
             return Tally()
-        return disk.read_only(world) if number % 4 == 2 else disk.full_disk(world, whole, draws)
+        return disk.read_only(world) if number % 4 == 2 else disk.full_disk(world, whole, rng)
 
-    def _fuzz(self, number: int, draws: random.Random) -> Tally:
+    def _fuzz(self, number: int, rng: random.Random) -> Tally:
         if not self._kinds:
             _succeed(partial(make_inputs, self.home / "inputs"))
             world = self.worlds["gan"]

@@ -29,9 +29,9 @@ def may_mount(folder: Path) -> bool:
     return sys.platform == "linux" and run(partial(_mounted, folder)).code == 0
 
 
-def full_disk(world: World, whole: Whole, draws: random.Random) -> Tally:
+def full_disk(world: World, whole: Whole, rng: random.Random) -> Tally:
     """A disk too small for the run, by a drawn amount; then there is room and the run goes on."""
-    size = draws.randrange(4096, int(whole.size * 1.2))
+    size = rng.randrange(4096, int(whole.size * 1.2))
     return _held(world, partial(_fill, world, whole, size))
 
 
@@ -79,13 +79,13 @@ def _read_only(world: World, tally: Tally) -> None:
         tally.note(world.recipe, "a disk to read only was changed")
 
 
-def denied(world: World, whole: Whole, draws: random.Random) -> Tally:
+def denied(world: World, whole: Whole, rng: random.Random) -> Tally:
     """Files and folders that may not be read or written by the one who runs the command."""
     world.clear()
     command(world.train)
     inside = sorted(path for path in world.run.rglob("*") if "tensorboard" not in path.parts)
-    place = draws.choice([world.run, *inside])
-    mode = draws.choice((0o000, 0o444, 0o555))
+    place = rng.choice([world.run, *inside])
+    mode = rng.choice((0o000, 0o444, 0o555))
     tally = Tally(trials=1)
     before = {path: path.lstat().st_mode for path in inside}
     for path in (world.home, world.run, *inside):

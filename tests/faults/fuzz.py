@@ -105,9 +105,9 @@ def _read_all(kind: Kind, seed: int, span: tuple[int, int], reached: mmap.mmap) 
 
 def mutation(kind: Kind, seed: int, index: int) -> tuple[str, bytes]:
     """Name and bytes of the mutated file number `index`: a function of the three alone."""
-    draws = random.Random(f"{seed}/{kind.name}/{index}")
-    name = draws.choice(sorted(kind.files))
-    return name, mutated(kind.files[name], draws, list(kind.files.values()))
+    rng = random.Random(f"{seed}/{kind.name}/{index}")
+    name = rng.choice(sorted(kind.files))
+    return name, mutated(kind.files[name], rng, list(kind.files.values()))
 
 
 def fault_of(kind: Kind, path: Path, expected: object) -> str:

@@ -18,36 +18,36 @@ MOST = 6  # kills of one run
 AGAIN = 0.25  # share of signals that are sent a second time
 
 
-def kill_often(world: World, whole: Whole, draws: random.Random) -> Tally:
+def kill_often(world: World, whole: Whole, rng: random.Random) -> Tally:
     """Kill a training, each of its resumes, and each use of the run; then let all of them end."""
     world.clear()
     tally, told = Tally(), []
     full = whole.seconds[tuple(world.train)]
-    for _ in range(draws.randint(1, MOST)):
-        wait = kill_moment(world, full, draws)
-        told.append(kill_once(world.go_on, wait, draws, tally))
+    for _ in range(rng.randint(1, MOST)):
+        wait = kill_moment(world, full, rng)
+        told.append(kill_once(world.go_on, wait, rng, tally))
         if not told[-1]:
             break
     finish(world, whole, tally, f"{world.recipe} killed {', '.join(filter(None, told))}")
     for words in (("evaluate", str(world.run)), *world.uses):
-        seconds = draws.uniform(0.02, whole.seconds.get(words, full / 3))
+        seconds = rng.uniform(0.02, whole.seconds.get(words, full / 3))
         world.clear_drawn()
         wait = partial(Child.ends_within, seconds=seconds)
-        if draws.random() < 0.5 and kill_once(list(words), wait, draws, tally):
+        if rng.random() < 0.5 and kill_once(list(words), wait, rng, tally):
             tally.note(f"{world.recipe}: {words[0]} again", command(words).fault(0, 2))
             finish(world, whole, tally, f"{world.recipe}: {words[0]} killed after {seconds:.2f} s")
     return tally
 
 
-def kill_moment(world: World, full: float, draws: random.Random) -> Callable[[Child], bool]:
+def kill_moment(world: World, full: float, rng: random.Random) -> Callable[[Child], bool]:
     """Waits for any moment of a training, or, half of the time, for one soon after a step.
 
     Steps are a small part of so short a run, and it is after them that most can be lost.
     """
-    if draws.random() < 0.5:
-        return partial(Child.ends_within, seconds=draws.uniform(0.02, full))
-    rows = _rows(world) + draws.randint(1, 5)
-    after = draws.uniform(0, 0.05)
+    if rng.random() < 0.5:
+        return partial(Child.ends_within, seconds=rng.uniform(0.02, full))
+    rows = _rows(world) + rng.randint(1, 5)
+    after = rng.uniform(0, 0.05)
 
     def wait(child: Child) -> bool:
         until = time.monotonic() + PATIENCE
@@ -66,10 +66,10 @@ def _rows(world: World) -> int:
 
 
 def kill_once(
-    words: list[str], wait: Callable[[Child], bool], draws: random.Random, tally: Tally
+    words: list[str], wait: Callable[[Child], bool], rng: random.Random, tally: Tally
 ) -> str:
     """Wait and send a signal to a command; says which, or nothing where it ended before."""
-    number = draws.choice(SIGNALS)
+    number = rng.choice(SIGNALS)
     child, started = Child(partial(main, words)), time.monotonic()
     if wait(child):
         ended = child.end(PATIENCE)
@@ -77,8 +77,8 @@ def kill_once(
         tally.note(words[0], "" if complete else ended.fault(0))
         return ""
     child.send(number)
-    if number != signal.SIGKILL and draws.random() < AGAIN:
-        time.sleep(draws.uniform(0, 0.2))
+    if number != signal.SIGKILL and rng.random() < AGAIN:
+        time.sleep(rng.uniform(0, 0.2))
         child.send(number)
     seconds = time.monotonic() - started
     ended = child.end(PATIENCE)

@@ -99,9 +99,9 @@ def fault_at(world: World, whole: Whole, seen: list[str], at: int, act: str) -> 
     return tally
 
 
-def drawn_fault(world: World, whole: Whole, seen: list[str], draws: random.Random) -> Tally:
+def drawn_fault(world: World, whole: Whole, seen: list[str], rng: random.Random) -> Tally:
     """`fault_at` an operation and with an act that are drawn."""
-    return fault_at(world, whole, seen, draws.randrange(len(seen)), draws.choice(ACTS))
+    return fault_at(world, whole, seen, rng.randrange(len(seen)), rng.choice(ACTS))
 
 
 def _faulty(words: list[str], folder: Path, at: int, act: str) -> int:

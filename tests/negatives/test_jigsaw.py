@@ -48,11 +48,11 @@ def test_replay_agrees_with_moving_tiles_one_by_one(
     dtype: torch.dtype,
     seed: int,
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     shape = (batch, *frames, channels, tile[0] * grid, tile[1] * grid)
-    x = torch.randint(256, shape, generator=generator).to(dtype)
+    x = torch.randint(256, shape, generator=rng).to(dtype)
     jigsaw = Jigsaw(grid)
-    params = jigsaw.draw(x, generator)
+    params = jigsaw.draw(x, rng)
     result = jigsaw.replay(x, params)
     assert result.shape == x.shape
     for b in range(batch):

@@ -24,10 +24,10 @@ def test_replay_agrees_with_pasting_halves_one_by_one(
     dtype: torch.dtype,
     seed: int,
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     h, w = half
-    x = torch.randint(256, (batch, *frames, 2, 2 * h, 2 * w), generator=generator).to(dtype)
-    params = Stitch().draw(x, generator)
+    x = torch.randint(256, (batch, *frames, 2, 2 * h, 2 * w), generator=rng).to(dtype)
+    params = Stitch().draw(x, rng)
     result = Stitch().replay(x, params)
     for b in range(batch):
         expected, partner = x[b].clone(), x[params["partner"][b]]

@@ -17,8 +17,8 @@ def network(width: int = 8) -> AnomalyMap:
 
 def some_images(count: int = 3, height: int = 64, width: int = 64) -> Tensor:
     """Soft blobs within a half of the range of values."""
-    draws = torch.Generator().manual_seed(0)
-    small = torch.rand(count, 3, height // 8, width // 8, generator=draws)
+    rng = torch.Generator().manual_seed(0)
+    small = torch.rand(count, 3, height // 8, width // 8, generator=rng)
     return F.interpolate(small, (height, width), mode="bilinear") - 0.5
 
 

@@ -28,16 +28,16 @@ def test_full_size_networks_count_as_published(
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 @pytest.mark.parametrize("classes", [1, 3])
 def test_images_and_logits_have_their_shapes(resolution: int, classes: int) -> None:
-    generator = Generator(resolution, width=8, classes=classes)
+    rng = Generator(resolution, width=8, classes=classes)
     discriminator = Discriminator(resolution, width=8, classes=classes)
     labels = torch.arange(2) % classes
-    images = generator(torch.randn(2, 128), labels)
+    images = rng(torch.randn(2, 128), labels)
     assert images.shape == (2, 3, resolution, resolution)
     assert images.abs().max() <= 1
     logits = discriminator(images, labels)
     assert logits.shape == (2,)
     logits.sum().backward()
-    for name, parameter in [*generator.named_parameters(), *discriminator.named_parameters()]:
+    for name, parameter in [*rng.named_parameters(), *discriminator.named_parameters()]:
         assert parameter.grad is not None, name
 
 
@@ -58,12 +58,12 @@ def test_every_layer_of_the_discriminator_is_normed() -> None:
 
 def test_labels_change_what_is_generated_and_how_it_is_judged() -> None:
     torch.manual_seed(0)
-    generator = Generator(32, width=8, classes=2)
+    rng = Generator(32, width=8, classes=2)
     discriminator = Discriminator(32, width=8, classes=2)
     latents = torch.randn(4, 128)
     zeros, ones = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
-    images = generator(latents, zeros)
-    assert not torch.equal(images, generator(latents, ones))
+    images = rng(latents, zeros)
+    assert not torch.equal(images, rng(latents, ones))
     assert not torch.equal(discriminator(images, zeros), discriminator(images, ones))
 
 
@@ -74,8 +74,8 @@ def test_unconditional_networks_need_no_labels_and_conditional_ones_do() -> None
 
 
 def test_initial_weights_have_the_published_spread() -> None:
-    generator = Generator(32)
-    spread = generator.state_dict()["blocks.0.conv1.parametrizations.weight.original"].std().item()
+    rng = Generator(32)
+    spread = rng.state_dict()["blocks.0.conv1.parametrizations.weight.original"].std().item()
     assert spread == pytest.approx(0.02, rel=0.02)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nda.errors import CheckpointError
-from nda.networks.faster_rcnn import RATIOS, TakenOver, build_detector, take_over
+from nda.networks.faster_rcnn import RATIOS, TakenOver, build_detector, load_backbone
 from nda.networks.resnet import build_encoder
 
 SMALL = {"width": 8, "anchors": (8, 16), "roi_size": 7, "rois": 8, "proposals": 20}
@@ -20,8 +20,8 @@ def detector(name: str = "resnet18", **changes: object) -> Any:
 
 
 def example() -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    draws = torch.Generator().manual_seed(0)
-    images = [torch.rand(3, h, w, generator=draws) * 2 - 1 for h, w in ((40, 60), (48, 32))]
+    rng = torch.Generator().manual_seed(0)
+    images = [torch.rand(3, h, w, generator=rng) * 2 - 1 for h, w in ((40, 60), (48, 32))]
     boxes = [torch.tensor([[5.0, 5, 25, 30], [30, 10, 50, 20]]), torch.zeros(0, 4)]
     labels = [torch.tensor([1, 3]), torch.zeros(0, dtype=torch.int64)]
     return images, [{"boxes": b, "labels": n} for b, n in zip(boxes, labels, strict=True)]
@@ -99,7 +99,7 @@ def test_an_encoder_is_taken_over_completely(name: str) -> None:
     with torch.no_grad():
         for buffer in encoder.buffers():
             buffer.add_(3)
-    taken = take_over(network, encoder.state_dict(), "the encoder")
+    taken = load_backbone(network, encoder.state_dict(), "the encoder")
     own = network.state_dict()
     weights = encoder.state_dict()
     assert taken.rest == ()
@@ -116,7 +116,7 @@ def test_what_does_not_match_is_listed_while_it_is_little() -> None:
     weights["fc.bias"] = torch.zeros(3)
     weights["layer1.0.conv1.weight"] = torch.zeros(1)
     before = network.state_dict()["backbone.conv1.weight"].clone()
-    taken = take_over(network, weights, "the encoder")
+    taken = load_backbone(network, weights, "the encoder")
     assert isinstance(taken, TakenOver)
     assert taken.rest == ("conv1.weight", "layer1.0.conv1.weight", "fc.bias")
     assert torch.equal(network.state_dict()["backbone.conv1.weight"], before)
@@ -125,7 +125,7 @@ def test_what_does_not_match_is_listed_while_it_is_little() -> None:
 def test_files_without_counters_of_batches_are_taken_over_too() -> None:
     weights = build_encoder("resnet18", width=8).state_dict()
     kept = {key: value for key, value in weights.items() if "num_batches" not in key}
-    assert take_over(detector(), kept, "the encoder").rest == ()
+    assert load_backbone(detector(), kept, "the encoder").rest == ()
 
 
 def test_less_than_nine_tenths_is_refused_and_changes_nothing() -> None:
@@ -136,12 +136,14 @@ def test_less_than_nine_tenths_is_refused_and_changes_nothing() -> None:
         r"and shape; missing or different are conv1.weight, bn1.weight, .* and 9\d more"
     )
     with pytest.raises(CheckpointError, match=message):
-        take_over(network, build_encoder("resnet18", width=16).state_dict(), "the encoder in RUN")
+        load_backbone(
+            network, build_encoder("resnet18", width=16).state_dict(), "the encoder in RUN"
+        )
     weights = dict(build_encoder("resnet18", width=8, seed=5).state_dict())
     lost = [key for key in weights if "num_batches" not in key][:11]
     for key in lost:
         del weights[key]
     with pytest.raises(CheckpointError, match="only 89 match"):
-        take_over(network, weights, "the encoder")
+        load_backbone(network, weights, "the encoder")
     for key, value in network.state_dict().items():
         assert torch.equal(value, before[key]), key

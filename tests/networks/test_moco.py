@@ -13,8 +13,8 @@ from nda.networks.moco import (
     Queue,
     SplitBatchNorm,
     build_moco,
-    follow,
-    shuffled,
+    momentum_update,
+    shuffle_bn,
 )
 
 
@@ -93,7 +93,7 @@ def test_the_momentum_encoder_follows_parameters_and_keeps_its_statistics() -> N
         for parameter in source.parameters():
             parameter.add_(1.0)
     before = {name: each.clone() for name, each in average.state_dict().items()}
-    follow(average, source, 0.9)
+    momentum_update(average, source, 0.9)
     for name, parameter in average.named_parameters():
         expected = 0.9 * before[name] + 0.1 * dict(source.named_parameters())[name]
         torch.testing.assert_close(parameter, expected)
@@ -111,9 +111,9 @@ class Company(nn.Module):
 def test_the_shuffle_gives_each_sample_its_own_result_and_another_company() -> None:
     x = torch.arange(8.0)[:, None]
     order = torch.tensor([7, 0, 5, 2, 1, 4, 3, 6])
-    found = shuffled(Company(), x, order)
+    found = shuffle_bn(Company(), x, order)
     company = {sample: half for half in (order[:4], order[4:]) for sample in half.tolist()}
     for sample in range(8):
         assert found[sample].item() == pytest.approx(float(company[sample].float().mean()))
-    assert torch.equal(shuffled(nn.Identity(), x, order), x)
-    assert torch.equal(shuffled(nn.Identity(), x, None), x)
+    assert torch.equal(shuffle_bn(nn.Identity(), x, order), x)
+    assert torch.equal(shuffle_bn(nn.Identity(), x, None), x)

@@ -14,8 +14,8 @@ SIZES = (32, 33, 64)
 
 
 def images(side: int, *, count: int = 4) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(side)
-    return torch.rand(count, 3, side, side, generator=generator) * 2 - 1
+    rng = torch.Generator().manual_seed(side)
+    return torch.rand(count, 3, side, side, generator=rng) * 2 - 1
 
 
 def seen(probe: LocalProbe, side: int, row: int, column: int) -> torch.Tensor:

@@ -17,8 +17,8 @@ SMALL = "mobilenet_v3_small"
 
 
 def some_images(height: int = 64, width: int = 96) -> Tensor:
-    draws = torch.Generator().manual_seed(0)
-    return torch.rand(2, 3, height, width, generator=draws) * 2 - 1
+    rng = torch.Generator().manual_seed(0)
+    return torch.rand(2, 3, height, width, generator=rng) * 2 - 1
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def naive_mean(loss: Point, logits: Tensor) -> float:
 
 
 def logits_of(seed: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    draws = torch.Generator().manual_seed(seed)
-    return tuple(3 * torch.randn(shape, generator=draws, dtype=torch.float64) for _ in range(3))  # type: ignore[return-value]
+    rng = torch.Generator().manual_seed(seed)
+    return tuple(3 * torch.randn(shape, generator=rng, dtype=torch.float64) for _ in range(3))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -86,11 +86,11 @@ def test_gradients_are_those_of_the_formula(family: str) -> None:
 def test_sampled_mixture_has_the_weighted_loss_as_its_expectation() -> None:
     real, fake, negative = logits_of(3, (50,))
     weighted = objectives.hinge_d(real, fake, negative, fake_weight=0.25)
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     sampled = torch.stack(
         [
             objectives.hinge_d(
-                real, objectives.sample_mixture(fake, negative, fake_weight=0.25, generator=draws)
+                real, objectives.sample_mixture(fake, negative, fake_weight=0.25, generator=rng)
             )
             for _ in range(4000)
         ]
@@ -101,8 +101,8 @@ def test_sampled_mixture_has_the_weighted_loss_as_its_expectation() -> None:
 
 def test_sampled_mixture_takes_whole_samples_from_either_side() -> None:
     fake, negative = torch.zeros(2000, 3, 2, 2), torch.ones(2000, 3, 2, 2)
-    draws = torch.Generator().manual_seed(0)
-    mixed = objectives.sample_mixture(fake, negative, fake_weight=0.25, generator=draws)
+    rng = torch.Generator().manual_seed(0)
+    mixed = objectives.sample_mixture(fake, negative, fake_weight=0.25, generator=rng)
     share = mixed.flatten(1).mean(dim=1)
     assert set(share.tolist()) == {0.0, 1.0}
     assert float(1 - share.mean()) == pytest.approx(0.25, abs=0.04)

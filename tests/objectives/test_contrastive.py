@@ -16,8 +16,8 @@ from nda.objectives import nda_info_nce
 
 
 def units(*shape: int, seed: int = 0) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return F.normalize(torch.randn(*shape, generator=draws), dim=-1)
+    rng = torch.Generator().manual_seed(seed)
+    return F.normalize(torch.randn(*shape, generator=rng), dim=-1)
 
 
 def naive(

@@ -10,16 +10,16 @@ import yaml
 
 from nda.errors import CheckpointError, ConfigError
 from nda.recipes import RECIPES
-from nda.recipes.encoders import Origin, open_encoder
+from nda.recipes.encoders import EncoderSource, open_encoder
 from nda.runtime.digest import weights_digest
 from nda.training.engine import Run
-from nda.training.start import begin
+from nda.training.start import start
 from tests.support.tiny_moco import tiny_moco
 
 
 @pytest.fixture(scope="module")
 def trained(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:  # type: ignore[type-arg]
-    run = begin(
+    run = start(
         RECIPES["moco"].recipe(),
         tiny_moco(image_folder, tmp_path_factory.mktemp("pretrained") / "run"),
     )
@@ -37,7 +37,7 @@ def test_it_is_the_trained_encoder_frozen(trained: Run) -> None:  # type: ignore
     assert not any(parameter.requires_grad for parameter in found.network.parameters())
     assert not found.network.training
     assert (found.name, found.width, found.resolution) == ("cifar_resnet18", 8, 16)
-    assert found.origin == Origin("run", "jigsaw", 4, weights_digest(encoder))
+    assert found.origin == EncoderSource("run", "jigsaw", 4, weights_digest(encoder))
 
 
 def test_random_weights_follow_from_the_seed() -> None:

@@ -21,7 +21,7 @@ from nda.recipes import RECIPES
 from nda.recipes.detection.config import DetectionConfig
 from nda.recipes.detection.train import prepared
 from nda.runtime.seeding import generator_for
-from nda.training.start import begin
+from nda.training.start import start
 from tests.support.each_recipe import data_for
 
 Settings = dict[str, Any]
@@ -99,6 +99,6 @@ def test_detection_enlarges_small_images_to_its_default_sides(tmp_path: Path) ->
     """As a step of it under the check takes for granted."""
     settings = data_for("detection", tmp_path) | FEWEST["detection"] | {"width": 1}
     config = DetectionConfig(**settings)
-    state = begin(RECIPES["detection"].recipe(), config).state
+    state = start(RECIPES["detection"].recipe(), config).state
     images, _ = prepared(state, state.batch(0), generator_for(0, step=0, purpose="train"))
     assert min(images[0].shape[1:]) in config.sides(small=False)

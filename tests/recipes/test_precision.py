@@ -11,7 +11,7 @@ import torch
 
 from nda.recipes import RECIPES
 from nda.runtime.seeding import generator_for
-from nda.training.start import begin
+from nda.training.start import start
 from tests.support.each_recipe import data_for
 
 PENALISED = {"gan", "numerosity", "pix2pix"}
@@ -45,9 +45,9 @@ def one_step(recipe: str, folder: Path, **changes: Any) -> dict[str, torch.Tenso
     entry = RECIPES[recipe]
     settings = data_for(recipe, folder) | {"steps": 1} | CHEAP[recipe] | changes
     module = entry.recipe()
-    run = begin(module, entry.config_class()(**settings))
-    draws = generator_for(0, step=0, purpose="train", device=run.fabric.device)
-    logs: dict[str, torch.Tensor] = module.step(run.state, run.state.batch(0), draws)
+    run = start(module, entry.config_class()(**settings))
+    rng = generator_for(0, step=0, purpose="train", device=run.fabric.device)
+    logs: dict[str, torch.Tensor] = module.step(run.state, run.state.batch(0), rng)
     return logs
 
 

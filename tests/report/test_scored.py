@@ -17,9 +17,9 @@ from nda.report.scored import HEADER, Scored, heated, picture_name, plain, save_
 
 
 def scored(file: str, side: int = 8) -> Scored:
-    draws = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (3, side, side), generator=draws, dtype=torch.uint8)
-    heat = torch.rand(side // 4, side // 4, generator=draws)
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (3, side, side), generator=rng, dtype=torch.uint8)
+    heat = torch.rand(side // 4, side // 4, generator=rng)
     return Scored(file, "normal", "", 1.23456789, 1 / 3, pixels, heat)
 
 

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from nda.objectives.dense_predictive import dense_predictive
-from nda.runtime.distributed import gathered
+from nda.runtime.distributed import all_gather
 
 SHAPE = (4, 2, 5, 2, 2)  # all clips: B, P, D, h, w
 PATIENCE = 240  # seconds
@@ -23,15 +23,15 @@ SOURCES: tuple[Source, ...] = ("own", "all")
 
 def inputs() -> list[Tensor]:
     """Predicted, target and negative cells of all clips, before the layer that is learned."""
-    draws = torch.Generator().manual_seed(0)
-    return [torch.randn(*SHAPE, generator=draws) for _ in range(3)]
+    rng = torch.Generator().manual_seed(0)
+    return [torch.randn(*SHAPE, generator=rng) for _ in range(3)]
 
 
 def learned(
     parts: list[Tensor],
     source: Source,
     rank: int = 0,
-    gather: Callable[[Tensor], Tensor] = gathered,
+    gather: Callable[[Tensor], Tensor] = all_gather,
 ) -> tuple[Tensor, Tensor]:
     """The recipe's way from cells to the loss; a layer (D, D) stands for the network."""
     layer = torch.eye(5).requires_grad_()
@@ -77,4 +77,4 @@ def test_two_processes_learn_what_one_would(tmp_path: Path) -> None:
 
 def test_one_process_has_all_there_is() -> None:
     x = torch.ones(2, 3)
-    assert gathered(x) is x
+    assert all_gather(x) is x

@@ -13,7 +13,13 @@ from typing import BinaryIO
 import pytest
 
 from nda.errors import ConfigError
-from nda.runtime.files import atomic_file, ready, sweep, write_atomically, write_text_atomically
+from nda.runtime.files import (
+    atomic_file,
+    prepare_output,
+    sweep,
+    write_atomically,
+    write_text_atomically,
+)
 
 
 def files_in(folder: Path) -> list[str]:
@@ -134,16 +140,16 @@ def test_an_output_among_the_files_to_read_is_refused(
     monkeypatch.chdir(tmp_path / "photos")
     for out, source in (("a.png", "."), ("../photos/deep/a.png", str(tmp_path / "photos"))):
         with pytest.raises(ConfigError, match=r"--out .* lies within .*; choose a place outside"):
-            ready(Path(out), source)
+            prepare_output(Path(out), source)
     assert not list((tmp_path / "photos").iterdir())
-    assert ready(Path("../new/a.png"), ".").parent.is_dir()
-    assert ready(Path("a.png"), "photos.zip") == Path("a.png")
+    assert prepare_output(Path("../new/a.png"), ".").parent.is_dir()
+    assert prepare_output(Path("a.png"), "photos.zip") == Path("a.png")
 
 
 def test_a_place_that_can_be_no_folder_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
-        ready(tmp_path / "file" / "page.html")
+        prepare_output(tmp_path / "file" / "page.html")
 
 
 def dead_process() -> int:

@@ -50,9 +50,9 @@ def test_every_flipped_bit_is_seen(
     path = write(tmp_path / "file")
     whole = path.read_bytes()
     read(path)
-    draws = random.Random(0)
+    rng = random.Random(0)
     ends = range(8 * (len(whole) - 200), 8 * len(whole))  # where the digest of an archive stands
-    for bit in {*draws.sample(range(8 * len(whole)), 500), *draws.sample(ends, 300), *range(1600)}:
+    for bit in {*rng.sample(range(8 * len(whole)), 500), *rng.sample(ends, 300), *range(1600)}:
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)

@@ -70,9 +70,9 @@ def build(config: LineConfig, fabric: Fabric) -> LineState:
     return LineState(config, points, hashlib.sha256(text.encode()).hexdigest(), line, optimizer)
 
 
-def step(state: LineState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: LineState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
     x, y = batch[:, :1], batch[:, 1:]
-    noise = 0.1 * torch.randn(y.shape, generator=generator)
+    noise = 0.1 * torch.randn(y.shape, generator=rng)
     loss = F.dropout((state.line(x) - y - noise).square(), 0.2).mean()
     state.optimizer.zero_grad()
     torch.autograd.backward(loss)

@@ -46,7 +46,7 @@ def write_encoder_run(
 def seasoned_encoder(name: str, width: int, seed: int) -> ResNet:
     """An encoder as if trained: no batch norm of it is the identity."""
     encoder = build_encoder(name, width=width, seed=seed)
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     for part in encoder.modules():
         if isinstance(part, nn.BatchNorm2d):
             for tensor, low, high in (
@@ -56,5 +56,5 @@ def seasoned_encoder(name: str, width: int, seed: int) -> ResNet:
                 (part.bias.data, -0.2, 0.2),
             ):
                 assert tensor is not None
-                tensor.uniform_(low, high, generator=draws)
+                tensor.uniform_(low, high, generator=rng)
     return encoder

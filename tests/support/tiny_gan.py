@@ -43,8 +43,8 @@ def build(config: GanConfig) -> GanState:
 def take_step(state: GanState) -> dict[str, Tensor]:
     """One step as the engine takes it."""
     torch.manual_seed(state.step)
-    draws = generator_for(state.config.seed, step=state.step, purpose="train")
-    logs = gan.step(state, state.batch(state.step), draws)
+    rng = generator_for(state.config.seed, step=state.step, purpose="train")
+    logs = gan.step(state, state.batch(state.step), rng)
     state.step += 1
     return logs
 

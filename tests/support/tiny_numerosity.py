@@ -19,8 +19,8 @@ IMAGES = {1: 20, 2: 30, 3: 20}  # by their number of dots
 
 
 def write_dots(path: Path, images: dict[int, int] | None = None, seed: int = 0) -> Path:
-    draws = torch.Generator().manual_seed(seed)
-    write_dots_archive(path, images or IMAGES, SIDE, generator=draws)
+    rng = torch.Generator().manual_seed(seed)
+    write_dots_archive(path, images or IMAGES, SIDE, generator=rng)
     return path
 
 

@@ -20,10 +20,10 @@ def test_it_copies_up_to_its_start_and_then_averages(start: int) -> None:
     ema = Ema(source, decay=0.9, start=start)
     optimizer = torch.optim.SGD(source.parameters(), lr=0.1)
     expected = [p.detach().clone() for p in source.parameters()]
-    draws = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)
     for step in range(1, 9):
         optimizer.zero_grad()
-        batch = torch.randn(5, 3, generator=draws, dtype=torch.float64)
+        batch = torch.randn(5, 3, generator=rng, dtype=torch.float64)
         source(batch).square().mean().backward()
         optimizer.step()
         ema.update(source, step)

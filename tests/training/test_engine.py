@@ -17,7 +17,7 @@ from nda.errors import CheckpointError, TrainingError
 from nda.training.checkpoint import load_checkpoint, newest_checkpoint
 from nda.training.engine import Run, check_unfinished
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support import line_recipe
 from tests.support.line_recipe import LineConfig, LineState
 
@@ -36,7 +36,7 @@ def begin_line(folder: Path, recipe: Any = line_recipe, **changes: Any) -> Run[A
         "checkpoint_every": 8,
         "device": "cpu",
     }
-    return begin(recipe, LineConfig(**(settings | changes)))
+    return start(recipe, LineConfig(**(settings | changes)))
 
 
 def with_step(step: Step) -> Any:
@@ -47,8 +47,8 @@ def with_step(step: Step) -> Any:
 def after(number: int, act: Callable[[LineState], object]) -> Any:
     """The recipe of the line that does something at the end of step `number`."""
 
-    def step(state: LineState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        scalars = line_recipe.step(state, batch, generator)
+    def step(state: LineState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        scalars = line_recipe.step(state, batch, rng)
         if state.step + 1 == number:
             act(state)
         return scalars
@@ -59,9 +59,9 @@ def after(number: int, act: Callable[[LineState], object]) -> Any:
 def test_processes_of_a_run_draw_each_for_itself(tmp_path: Path) -> None:
     drawn = []
 
-    def step(state: LineState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        drawn.append((float(torch.rand((), generator=generator)), float(torch.rand(()))))
-        return line_recipe.step(state, batch, generator)
+    def step(state: LineState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        drawn.append((float(torch.rand((), generator=rng)), float(torch.rand(()))))
+        return line_recipe.step(state, batch, rng)
 
     run: Any = begin_line(tmp_path, with_step(step))
     for rank in (0, 1, 2, 0):
@@ -161,7 +161,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert newest_content(stopped)["step"] == 7
     assert [row["step"] for row in stopped.folder.log()] == [5]
 
-    resumed = reopen(line_recipe.RECIPE, LineConfig, stopped.folder)
+    resumed = resume(line_recipe.RECIPE, LineConfig, stopped.folder)
     assert resumed.state.step == 7
     assert resumed.train()
     mine, expected = newest_content(resumed), newest_content(whole)
@@ -181,7 +181,7 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
     with pytest.raises(RuntimeError, match="power cut"):
         killed.train()
     assert [row["step"] for row in killed.folder.log()] == [5, 10]
-    resumed = reopen(line_recipe.RECIPE, LineConfig, killed.folder)
+    resumed = resume(line_recipe.RECIPE, LineConfig, killed.folder)
     assert resumed.state.step == 8
     resumed.train()
     assert learned(resumed) == learned(whole)
@@ -191,7 +191,7 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
 def test_time_goes_on_where_it_was(tmp_path: Path) -> None:
     run = begin_line(tmp_path, steps=5)
     run.train()
-    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder, steps=10)
+    resumed = resume(line_recipe.RECIPE, LineConfig, run.folder, steps=10)
     assert resumed.seconds == run.seconds > 0
     resumed.train()
     first, second = resumed.folder.log()
@@ -220,15 +220,15 @@ def test_evaluating_keeps_the_figures(whole: Run[Any, Any]) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
-    def step(state: LineState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def step(state: LineState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         broken = batch * float("nan") if state.step + 1 == 11 else batch
-        return line_recipe.step(state, broken, generator)
+        return line_recipe.step(state, broken, rng)
 
     run = begin_line(tmp_path, with_step(step), log_every=50, checkpoint_every=4)
     with pytest.raises(TrainingError, match="loss was not finite at step 11, so the run stopped"):
         run.train()
     assert newest_content(run)["step"] == 8  # of before it; the next would have been step 12
-    again = reopen(line_recipe.RECIPE, LineConfig, run.folder)
+    again = resume(line_recipe.RECIPE, LineConfig, run.folder)
     assert again.train()
     assert torch.isfinite(again.state.line.weight).all()
 
@@ -245,10 +245,10 @@ def test_weights_that_broke_after_their_loss_are_not_saved(tmp_path: Path) -> No
 
 
 def test_a_stop_keeps_no_checkpoint_of_a_broken_state(tmp_path: Path) -> None:
-    def step(state: LineState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    def step(state: LineState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         if state.step + 1 == 10:
             os.kill(os.getpid(), signal.SIGINT)
-        return line_recipe.step(state, batch / (state.step < 8), generator)
+        return line_recipe.step(state, batch / (state.step < 8), rng)
 
     run = begin_line(tmp_path, with_step(step), log_every=50)
     with pytest.raises(TrainingError, match="loss was not finite at step 9"):
@@ -259,7 +259,7 @@ def test_a_stop_keeps_no_checkpoint_of_a_broken_state(tmp_path: Path) -> None:
 def test_a_run_that_is_complete_has_nothing_to_train(whole: Run[Any, Any]) -> None:
     with pytest.raises(TrainingError, match="complete: it has reached step 20 of 20"):
         check_unfinished(whole.state, whole.config)
-    longer = reopen(line_recipe.RECIPE, LineConfig, whole.folder, steps=21)
+    longer = resume(line_recipe.RECIPE, LineConfig, whole.folder, steps=21)
     check_unfinished(longer.state, longer.config)
 
 
@@ -278,7 +278,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_there(
     with pytest.raises(ValueError, match=r"step-00000016\.pt could not be written .*step-00000008"):
         run.train()
     monkeypatch.setattr(torch, "save", save)
-    assert reopen(line_recipe.RECIPE, LineConfig, RunFolder.open(run.folder.path)).train()
+    assert resume(line_recipe.RECIPE, LineConfig, RunFolder.open(run.folder.path)).train()
 
 
 def test_what_was_due_at_the_step_of_a_stop_is_made_up(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_what_was_due_at_the_step_of_a_stop_is_made_up(tmp_path: Path) -> None:
     assert not run.train()
     assert run.stopped_by == signal.SIGTERM
     assert run.folder.evaluations() == []
-    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder)
+    resumed = resume(line_recipe.RECIPE, LineConfig, run.folder)
     assert resumed.train()
     assert [each["step"] for each in resumed.folder.evaluations()] == [6]
     samples = sorted(int(path.stem[5:]) for path in resumed.folder.samples.iterdir())
@@ -303,7 +303,7 @@ def test_an_evaluation_on_the_way_is_broken_off_and_made_up(tmp_path: Path) -> N
     run = begin_line(tmp_path, recipe, evaluate_every=6)
     assert not run.train()
     assert (run.stopped_by, newest_content(run)["step"]) == (signal.SIGHUP, 6)
-    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder)
+    resumed = resume(line_recipe.RECIPE, LineConfig, run.folder)
     assert resumed.train()
     assert [each["step"] for each in resumed.folder.evaluations()] == [6, 12, 18]
 
@@ -311,7 +311,7 @@ def test_an_evaluation_on_the_way_is_broken_off_and_made_up(tmp_path: Path) -> N
 def test_a_signal_at_the_last_step_stops_the_run_before_its_evaluation(tmp_path: Path) -> None:
     run = begin_line(tmp_path, after(20, lambda state: os.kill(os.getpid(), signal.SIGINT)))
     assert not run.train()
-    resumed = reopen(line_recipe.RECIPE, LineConfig, run.folder)
+    resumed = resume(line_recipe.RECIPE, LineConfig, run.folder)
     assert resumed.train()
     assert (run.folder.samples / "step-00000020.txt").is_file()
 

@@ -10,7 +10,7 @@ import yaml
 
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, keep_length, refuse_unusable, reopen
+from nda.training.start import extend, refuse_unusable, resume, start
 from tests.support import line_recipe
 from tests.support.line_recipe import LineConfig
 
@@ -28,7 +28,7 @@ def edit(folder: Path, **changes: Any) -> None:
 
 
 def test_the_folder_says_what_it_was_made_with(config: LineConfig) -> None:
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     text = run.folder.config_path.read_text()
     assert text.startswith("# nda ")
     assert "torch" in text.splitlines()[0]
@@ -41,34 +41,34 @@ def test_paths_hold_from_any_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     relative = LineConfig(**(config.as_dict() | {"data": "points.txt", "out": "run"}))
-    run = begin(line_recipe.RECIPE, relative)
+    run = start(line_recipe.RECIPE, relative)
     assert run.folder.config()["data"] == str(tmp_path / "points.txt")
     assert run.train()
     monkeypatch.chdir("/")
-    again = reopen(line_recipe.RECIPE, LineConfig, RunFolder.open(tmp_path / "run"))
+    again = resume(line_recipe.RECIPE, LineConfig, RunFolder.open(tmp_path / "run"))
     assert again.state.step == 4
 
 
 def test_nothing_is_made_where_the_data_cannot_be_had(config: LineConfig, tmp_path: Path) -> None:
     missing = LineConfig(**(config.as_dict() | {"data": str(tmp_path / "nowhere")}))
     with pytest.raises(DataError, match=r"There is no .*nowhere"):
-        begin(line_recipe.RECIPE, missing)
+        start(line_recipe.RECIPE, missing)
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_value_out_of_range_is_refused_before_anything_else(config: LineConfig) -> None:
     wrong = LineConfig(**(config.as_dict() | {"steps": 0}))
     with pytest.raises(ConfigError, match="steps is 0; it must be at least 1"):
-        begin(line_recipe.RECIPE, wrong)
+        start(line_recipe.RECIPE, wrong)
     assert not Path(config.out).exists()
 
 
 def test_a_folder_that_holds_a_run_is_refused(config: LineConfig) -> None:
-    begin(line_recipe.RECIPE, config)
+    start(line_recipe.RECIPE, config)
     with pytest.raises(
         CheckpointError, match=r"already holds a run\. Continue it with 'nda resume"
     ):
-        begin(line_recipe.RECIPE, config)
+        start(line_recipe.RECIPE, config)
 
 
 def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
@@ -88,9 +88,9 @@ def test_a_folder_that_may_not_be_written_is_refused(
 
 
 def test_a_run_without_a_checkpoint_cannot_go_on(config: LineConfig) -> None:
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     with pytest.raises(CheckpointError, match="holds no checkpoint yet"):
-        reopen(line_recipe.RECIPE, LineConfig, run.folder)
+        resume(line_recipe.RECIPE, LineConfig, run.folder)
 
 
 @pytest.mark.parametrize(
@@ -106,28 +106,28 @@ def test_a_run_without_a_checkpoint_cannot_go_on(config: LineConfig) -> None:
 def test_changed_settings_are_refused_by_name(
     config: LineConfig, changes: dict[str, Any], message: str
 ) -> None:
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     run.train()
     edit(run.folder.path, **changes)
     with pytest.raises((CheckpointError, ConfigError), match=message):
-        reopen(line_recipe.RECIPE, LineConfig, run.folder)
+        resume(line_recipe.RECIPE, LineConfig, run.folder)
 
 
 def test_a_missing_setting_is_refused(config: LineConfig) -> None:
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     run.train()
     settings = run.folder.config()
     del settings["data"]
     run.folder.config_path.write_text(yaml.safe_dump(settings))
     with pytest.raises(ConfigError, match=r"not as nda wrote it \(.*'data'\)\. Restore it"):
-        reopen(line_recipe.RECIPE, LineConfig, run.folder)
+        resume(line_recipe.RECIPE, LineConfig, run.folder)
 
 
 def test_what_does_not_change_the_learning_may_be_changed(config: LineConfig) -> None:
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     run.train()
     edit(run.folder.path, log_every=7, checkpoint_every=3)
-    again = reopen(line_recipe.RECIPE, LineConfig, run.folder, steps=9, device=None)
+    again = resume(line_recipe.RECIPE, LineConfig, run.folder, steps=9, device=None)
     assert (again.config.log_every, again.config.steps, again.config.device) == (7, 9, "cpu")
     assert again.train()
     assert again.state.step == 9
@@ -136,14 +136,14 @@ def test_what_does_not_change_the_learning_may_be_changed(config: LineConfig) ->
 def test_data_that_changed_are_refused_and_data_that_moved_are_not(
     config: LineConfig, tmp_path: Path
 ) -> None:
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     run.train()
     data = Path(config.data).rename(tmp_path / "moved.txt")
     edit(run.folder.path, data=str(data))
-    assert reopen(line_recipe.RECIPE, LineConfig, run.folder).state.step == 4
+    assert resume(line_recipe.RECIPE, LineConfig, run.folder).state.step == 4
     line_recipe.write_points(data, slope=2.5)
     with pytest.raises(CheckpointError, match=r"moved\.txt is not what .* was trained on"):
-        reopen(line_recipe.RECIPE, LineConfig, run.folder)
+        resume(line_recipe.RECIPE, LineConfig, run.folder)
 
 
 @pytest.mark.parametrize("falls", [True, False])
@@ -153,12 +153,12 @@ def test_a_new_length_is_kept_and_told_where_the_rate_falls_over_it(
     class Falling(LineConfig):
         rate_falls = falls
 
-    run = begin(line_recipe.RECIPE, config)
+    run = start(line_recipe.RECIPE, config)
     assert run.train()
-    longer = reopen(line_recipe.RECIPE, Falling, run.folder, steps=6)
-    keep_length(longer)
+    longer = resume(line_recipe.RECIPE, Falling, run.folder, steps=6)
+    extend(longer)
     told = capsys.readouterr().err
     assert run.folder.config()["steps"] == 6
     assert ("now 6 steps in place of 4; from step 4 on it follows the new curve" in told) == falls
-    keep_length(longer)
+    extend(longer)
     assert capsys.readouterr().err == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-FEWEST = 200  # images: with fewer, an interval of the held-out fifth says nothing
+MIN_IMAGES = 200  # images: with fewer, an interval of the held-out fifth says nothing
 
 # The negatives of global structure, with controls; and that of the anomaly recipe, which is local.
 STRUCTURAL = (

@@ -16,7 +16,7 @@ from rich import box
 from rich.table import Table
 from torch import Tensor
 
-from nda.commands.arguments import FEWEST, CheckOptions
+from nda.commands.arguments import MIN_IMAGES, CheckOptions
 from nda.data.images.load import load_images
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
@@ -92,10 +92,10 @@ def measure(options: CheckOptions) -> Checked:
 
 def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:
     """Images to learn from and images held out, of some in random order; refuses too few."""
-    if len(images) < FEWEST:
+    if len(images) < MIN_IMAGES:
         raise DataError(
             f"{options.images} gives {counted(len(images), 'image')}, and a check needs at least "
-            f"{FEWEST}, of which a fifth is held out; give more images"
+            f"{MIN_IMAGES}, of which a fifth is held out; give more images"
             + (" or more --classes." if options.classes else ".")
         )
     cut = len(images) // HELD_OUT

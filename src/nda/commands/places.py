@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nda.errors import DataError
-from nda.runtime.files import absent, ready, refuse_existing, refuse_within
+from nda.runtime.files import absent, prepare_output, refuse_existing, refuse_within
 
 TORCHVISION = "torchvision:"
 # Settings that name what is read: a folder or an archive of samples; then files.
@@ -56,7 +56,7 @@ def ready_outputs(options: Any, *names: str, source: str = "") -> None:
         refuse_within(path, source, name)
     refuse_lost(options, *names)
     for path, name in given:
-        ready(path, source, name)
+        prepare_output(path, source, name)
 
 
 def refuse_absent(source: str, before: str = "") -> None:

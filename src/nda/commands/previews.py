@@ -29,22 +29,22 @@ def preview_video(options: PreviewOptions) -> int:
     single video is mixed with itself, half its length later.
     """
     negatives = negatives_from_list(options.negatives)
-    draws = generator_for(options.seed, purpose="preview")
+    rng = generator_for(options.seed, purpose="preview")
     clips, _ = draw_clips(
         options.images,
         2,
         resolution=options.resolution or RESOLUTION,
-        generator=draws,
+        generator=rng,
         classes=class_names(options.classes),
         skip_broken=options.skip_broken,
         bit_depth=options.bit_depth,
     )
-    numbers = spread(int(clips.lengths[0]), options.count)
+    numbers = evenly_spaced(int(clips.lengths[0]), options.count)
     some = [clips.frames(0, numbers), *_partner(clips, numbers)]
     pair = torch.stack(some)  # (2, T, 3, R, R), or 1 of them
     negatives, refused = suited(negatives, pair)
     tell_refused(refused)
-    rows = [pair[0], *(negative(pair, generator=draws)[0] for negative in negatives.values())]
+    rows = [pair[0], *(negative(pair, generator=rng)[0] for negative in negatives.values())]
     grid = image_grid(
         torch.cat(rows),
         len(numbers),
@@ -59,7 +59,7 @@ def preview_video(options: PreviewOptions) -> int:
     return 0
 
 
-def spread(length: int, count: int) -> Tensor:
+def evenly_spaced(length: int, count: int) -> Tensor:
     """At most `count` frames of a video, evenly spaced from the first to the last: int64."""
     return torch.linspace(0, length - 1, min(count, length), dtype=torch.float64).round().long()
 
@@ -75,7 +75,7 @@ def _partner(clips: Clips, numbers: Tensor) -> list[Tensor]:
 def preview_images(options: PreviewOptions) -> int:
     """Images in a row, and each negative of them in a row below."""
     negatives = negatives_from_list(options.negatives)
-    draws = generator_for(options.seed, purpose="preview")
+    rng = generator_for(options.seed, purpose="preview")
     try:
         data = load_images(
             options.images,
@@ -84,7 +84,7 @@ def preview_images(options: PreviewOptions) -> int:
             skip_broken=options.skip_broken,
             bit_depth=options.bit_depth,
             most=options.count,
-            generator=draws,
+            generator=rng,
         )
     except DataError as error:
         if not holds_video_files(options.images):
@@ -96,7 +96,7 @@ def preview_images(options: PreviewOptions) -> int:
     for note in data.told:
         print(f"nda: {note}", file=sys.stderr)
     tell_refused(refused)
-    rows = [chosen, *(negative(chosen, generator=draws) for negative in negatives.values())]
+    rows = [chosen, *(negative(chosen, generator=rng) for negative in negatives.values())]
     labels = ["real", *(name.replace("_", " ") for name in negatives)]
     grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
     save_png(grid, Path(options.out))

@@ -72,7 +72,7 @@ def _radius_in_pixels(radius: tuple[float, float], size: int) -> tuple[float, fl
 
 
 def _place(
-    counts: Tensor, size: int, radius: tuple[float, float], generator: torch.Generator
+    counts: Tensor, size: int, radius: tuple[float, float], rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Centres `(N, K, 2)` and radii `(N, K)` in pixels; the radius is 0 past a sample's count."""
     most = int(counts.max()) if len(counts) else 0
@@ -83,7 +83,7 @@ def _place(
     radii = torch.zeros(len(counts), most, device=device)
     todo = torch.arange(len(counts), device=device)
     for _ in range(_RESTARTS):
-        placed, drawn, complete = _try_layout(counts[todo], most, size, radius, generator)
+        placed, drawn, complete = _try_layout(counts[todo], most, size, radius, rng)
         centres[todo[complete]], radii[todo[complete]] = placed[complete], drawn[complete]
         todo = todo[~complete]
         if not len(todo):
@@ -104,14 +104,14 @@ def _crowded(count: int, size: int, radius: tuple[float, float]) -> DataError:
 
 
 def _try_layout(
-    counts: Tensor, most: int, size: int, radius: tuple[float, float], generator: torch.Generator
+    counts: Tensor, most: int, size: int, radius: tuple[float, float], rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Place the dots of every sample in turn; the last value says which samples were completed."""
     n, device = len(counts), counts.device
     centres = torch.zeros(n, most, 2, device=device)
     wanted = torch.arange(most, device=device) < counts[:, None]  # (N, K)
     low, high = radius
-    drawn = low + (high - low) * torch.rand(n, most, generator=generator, device=device)
+    drawn = low + (high - low) * torch.rand(n, most, generator=rng, device=device)
     radii = drawn * wanted
     complete = torch.ones(n, dtype=torch.bool, device=device)
     for k in range(most):
@@ -119,9 +119,7 @@ def _try_layout(
         for _ in range(_ROUNDS):
             if not len(todo):
                 break
-            place, free = _propose(
-                centres[todo, :k], radii[todo, :k], radii[todo, k], size, generator
-            )
+            place, free = _propose(centres[todo, :k], radii[todo, :k], radii[todo, k], size, rng)
             centres[todo[free], k] = place[free]
             todo = todo[~free]
         complete[todo] = False
@@ -129,11 +127,11 @@ def _try_layout(
 
 
 def _propose(
-    centres: Tensor, radii: Tensor, radius: Tensor, size: int, generator: torch.Generator
+    centres: Tensor, radii: Tensor, radius: Tensor, size: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The first free one of some uniform places `(n, 2)` for a dot, and whether there was one."""
     n, margin = len(radius), (radius + 0.5)[:, None, None]
-    uniform = torch.rand(n, _CANDIDATES, 2, generator=generator, device=radius.device)
+    uniform = torch.rand(n, _CANDIDATES, 2, generator=rng, device=radius.device)
     places = margin + uniform * (size - 2 * margin)  # (n, candidates, 2)
     distance = (places[:, :, None] - centres[:, None]).norm(dim=-1)  # (n, candidates, k)
     free = (distance >= (radii + radius[:, None] + GAP)[:, None]).all(dim=-1)
@@ -141,12 +139,12 @@ def _propose(
     return places[torch.arange(n, device=radius.device), first], free.any(dim=1)
 
 
-def _render(centres: Tensor, radii: Tensor, size: int, generator: torch.Generator) -> Tensor:
+def _render(centres: Tensor, radii: Tensor, size: int, rng: torch.Generator) -> Tensor:
     """Draw the dots as uint8 `(N, 3, size, size)`, each into a window just larger than itself."""
     n, most = radii.shape
     device = radii.device
     canvas = torch.zeros(n, 3, size * size, device=device)
-    colours = _colours(n, most, generator)
+    colours = _colours(n, most, rng)
     reach = math.ceil(float(radii.max()) + 0.5) if radii.numel() else 0
     offsets = torch.arange(-reach, reach + 1, device=device)
     for k in range(most):
@@ -162,11 +160,11 @@ def _render(centres: Tensor, radii: Tensor, size: int, generator: torch.Generato
     return canvas.mul_(255).round_().clamp_(0, 255).to(torch.uint8).view(n, 3, size, size)
 
 
-def _colours(n: int, most: int, generator: torch.Generator) -> Tensor:
+def _colours(n: int, most: int, rng: torch.Generator) -> Tensor:
     """RGB `(n, most, 3)` in [0, 1] of HSV colours with value 1 and saturation in [1/2, 1]."""
-    device = generator.device
-    hue = torch.rand(n, most, 1, generator=generator, device=device)
-    saturation = 0.5 + 0.5 * torch.rand(n, most, 1, generator=generator, device=device)
+    device = rng.device
+    hue = torch.rand(n, most, 1, generator=rng, device=device)
+    saturation = 0.5 + 0.5 * torch.rand(n, most, 1, generator=rng, device=device)
     # The usual HSV ramp: each channel is full within a third of the circle around its own hue.
     phase = (hue * 6 + torch.tensor([0.0, 4.0, 2.0], device=device)) % 6
     return 1 - saturation * (1 - ((phase - 3).abs() - 1).clamp(0, 1))
@@ -202,20 +200,20 @@ def write_dots_archive(
 def cost_of_dots(dots: int, size: int) -> tuple[float, float]:
     """Seconds and bytes that an image takes, of some that are drawn to see."""
     began, written = time.perf_counter(), io.BytesIO()
-    draws = torch.Generator().manual_seed(0)
-    for pixels in draw_dots(torch.full((_TRIED,), dots), size, generator=draws):
+    rng = torch.Generator().manual_seed(0)
+    for pixels in draw_dots(torch.full((_TRIED,), dots), size, generator=rng):
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(written, "PNG", compress_level=1)
     seconds = (time.perf_counter() - began) / _TRIED
     return seconds, written.tell() / _TRIED + _HEADERS
 
 
 def _drawn(
-    images: Mapping[int, int], size: int, generator: torch.Generator
+    images: Mapping[int, int], size: int, rng: torch.Generator
 ) -> Iterator[tuple[str, Tensor]]:
     """Name and pixels (size, size, 3) of each image, count by count."""
     for count, number in sorted(images.items()):
         for first in range(0, number, _CHUNK):
             counts = torch.full((min(_CHUNK, number - first),), count)
-            drawn = draw_dots(counts, size, generator=generator).permute(0, 2, 3, 1)
+            drawn = draw_dots(counts, size, generator=rng).permute(0, 2, 3, 1)
             for index, pixels in enumerate(drawn, first):
                 yield f"{count}/{index:05d}.png", pixels

@@ -138,10 +138,10 @@ def compare(detector: Detector, exported: Scorer) -> Parity:
 
 def compared_images(side: int) -> Tensor:
     """Images from noise to smooth, so that scores of every size are compared."""
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     parts = []
     for grain in (1, 2, 4, 8):
-        small = torch.rand(IMAGES // 4, 3, side // grain, side // grain, generator=draws)
+        small = torch.rand(IMAGES // 4, 3, side // grain, side // grain, generator=rng)
         large = torch.nn.functional.interpolate(small, (side, side), mode="bicubic")
         parts.append((large * 255).clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)

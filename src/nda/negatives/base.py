@@ -84,7 +84,7 @@ def draw_device(x: Tensor, generator: torch.Generator | None) -> torch.device:
     return x.device if generator is None else generator.device
 
 
-def onto(drawn: Tensor, x: Tensor) -> Tensor:
+def to_device_like(drawn: Tensor, x: Tensor) -> Tensor:
     """Move drawn parameters beside `x`, without waiting where `x` lies on a GPU.
 
     Only the way to the GPU may go unwaited for: the host would read a copy the other way too soon.
@@ -99,7 +99,7 @@ def draw_partners(x: Tensor, generator: torch.Generator | None) -> Tensor:
     """
     order = torch.randperm(x.shape[0], generator=generator, device=draw_device(x, generator))
     partner = torch.empty_like(order).scatter_(0, order, order.roll(-1))
-    return onto(partner, x)
+    return to_device_like(partner, x)
 
 
 def per_sample(values: Tensor, x: Tensor) -> Tensor:

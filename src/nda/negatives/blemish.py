@@ -20,7 +20,7 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
-    onto,
+    to_device_like,
 )
 from nda.negatives.patch import box_sides
 
@@ -93,9 +93,9 @@ class Blemish(Negative):
             "light": uniform(*_LIGHT),
             "cover": uniform(_FAINTEST, 1),
         }
-        own = onto(uniform(0, 1) < 0.5, x)
+        own = to_device_like(uniform(0, 1) < 0.5, x)
         itself = torch.arange(B, device=x.device)
-        params = {name: onto(value, x) for name, value in drawn.items()}
+        params = {name: to_device_like(value, x) for name, value in drawn.items()}
         return {"partner": torch.where(own, itself, draw_partners(x, generator)), **params}
 
     def replay(self, x: Tensor, params: Params) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nda.errors import ConfigError, ShapeError
-from nda.negatives.base import Negative, Params, draw_device, onto, per_sample
+from nda.negatives.base import Negative, Params, draw_device, per_sample, to_device_like
 
 
 class HorizontalFlip(Negative):
@@ -71,7 +71,7 @@ class RandomCrop(Negative):
         place = torch.randint(places - 1, (x.shape[0],), generator=generator, device=device)
         place = place + (place >= places // 2)  # step over the middle
         offset = torch.stack([place // columns - down, place % columns - across], dim=1)
-        return {"offset": onto(offset, x)}
+        return {"offset": to_device_like(offset, x)}
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
@@ -121,7 +121,7 @@ class GaussianNoise(Negative):
         self.check(x)
         shape = (x.shape[0], *x.shape[-3:])
         noise = torch.randn(shape, generator=generator, device=draw_device(x, generator))
-        return {"noise": onto(noise, x)}
+        return {"noise": to_device_like(noise, x)}
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
@@ -162,7 +162,7 @@ class RandomApply(nn.Module):
         """The transform's parameters and `applied` `(B,)` bool."""
         params = self.transform.draw(x, generator)
         chance = torch.rand(x.shape[0], generator=generator, device=draw_device(x, generator))
-        return {**params, "applied": onto(chance < self.p, x)}
+        return {**params, "applied": to_device_like(chance < self.p, x)}
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         applied = per_sample(params["applied"], x)

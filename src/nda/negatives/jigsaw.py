@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
-from nda.negatives.base import Negative, Params, draw_device, onto
+from nda.negatives.base import Negative, Params, draw_device, to_device_like
 
 _LARGEST_RANKED = 20  # 20! is the last factorial an int64 holds
 
@@ -44,8 +44,8 @@ class Jigsaw(Negative):
         B, n, device = x.shape[0], self.grid**2, draw_device(x, generator)
         if self.grid == 2:
             row = torch.randint(len(self.orders), (B,), generator=generator, device=device)
-            return {"permutation": onto(self.orders, x)[onto(row, x)]}
-        return {"permutation": onto(draw_orders(B, n, device, generator), x)}
+            return {"permutation": to_device_like(self.orders, x)[to_device_like(row, x)]}
+        return {"permutation": to_device_like(draw_orders(B, n, device, generator), x)}
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)

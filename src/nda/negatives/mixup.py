@@ -16,8 +16,8 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
-    onto,
     per_sample,
+    to_device_like,
 )
 
 _LEVELS = 16384
@@ -54,7 +54,7 @@ class Mixup(Negative):
         self.check(x)
         device = draw_device(x, generator)
         rank = torch.randint(_LEVELS, (x.shape[0],), generator=generator, device=device)
-        weight = onto(self.quantiles, x)[onto(rank, x)].float()
+        weight = to_device_like(self.quantiles, x)[to_device_like(rank, x)].float()
         return {
             "partner": draw_partners(x, generator),
             # A module cast to half precision has rounded its table, perhaps up to 1.

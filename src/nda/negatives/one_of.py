@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nda.errors import ConfigError
-from nda.negatives.base import Negative, Params, draw_device, onto, per_sample
+from nda.negatives.base import Negative, Params, draw_device, per_sample, to_device_like
 
 
 class OneOf(Negative):
@@ -47,7 +47,7 @@ class OneOf(Negative):
         choice = torch.zeros_like(place, dtype=torch.int64)
         for bound in list(accumulate(self.weights))[:-1]:
             choice += place >= bound / sum(self.weights)
-        params = {"choice": onto(choice, x)}
+        params = {"choice": to_device_like(choice, x)}
         for i, member in enumerate(self.negatives()):
             drawn = member.draw(x, generator)
             params |= {f"{i}.{name}": value for name, value in drawn.items()}

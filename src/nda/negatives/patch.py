@@ -14,7 +14,7 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
-    onto,
+    to_device_like,
 )
 
 
@@ -45,7 +45,7 @@ class Patch(Negative):
 
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
         self.check(x)
-        return {"box": onto(draw_boxes(x, self.low, self.high, generator), x)}
+        return {"box": to_device_like(draw_boxes(x, self.low, self.high, generator), x)}
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
         """1 inside the box."""

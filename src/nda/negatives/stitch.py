@@ -12,7 +12,7 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
-    onto,
+    to_device_like,
 )
 from nda.negatives.jigsaw import rearrange_tiles, seams
 
@@ -35,7 +35,7 @@ class Stitch(Negative):
         partner = draw_partners(x, generator)
         device = draw_device(x, generator)
         coin = torch.randint(2, (x.shape[0],), generator=generator, device=device)
-        return {"partner": partner, "upright": onto(coin == 1, x)}
+        return {"partner": partner, "upright": to_device_like(coin == 1, x)}
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)

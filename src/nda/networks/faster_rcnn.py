@@ -126,7 +126,7 @@ class TakenOver:
     rest: tuple[str, ...]
 
 
-def take_over(detector: nn.Module, weights: Mapping[str, Tensor], where: str) -> TakenOver:
+def load_backbone(detector: nn.Module, weights: Mapping[str, Tensor], where: str) -> TakenOver:
     """Set stem and stages of a detector to those of an encoder with torchvision's names.
 
     `where` says in messages what the encoder is. Raises `CheckpointError` where less than 90 % of

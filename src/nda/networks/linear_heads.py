@@ -23,8 +23,8 @@ class LinearHeads(nn.Module):
         for name, value in (("heads", heads), ("features", features), ("classes", classes)):
             if value < 1:
                 raise ConfigError(f"{name} is {value}; linear heads need at least 1.")
-        draws = torch.Generator().manual_seed(seed)
-        one = DEVIATION * torch.randn(features, classes, generator=draws)
+        rng = torch.Generator().manual_seed(seed)
+        one = DEVIATION * torch.randn(features, classes, generator=rng)
         self.weight = nn.Parameter(one.repeat(heads, 1, 1))  # (heads, D, C)
         self.bias = nn.Parameter(torch.zeros(heads, classes))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nda.errors import ConfigError, ShapeError
 from nda.networks.resnet import build_encoder, feature_dim
-from nda.runtime.distributed import company, gathered
+from nda.runtime.distributed import all_gather, rank_and_world_size
 
 MOMENTUM = 0.1  # of running statistics, as torch's own
 
@@ -85,9 +85,9 @@ class Queue(nn.Module):
                 f"The queue holds {size} vectors and takes {batch} a step; its size must be a "
                 f"multiple of {batch}, such as {max(1, round(size / batch)) * batch}."
             )
-        draws = torch.Generator().manual_seed(seed)
+        rng = torch.Generator().manual_seed(seed)
         self.batch = batch
-        vectors = F.normalize(torch.randn(size, dim, generator=draws), dim=1)
+        vectors = F.normalize(torch.randn(size, dim, generator=rng), dim=1)
         self.register_buffer("vectors", vectors)
         self.register_buffer("born", torch.full((size,), -1))
 
@@ -104,7 +104,7 @@ class Queue(nn.Module):
 
 
 @torch.no_grad()
-def follow(average: nn.Module, source: nn.Module, momentum: float) -> None:
+def momentum_update(average: nn.Module, source: nn.Module, momentum: float) -> None:
     """Move the parameters of the momentum encoder towards the trained one's.
 
     Its batch norms keep running statistics of their own.
@@ -112,7 +112,7 @@ def follow(average: nn.Module, source: nn.Module, momentum: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), 1 - momentum)
 
 
-def shuffled(network: nn.Module, x: Tensor, order: Tensor | None) -> Tensor:
+def shuffle_bn(network: nn.Module, x: Tensor, order: Tensor | None) -> Tensor:
     """`network(x)` with the samples of all processes in another order, so that they cannot cheat.
 
     Else the statistics of its part of the batch would tell a query which key is of its company.
@@ -120,8 +120,8 @@ def shuffled(network: nn.Module, x: Tensor, order: Tensor | None) -> Tensor:
     """
     if order is None:
         return network(x)
-    rank, processes = company()
+    rank, processes = rank_and_world_size()
     count = len(x)
     mine = order.view(processes, count)[rank]
-    vectors = gathered(network(gathered(x)[mine]))  # those of sample order[i] at i
+    vectors = all_gather(network(all_gather(x)[mine]))  # those of sample order[i] at i
     return vectors[order.argsort()[rank * count : (rank + 1) * count]]

@@ -19,7 +19,7 @@ from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.recipes import names_of, recipe_of
 from nda.runtime.digest import weights_digest
 from nda.runtime.plain_types import wrong_type
-from nda.training.checkpoint import checkpoints_newest_first, newest_content
+from nda.training.checkpoint import checkpoints_newest_first, load_latest
 from nda.training.run_folder import RunFolder
 
 NONE = "none"
@@ -28,7 +28,7 @@ Encoder = TypeVar("Encoder", bound=nn.Module)
 
 
 @dataclass
-class Origin:
+class EncoderSource:
     """Where an encoder comes from. Kept in the checkpoints of the run that builds on it.
 
     The encoder's own run may train on, or be gone, when that run is measured again.
@@ -51,7 +51,7 @@ class Origin:
         """What the run in `folder` has kept; None before its first checkpoint."""
         if not checkpoints_newest_first(folder.checkpoints):
             return None
-        content = newest_content(folder)
+        content = load_latest(folder)
         kept = content["state"].get("origin")
         try:
             origin = cls(**kept)
@@ -84,7 +84,7 @@ class EncoderRun:
     settings: dict[str, Any]
     content: dict[str, Any]
 
-    def load(self, build: Callable[[], Encoder]) -> tuple[Encoder, Origin]:
+    def load(self, build: Callable[[], Encoder]) -> tuple[Encoder, EncoderSource]:
         """What `build` gives with the run's weights; `CheckpointError` where they do not fit."""
         try:
             weights = self.content["state"]["encoder"]
@@ -97,7 +97,7 @@ class EncoderRun:
                 f"({' '.join(str(error).split())[:120]}). Restore its config.yaml."
             ) from error
         name, digest = Path(self.text).resolve().name, weights_digest(encoder)
-        return encoder, Origin(name, self.settings["negative"], self.content["step"], digest)
+        return encoder, EncoderSource(name, self.settings["negative"], self.content["step"], digest)
 
 
 def open_encoder_run(
@@ -116,7 +116,7 @@ def open_encoder_run(
             f"run of {names_of(lambda entry: entry.encodes == subject)}, or none for random "
             "weights."
         )
-    content = newest_content(folder)
+    content = load_latest(folder)
     for name, kind in (("network", str), ("width", int), ("negative", str)):
         if type(settings.get(name)) is not kind:
             raise CheckpointError(
@@ -140,7 +140,7 @@ class Pretrained:
     name: str  # one of nda.networks.resnet.ENCODERS
     width: int  # channels of its stem
     resolution: int | None  # side of the images it was trained on; None for random weights
-    origin: Origin
+    origin: EncoderSource
 
 
 def open_encoder(
@@ -154,7 +154,7 @@ def open_encoder(
     if text == NONE:
         name, channels, side = network or "resnet18", width or PUBLISHED_WIDTH, None
         encoder = build_encoder(name, width=channels, seed=seed)
-        origin = Origin(NONE, NONE, 0, weights_digest(encoder))
+        origin = EncoderSource(NONE, NONE, 0, weights_digest(encoder))
     else:
         run = open_encoder_run(text, "images", network=network, width=width)
         name, channels, side = (run.settings[key] for key in ("network", "width", "resolution"))
@@ -164,7 +164,7 @@ def open_encoder(
 
 
 @dataclass
-class EncoderOrigin(Origin):
+class EncoderOrigin(EncoderSource):
     """Kept in the checkpoints of a run that builds on it, with what it takes to build the same."""
 
     network: str = "resnet18"

@@ -9,19 +9,19 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def gathered(x: Tensor) -> Tensor:
+def all_gather(x: Tensor) -> Tensor:
     """The `x` `(B, ...)` of all W processes one after the other: `(W * B, ...)`, by rank.
 
     A gradient is the sum over the losses of all processes, as if one of them had computed all.
     (The gradient of Fabric's own `all_gather` is another with some backends.)
     """
-    if company()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return x
     result: Tensor = _Gathered.apply(x)
     return result
 
 
-def company() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """The rank of this process, and how many there are."""
     if not dist.is_initialized():
         return 0, 1

@@ -86,7 +86,7 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def ready(out: Path, source: StrPath = "", name: str = "--out") -> Path:
+def prepare_output(out: Path, source: StrPath = "", name: str = "--out") -> Path:
     """`out`, whose folder is made now, so that a wrong place shows before the work is done.
 
     Raises `ConfigError` as `refuse_within`, and `OSError` where there can be no such folder.

@@ -142,7 +142,7 @@ def _point_latest_at(path: Path) -> None:
         write_atomically(latest, lambda file: file.write(path.read_bytes()))
 
 
-def newest_content(folder: RunFolder) -> dict[str, Any]:
+def load_latest(folder: RunFolder) -> dict[str, Any]:
     """What the newest checkpoint of a run holds that is whole.
 
     Damaged ones are passed over, which is said on stderr; where all are damaged, the newest one's

@@ -186,10 +186,8 @@ class Run(Generic[C, S]):
     def _one_step(self) -> None:
         seed, rank, step = self.config.seed, self.fabric.global_rank, self.state.step
         seed_global_generators(seed, rank=rank, step=step)
-        generator = generator_for(
-            seed, rank=rank, step=step, purpose="train", device=self.fabric.device
-        )
-        scalars = self.recipe.step(self.state, self.state.batch(step), generator)
+        rng = generator_for(seed, rank=rank, step=step, purpose="train", device=self.fabric.device)
+        scalars = self.recipe.step(self.state, self.state.batch(step), rng)
         self.state.step += 1
         self.means.add(self.state.step, scalars)
 

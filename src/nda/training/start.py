@@ -19,7 +19,7 @@ from nda.runtime.files import sweep, within_folder, write_text_atomically
 from nda.runtime.plain_types import wrong_type
 from nda.training.checkpoint import (
     checkpoints_newest_first,
-    newest_content,
+    load_latest,
 )
 from nda.training.config import RunConfig
 from nda.training.engine import Recipe, Run, refuse_changes
@@ -44,7 +44,7 @@ NAME_OR_PATH = ("palette",)  # settings that may name a file, or something that 
 Config = TypeVar("Config", bound=RunConfig)
 
 
-def begin(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
+def start(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     """A run at step 0 in a new folder, which is made only once data and networks stand."""
     config.check()
     config = with_absolute_paths(config)
@@ -85,7 +85,7 @@ def build_fitting(recipe: Recipe[Any, Any], config: Config, fabric: Fabric) -> t
         return fitting, recipe.build(fitting, fabric)
 
 
-def reopen(
+def resume(
     recipe: Recipe[Any, Any],
     config_class: type[RunConfig],
     folder: RunFolder,
@@ -101,7 +101,7 @@ def reopen(
     if is_first_process():
         claim(folder)
     unbegun = anew and not checkpoints_newest_first(folder.checkpoints) and not folder.log()
-    checkpoint = None if unbegun else newest_content(folder)
+    checkpoint = None if unbegun else load_latest(folder)
     if checkpoint is not None:
         refuse_changes(checkpoint["config"], config.as_dict(), folder)
     fabric = launch(config)
@@ -163,7 +163,7 @@ def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> 
     return config
 
 
-def keep_length(run: Run[Any, Any]) -> None:
+def extend(run: Run[Any, Any]) -> None:
     """Write a new length into config.yaml, so that the next resume knows it too.
 
     Says so where learning rates fall over the length of the run, which they do anew then.

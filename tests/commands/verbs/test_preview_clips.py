@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from nda.cli import main
-from nda.commands.previews import spread
+from nda.commands.previews import evenly_spaced
 
 
 @pytest.fixture
@@ -152,6 +152,6 @@ def test_a_folder_of_video_files_is_told_from_one_of_images(
 
 
 def test_frames_are_spread_from_the_first_to_the_last() -> None:
-    assert spread(44, 6).tolist() == [0, 9, 17, 26, 34, 43]
-    assert spread(3, 6).tolist() == [0, 1, 2]
-    assert spread(1, 6).tolist() == [0]
+    assert evenly_spaced(44, 6).tolist() == [0, 9, 17, 26, 34, 43]
+    assert evenly_spaced(3, 6).tolist() == [0, 1, 2]
+    assert evenly_spaced(1, 6).tolist() == [0]

@@ -39,8 +39,8 @@ def test_clips_are_blocks_of_frames_a_stride_apart(clips: Clips) -> None:
 
 def test_starts_are_drawn_from_the_generator(clips: Clips) -> None:
     def drawn(seed: int) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        return clips.sample(torch.tensor([0, 2] * 9), stride=1, blocks=1, generator=generator)
+        rng = torch.Generator().manual_seed(seed)
+        return clips.sample(torch.tensor([0, 2] * 9), stride=1, blocks=1, generator=rng)
 
     assert torch.equal(drawn(3), drawn(3))
     assert not torch.equal(drawn(3), drawn(4))

@@ -52,8 +52,8 @@ def test_every_place_of_a_clip_is_drawn_and_no_other(length: int, reach: int, sh
 
 def test_starts_follow_the_generator_and_a_video_takes_one_draw_whatever_its_length() -> None:
     def drawn(seed: int, lengths: list[int]) -> list[int]:
-        generator = torch.Generator().manual_seed(seed)
-        return draw_starts(torch.tensor(lengths), 5, generator).tolist()
+        rng = torch.Generator().manual_seed(seed)
+        return draw_starts(torch.tensor(lengths), 5, rng).tolist()
 
     assert drawn(1, [90, 90, 90]) == drawn(1, [90, 90, 90]) != drawn(2, [90, 90, 90])
     assert drawn(1, [90, 3, 90])[::2] == drawn(1, [90, 90, 90])[::2]

@@ -19,8 +19,8 @@ PLAIN = ClipViews(jitter_probability=0.0, grey=0.0)
 @pytest.fixture
 def still() -> Tensor:
     """Four clips of five equal frames of noise."""
-    draws = torch.Generator().manual_seed(5)
-    frame = torch.randint(256, (4, 1, 3, 12, 12), dtype=torch.uint8, generator=draws)
+    rng = torch.Generator().manual_seed(5)
+    frame = torch.randint(256, (4, 1, 3, 12, 12), dtype=torch.uint8, generator=rng)
     return frame.expand(-1, 5, -1, -1, -1)
 
 

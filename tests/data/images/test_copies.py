@@ -20,8 +20,8 @@ from nda.errors import DataError
 
 def pictures(count: int, size: int = 24, seed: int = 0) -> Tensor:
     """Smooth pictures, uint8 (N, 3, H, W), all different."""
-    draws = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 5, 5, generator=draws)
+    rng = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 5, 5, generator=rng)
     fine = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
     return (fine.clamp(0, 1) * 255).to(torch.uint8)
 
@@ -87,10 +87,10 @@ def test_what_is_said_of_them() -> None:
 def test_photographs_of_one_scene_by_one_camera_are_no_copies(
     noise: float, brightness: float
 ) -> None:
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     scene = pictures(1, size=64).float()
-    offset = brightness * torch.randn(60, 1, 1, 1, generator=draws)
-    photographs = scene + offset + noise * torch.randn(60, 3, 64, 64, generator=draws)
+    offset = brightness * torch.randn(60, 1, 1, 1, generator=rng)
+    photographs = scene + offset + noise * torch.randn(60, 3, 64, 64, generator=rng)
     images = photographs.clamp(0, 255).to(torch.uint8)
     assert copy_groups(images).tolist() == list(range(60))
     assert copy_groups(images[torch.tensor([0, 1, 0])]).tolist() == [0, 1, 0]
@@ -111,8 +111,8 @@ class LargestMade(TorchDispatchMode):
 
 def fixed_camera(count: int, noise: float) -> Tensor:
     """Photographs of one scene, whose thumbnails differ by a fraction of a level."""
-    draws = torch.Generator().manual_seed(0)
-    noises = noise * torch.randn(count, 3, 32, 32, generator=draws)
+    rng = torch.Generator().manual_seed(0)
+    noises = noise * torch.randn(count, 3, 32, 32, generator=rng)
     return (pictures(1, size=32).float() + noises).clamp(0, 255).to(torch.uint8)
 
 

@@ -17,10 +17,10 @@ from nda.errors import ConfigError, ShapeError
 
 def pictures(count: int, side: int = 32) -> Tensor:
     """Smooth pictures with some grain, as photographs are."""
-    draws = torch.Generator().manual_seed(count)
-    coarse = torch.rand(count, 3, 4, 4, generator=draws)
+    rng = torch.Generator().manual_seed(count)
+    coarse = torch.rand(count, 3, 4, 4, generator=rng)
     smooth = torch.nn.functional.interpolate(coarse, size=side, mode="bicubic")
-    grain = torch.randn(count, 3, side, side, generator=draws) * 6
+    grain = torch.randn(count, 3, side, side, generator=rng) * 6
     return (smooth * 200 + 25 + grain).clamp(0, 255).to(torch.uint8)
 
 

@@ -98,8 +98,8 @@ def test_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31))
 def test_the_nearest_class_is_that_of_a_loop_over_pixels(seed: int) -> None:
-    draws = torch.Generator().manual_seed(seed)
-    images = torch.randint(0, 256, (2, 3, 3, 4), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (2, 3, 3, 4), generator=rng, dtype=torch.uint8)
     found = nearest_classes(images, SMALL)
     for image, classes in zip(images, found, strict=True):
         for row in range(3):
@@ -115,8 +115,8 @@ def test_the_nearest_class_is_that_of_a_loop_over_pixels(seed: int) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_painted_classes_are_found_again(name: str) -> None:
     palette = load_palette(name)
-    draws = torch.Generator().manual_seed(0)
-    classes = torch.randint(0, len(palette.names), (2, 5, 6), generator=draws)
+    rng = torch.Generator().manual_seed(0)
+    classes = torch.randint(0, len(palette.names), (2, 5, 6), generator=rng)
     assert torch.equal(nearest_classes(paint(classes, palette), palette), classes)
 
 

@@ -91,15 +91,15 @@ def test_nothing_found_and_nothing_there() -> None:
 def test_its_mean_is_that_of_torchmetrics() -> None:
     from torchmetrics.detection import MeanAveragePrecision
 
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     images_found, images_true = [], []
     for _ in range(12):
-        corner = torch.rand(6, 2, generator=draws) * 40
-        boxes = torch.cat([corner, corner + 5 + torch.rand(6, 2, generator=draws) * 20], dim=1)
-        labels = torch.randint(4, (6,), generator=draws)
-        moved = boxes + torch.randn(6, 4, generator=draws)
+        corner = torch.rand(6, 2, generator=rng) * 40
+        boxes = torch.cat([corner, corner + 5 + torch.rand(6, 2, generator=rng) * 20], dim=1)
+        labels = torch.randint(4, (6,), generator=rng)
+        moved = boxes + torch.randn(6, 4, generator=rng)
         images_true.append(Truth(boxes, labels, torch.zeros(6, dtype=torch.bool)))
-        images_found.append(Found(moved, labels, torch.rand(6, generator=draws)))
+        images_found.append(Found(moved, labels, torch.rand(6, generator=rng)))
     metric = MeanAveragePrecision(backend="faster_coco_eval")
     metric.update(
         [{"boxes": f.boxes, "labels": f.labels, "scores": f.scores} for f in images_found],

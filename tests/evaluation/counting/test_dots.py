@@ -26,9 +26,9 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 @pytest.mark.parametrize(("size", "most"), [(24, 5), (32, 7), (64, 9)])
 def test_real_dots_are_counted_exactly(size: int, most: int) -> None:
-    generator = torch.Generator().manual_seed(size)
-    counts = torch.randint(0, most + 1, (3000,), generator=generator)
-    counted = count_dots(draw_dots(counts, size, generator=generator))
+    rng = torch.Generator().manual_seed(size)
+    counts = torch.randint(0, most + 1, (3000,), generator=rng)
+    counted = count_dots(draw_dots(counts, size, generator=rng))
     assert counted.dtype == torch.int64
     assert (counted == counts).double().mean() >= 0.999
 
@@ -36,8 +36,8 @@ def test_real_dots_are_counted_exactly(size: int, most: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [4, 5, 6, 7])
 def test_ten_thousand_real_images_are_counted_exactly(count: int) -> None:
-    generator = torch.Generator().manual_seed(count)
-    images = draw_dots(torch.full((10_000,), count), 64, generator=generator)
+    rng = torch.Generator().manual_seed(count)
+    images = draw_dots(torch.full((10_000,), count), 64, generator=rng)
     assert (count_dots(images) == count).double().mean() >= 0.999
 
 

@@ -52,8 +52,8 @@ def test_variety_has_a_figure_a_field() -> None:
 
 
 def test_copies_are_nearer_than_real_images() -> None:
-    draws = torch.Generator().manual_seed(0)
-    training, real = torch.randint(256, (2, 20, 3, 4, 4), generator=draws).to(torch.uint8)
+    rng = torch.Generator().manual_seed(0)
+    training, real = torch.randint(256, (2, 20, 3, 4, 4), generator=rng).to(torch.uint8)
     images = {"generated": training[:11], "real": real}
     metrics = {m.name: m for m in nearest_metrics(images, training, {"split": "test"})}
     assert metrics["generated_nearest_median"].value == 0.0

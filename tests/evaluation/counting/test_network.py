@@ -17,13 +17,13 @@ COUNTS = (0, 2, 5)  # with a gap, so that a count is not mistaken for a class
 
 def blocks(per_count: int, seed: int, counts: tuple[int, ...] = COUNTS) -> tuple[Tensor, Tensor]:
     """Grey images with so many bright blocks of 3 x 3, in a 4 x 4 raster."""
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     images = torch.full((per_count * len(counts), 3, SIZE, SIZE), 90, dtype=torch.uint8)
     numbers = torch.tensor(counts).repeat(per_count)
     for image, number in zip(images, numbers.tolist(), strict=True):
-        for cell in torch.randperm(16, generator=draws)[:number].tolist():
+        for cell in torch.randperm(16, generator=rng)[:number].tolist():
             row, column = 4 * (cell // 4), 4 * (cell % 4)
-            colour = torch.randint(150, 255, (3, 1, 1), generator=draws, dtype=torch.uint8)
+            colour = torch.randint(150, 255, (3, 1, 1), generator=rng, dtype=torch.uint8)
             image[:, row : row + 3, column : column + 3] = colour
     return images, numbers
 

@@ -44,8 +44,8 @@ def naive(images: Tensor) -> tuple[float, float, float]:
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3), st.sampled_from([8, 12, 17]))
 def test_agrees_with_looking_at_one_pixel_after_another(seed: int, count: int, side: int) -> None:
-    draws = torch.Generator().manual_seed(seed)
-    images = torch.randint(256, (count, 3, side, side), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    images = torch.randint(256, (count, 3, side, side), generator=rng, dtype=torch.uint8)
     images[:, :, : side // 2] //= 8  # a plain half
     found = scene_diversity(images)
     expected = naive(images)

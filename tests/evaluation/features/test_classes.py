@@ -43,9 +43,9 @@ def test_accuracy_and_confusion_by_hand() -> None:
 
 
 def test_the_five_likeliest_count_where_there_are_more_classes() -> None:
-    generator = torch.Generator().manual_seed(0)
-    probabilities = torch.rand(50, 8, generator=generator).softmax(1)
-    labels = torch.randint(8, (50,), generator=generator)
+    rng = torch.Generator().manual_seed(0)
+    probabilities = torch.rand(50, 8, generator=rng).softmax(1)
+    labels = torch.randint(8, (50,), generator=rng)
     found = class_metrics(probabilities, labels, [f"c{k}" for k in range(8)], {})
     near = sum(
         int(label) in sorted(range(8), key=lambda k: -float(row[k]))[:5]

@@ -12,8 +12,8 @@ from nda.evaluation.features.extract import extract_features
 
 
 def images(count: int = 10) -> Tensor:
-    draws = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, 8, 8), generator=draws).to(torch.uint8)
+    rng = torch.Generator().manual_seed(0)
+    return torch.randint(256, (count, 3, 8, 8), generator=rng).to(torch.uint8)
 
 
 def network(bias: float = 0.0) -> nn.Sequential:

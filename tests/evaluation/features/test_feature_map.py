@@ -11,9 +11,9 @@ from nda.evaluation.features.extract import feature_map
 
 
 def features(count: int = 50, size: int = 6) -> torch.Tensor:
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     stretch = torch.tensor([5.0, 3.0, *[0.5] * (size - 2)])
-    return torch.randn(count, size, generator=draws) * stretch
+    return torch.randn(count, size, generator=rng) * stretch
 
 
 def test_it_is_the_singular_value_decomposition_of_the_directions() -> None:

@@ -31,10 +31,10 @@ def naive_guess(
 
 
 def random_features(seed: int, count: int, classes: int) -> tuple[Tensor, Tensor]:
-    draws = torch.Generator().manual_seed(seed)
-    labels = torch.randint(classes, (count,), generator=draws)
-    lengths = 0.1 + 5 * torch.rand(count, 1, generator=draws)
-    return lengths * torch.randn(count, 6, generator=draws), labels
+    rng = torch.Generator().manual_seed(seed)
+    labels = torch.randint(classes, (count,), generator=rng)
+    lengths = 0.1 + 5 * torch.rand(count, 1, generator=rng)
+    return lengths * torch.randn(count, 6, generator=rng), labels
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,8 +12,8 @@ from nda.evaluation.fidelity.nearest import nearest_images
 
 
 def noise(count: int, seed: int) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(256, (count, 3, 5, 4), generator=draws).to(torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, 5, 4), generator=rng).to(torch.uint8)
 
 
 @pytest.mark.parametrize("size", [3, 40, 2100])  # the last in several chunks

@@ -16,8 +16,8 @@ from nda.evaluation.fidelity.nearest import SIDE, pixel_distance
 
 
 def some_images(count: int, side: int, seed: int) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(256, (count, 3, side, side), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, side, side), generator=rng, dtype=torch.uint8)
 
 
 def naive_reduced(image: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -66,10 +66,10 @@ def test_one_image_says_nothing_and_equal_scores_say_half() -> None:
 
 
 def test_more_images_make_the_interval_narrower() -> None:
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     widths = []
     for count in (100, 10_000):
-        inliers, outliers = torch.randn(2, count, generator=draws)
+        inliers, outliers = torch.randn(2, count, generator=rng)
         low, high = auroc_interval(inliers, outliers)
         widths.append(high - low)
     assert widths[1] == pytest.approx(widths[0] / 10, rel=0.1)
@@ -79,11 +79,11 @@ def test_more_images_make_the_interval_narrower() -> None:
 def test_the_interval_holds_the_truth_in_19_of_20_cases(
     sizes: tuple[int, int], shift: float
 ) -> None:
-    draws = torch.Generator().manual_seed(3)
+    rng = torch.Generator().manual_seed(3)
     truth = 0.5 * (1 + math.erf(shift / 2))  # of N(0, 1) against N(shift, 1)
     held = 0
     for _ in range(1000):
-        inliers = torch.randn(sizes[0], generator=draws)
-        low, high = auroc_interval(inliers, torch.randn(sizes[1], generator=draws) + shift)
+        inliers = torch.randn(sizes[0], generator=rng)
+        low, high = auroc_interval(inliers, torch.randn(sizes[1], generator=rng) + shift)
         held += low <= truth <= high
     assert 930 <= held <= 980

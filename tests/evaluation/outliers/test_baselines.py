@@ -62,12 +62,12 @@ def test_the_distance_to_the_kth_neighbour(
 ) -> None:
     monkeypatch.setattr(baselines, "_QUERIES", queries)
     monkeypatch.setattr(baselines, "_KEYS", keys)
-    draws = torch.Generator().manual_seed(k)
-    features, bank = torch.randn(11, 6, generator=draws), torch.randn(29, 6, generator=draws)
+    rng = torch.Generator().manual_seed(k)
+    features, bank = torch.randn(11, 6, generator=rng), torch.randn(29, 6, generator=rng)
     found = knn_score(features, bank, neighbours=k)
     assert found.shape == (11,)
     assert torch.allclose(found.double(), naive_knn(features, bank, k), atol=1e-5)
-    longer = knn_score(features * 9, bank * torch.rand(29, 1, generator=draws), neighbours=k)
+    longer = knn_score(features * 9, bank * torch.rand(29, 1, generator=rng), neighbours=k)
     assert torch.allclose(found, longer, atol=1e-5)
 
 
@@ -80,13 +80,13 @@ def test_a_feature_of_the_bank_lies_at_distance_zero() -> None:
 
 def stripes(count: int, seed: int, *, classes: tuple[int, ...] = (0, 1)) -> ImageSet:
     """Class 0 varies along the height, class 1 along the width, class 2 is a chequerboard."""
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     labels = torch.tensor(classes)[torch.arange(count) % len(classes)]
     wave = (torch.arange(16) // 2 % 2 * 2.0 - 1) * 60
     pictures = torch.stack(
         [wave.view(16, 1).expand(16, 16), wave.expand(16, 16), wave.view(16, 1) * wave / 60]
     )
-    noise = torch.randn(count, 3, 16, 16, generator=draws) * 25
+    noise = torch.randn(count, 3, 16, 16, generator=rng) * 25
     pixels = (128 + pictures[labels].unsqueeze(1) + noise).clamp(0, 255).to(torch.uint8)
     return ImageSet.of(pixels, labels, ("across", "down", "chequered"))
 

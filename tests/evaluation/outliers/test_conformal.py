@@ -54,11 +54,11 @@ def test_only_the_order_of_scores_matters(scores: list[float], calibration: list
 def test_new_normal_images_are_flagged_at_most_at_the_rate(
     rate: float, images: int, *, ties: bool
 ) -> None:
-    draws = torch.Generator().manual_seed(images)
+    rng = torch.Generator().manual_seed(images)
     trials = 1500
 
     def normal(count: int) -> Tensor:
-        scores = torch.randn(trials, count, generator=draws)
+        scores = torch.randn(trials, count, generator=rng)
         return (scores * 2).round() if ties else scores
 
     calibration, new = normal(images), normal(100)

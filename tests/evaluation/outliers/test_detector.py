@@ -39,8 +39,8 @@ SETTINGS = DetectorSettings(
 
 
 def some_images(count: int, side: int = 32, seed: int = 0) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(256, (count, 3, side, side), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, side, side), generator=rng, dtype=torch.uint8)
 
 
 def calibrated(settings: DetectorSettings = SETTINGS, images: int = 40) -> Detector:

@@ -93,8 +93,8 @@ def network() -> DensePredictor:
 
 
 def some_windows(count: int) -> Tensor:
-    draws = torch.Generator().manual_seed(count)
-    return torch.randint(256, (count, 6, 3, 64, 64), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(count)
+    return torch.randint(256, (count, 6, 3, 64, 64), generator=rng, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 4), (5, 2), (4, 4)])

@@ -13,9 +13,9 @@ from nda.evaluation.validity.distance import GRID, describe, distances_to_data, 
 
 def images(seed: int, *, count: int = 120, side: int = 16) -> Tensor:
     """Noise around a colour of each image's own."""
-    generator = torch.Generator().manual_seed(seed)
-    colour = torch.randint(60, 180, (count, 3, 1, 1), generator=generator)
-    noise = torch.randint(-30, 30, (count, 3, side, side), generator=generator)
+    rng = torch.Generator().manual_seed(seed)
+    colour = torch.randint(60, 180, (count, 3, 1, 1), generator=rng)
+    noise = torch.randint(-30, 30, (count, 3, side, side), generator=rng)
     return (colour + noise).to(torch.uint8)
 
 
@@ -62,8 +62,8 @@ def test_features_are_colours_and_steps_of_places() -> None:
 
 
 def test_energy_distance_against_its_definition() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x, y = (torch.randn(n, 5, generator=generator, dtype=torch.float64) for n in (7, 9))
+    rng = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, 5, generator=rng, dtype=torch.float64) for n in (7, 9))
 
     def mean(a: Tensor, b: Tensor, *, same: bool) -> float:
         pairs = [
@@ -79,10 +79,8 @@ def test_energy_distance_against_its_definition() -> None:
 
 
 def test_it_is_unbiased() -> None:
-    generator = torch.Generator().manual_seed(0)
-    values = [
-        float(energy_distance(*torch.randn(2, 20, 3, generator=generator))) for _ in range(300)
-    ]
+    rng = torch.Generator().manual_seed(0)
+    values = [float(energy_distance(*torch.randn(2, 20, 3, generator=rng))) for _ in range(300)]
     found = torch.tensor(values)
     assert abs(float(found.mean())) < 3 * float(found.std()) / 300**0.5
 

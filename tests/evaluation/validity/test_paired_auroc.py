@@ -22,8 +22,8 @@ def naive(images: Tensor, negatives: Tensor) -> float:
 
 def drawn(seed: int, *, count: int = 150, shift: float = 1.0) -> tuple[Pair, Pair]:
     """Two scores of images and negatives, all of which share something of the image."""
-    generator = torch.Generator().manual_seed(seed)
-    shared, *noise = torch.randn(5, count, generator=generator)
+    rng = torch.Generator().manual_seed(seed)
+    shared, *noise = torch.randn(5, count, generator=rng)
     first = (shared + noise[0], shared + noise[1] + shift)
     second = (shared + noise[2], shared + noise[3] + shift)
     return first, second

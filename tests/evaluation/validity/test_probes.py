@@ -14,11 +14,11 @@ from nda.negatives import negative_from_name
 
 def images(count: int, seed: int) -> Tensor:
     """Smooth images whose brightness rises from top to bottom: structure without texture."""
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     ramp = torch.linspace(30, 190, 16).view(1, 1, 16, 1) + 30 * torch.rand(
-        count, 3, 1, 1, generator=draws
+        count, 3, 1, 1, generator=rng
     )
-    return (ramp + 12 * torch.rand(count, 3, 16, 16, generator=draws)).to(torch.uint8)
+    return (ramp + 12 * torch.rand(count, 3, 16, 16, generator=rng)).to(torch.uint8)
 
 
 TRAIN, HELD_OUT = images(400, 0), images(200, 1)
@@ -29,10 +29,10 @@ def one_sided(count: int, seed: int) -> Tensor:
 
     It keeps a window's width from the border, where windows would see less of one of its sides.
     """
-    draws = torch.Generator().manual_seed(seed)
-    x = 40 + 60 * torch.rand(count, 3, 32, 32, generator=draws)
+    rng = torch.Generator().manual_seed(seed)
+    x = 40 + 60 * torch.rand(count, 3, 32, 32, generator=rng)
     for image, (down, across) in zip(
-        x, torch.randint(8, 12, (count, 2), generator=draws).tolist(), strict=True
+        x, torch.randint(8, 12, (count, 2), generator=rng).tolist(), strict=True
     ):
         image[:, down : down + 4, across : across + 4] = 220
     return x.to(torch.uint8)

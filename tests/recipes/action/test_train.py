@@ -15,11 +15,11 @@ from nda.errors import CheckpointError, ConfigError, DataError
 from nda.recipes import RECIPES
 from nda.recipes.action import train as action
 from nda.recipes.action.evaluate import all_windows, evaluate, video_probabilities
-from nda.recipes.action.train import ActionState, fallen
+from nda.recipes.action.train import ActionState, lr_factor
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_video import tiny_action, tiny_dpc, write_videos
 
 
@@ -32,7 +32,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pretrained(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of dpc whose encoder has 8 channels in its stem."""
     folder = tmp_path_factory.mktemp("pretrained") / "jigsaw"
-    assert begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, folder, steps=2)).train()
+    assert start(RECIPES["dpc"].recipe(), tiny_dpc(videos, folder, steps=2)).train()
     return folder
 
 
@@ -115,10 +115,10 @@ def test_a_frozen_encoder_stays_what_it_was(videos: Path, pretrained: Path) -> N
 
 def test_rates_fall_twice() -> None:
     config = tiny_action(Path("unused"), steps=10, first_drop=0.6, second_drop=0.8)
-    assert [fallen(step, config) for step in range(10)] == pytest.approx(
+    assert [lr_factor(step, config) for step in range(10)] == pytest.approx(
         [1] * 6 + [0.1] * 2 + [0.01] * 2
     )
-    assert fallen(9, tiny_action(Path("unused"), steps=10, first_drop=1.0, second_drop=1.0)) == 1
+    assert lr_factor(9, tiny_action(Path("unused"), steps=10, first_drop=1.0, second_drop=1.0)) == 1
 
 
 def test_videos_are_kept_apart(videos: Path) -> None:
@@ -165,7 +165,7 @@ def test_windows_of_all_videos_stand_one_after_the_other(videos: Path) -> None:
 def test_figures_say_how_many_videos_were_used(
     videos: Path, pretrained: Path, tmp_path: Path
 ) -> None:
-    run = begin(
+    run = start(
         RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "run", encoder=str(pretrained))
     )
     found = run.evaluate()
@@ -176,7 +176,7 @@ def test_figures_say_how_many_videos_were_used(
     digest = run.state.origin.digest
     encoder = f"Encoder: jigsaw at step 2, trained against jigsaw, digest {digest}."
     assert encoder in found.notes
-    scratch = begin(
+    scratch = start(
         RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "scratch")
     ).evaluate()
     assert "Encoder: random weights." in scratch.notes
@@ -200,7 +200,7 @@ def test_a_trained_classifier_tells_the_directions_apart(videos: Path, tmp_path:
         batch_size=8, holdout=0.0, crop_low=1.0, jitter_probability=0.0, first_drop=1.0,
         second_drop=1.0, log_every=10,
     )  # fmt: skip
-    run = begin(RECIPES["action"].recipe(), config)
+    run = start(RECIPES["action"].recipe(), config)
     assert run.train()
     losses = [row["loss"] for row in run.folder.log()]
     assert losses[-1] < 0.7 * math.log(2)
@@ -212,13 +212,13 @@ def test_a_resumed_run_is_the_same_run(
     videos: Path, pretrained: Path, tmp_path: Path, frozen: bool
 ) -> None:
     changes: dict[str, Any] = {"encoder": str(pretrained), "frozen": frozen}
-    whole = begin(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "whole", **changes))
+    whole = start(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "whole", **changes))
     assert whole.train()
-    part = begin(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "part", **changes))
+    part = start(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "part", **changes))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(RECIPES["action"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
+    again = resume(RECIPES["action"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
     assert again.state.step == 2
     assert again.train()
     mine, expected = (
@@ -233,20 +233,20 @@ def test_a_resumed_run_is_the_same_run(
 
 
 def test_a_run_remembers_the_encoder_it_began_with(videos: Path, tmp_path: Path) -> None:
-    encoder = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "encoder", steps=2))
+    encoder = start(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "encoder", steps=2))
     assert encoder.train()
-    run = begin(
+    run = start(
         RECIPES["action"].recipe(),
         tiny_action(videos, tmp_path / "run", encoder=str(encoder.folder.path)),
     )
     run.save()
-    longer = reopen(RECIPES["dpc"].recipe(), type(encoder.config), encoder.folder, steps=4)
+    longer = resume(RECIPES["dpc"].recipe(), type(encoder.config), encoder.folder, steps=4)
     assert longer.train()
-    again = reopen(RECIPES["action"].recipe(), type(run.config), run.folder)
+    again = resume(RECIPES["action"].recipe(), type(run.config), run.folder)
     assert again.state.origin == run.state.origin
     assert again.state.origin.step == 2
     shutil.rmtree(encoder.folder.path)
-    again = reopen(RECIPES["action"].recipe(), type(run.config), run.folder)
+    again = resume(RECIPES["action"].recipe(), type(run.config), run.folder)
     assert again.state.origin == run.state.origin
     for name, value in weights(run.state, "encoder").items():
         assert torch.equal(weights(again.state, "encoder")[name], value), name
@@ -256,7 +256,7 @@ def test_a_run_remembers_the_encoder_it_began_with(videos: Path, tmp_path: Path)
 def test_runs_of_another_recipe_or_network_are_refused(
     videos: Path, pretrained: Path, tmp_path: Path
 ) -> None:
-    other = begin(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "other"))
+    other = start(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "other"))
     other.save()
     with pytest.raises(
         CheckpointError, match="is a run of action, which has no encoder of videos; give a run of"
@@ -284,18 +284,18 @@ def test_runs_of_another_recipe_or_network_are_refused(
 def test_a_damaged_origin_is_refused(
     videos: Path, tmp_path: Path, origin: object, message: str
 ) -> None:
-    run = begin(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "run"))
+    run = start(RECIPES["action"].recipe(), tiny_action(videos, tmp_path / "run"))
     run.save()
     path = (run.folder.checkpoints / "latest").resolve()
     content = load_checkpoint(path)
     content["state"]["origin"] = origin
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=f"where its encoder comes from .*{message}"):
-        reopen(RECIPES["action"].recipe(), type(run.config), run.folder)
+        resume(RECIPES["action"].recipe(), type(run.config), run.folder)
 
 
 def test_an_encoder_that_does_not_fit_its_settings_is_refused(videos: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run"))
+    run = start(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run"))
     run.save()
     text = run.folder.config_path.read_text().replace("width: 8", "width: 16")
     run.folder.config_path.write_text(text)

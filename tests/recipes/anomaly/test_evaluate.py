@@ -13,7 +13,7 @@ from nda.evaluation.outliers.detector import load_detector
 from nda.evaluation.record import Evaluation
 from nda.recipes import RECIPES
 from nda.training.engine import Run
-from nda.training.start import begin
+from nda.training.start import start
 from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
 
 
@@ -22,7 +22,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run[Any, Any], Ev
     """A run that has learned a little, and its evaluation."""
     folder = tmp_path_factory.mktemp("trained")
     data = write_surfaces(folder / "tiles", normal=120, test=20)
-    run = begin(
+    run = start(
         RECIPES["anomaly"].recipe(),
         tiny_anomaly(data, folder / "run", steps=150, width=8, log_every=50),
     )
@@ -80,7 +80,7 @@ def test_pictures_show_negatives_and_heat(
 
 def test_without_a_labelled_test_split_it_says_so(tmp_path: Path) -> None:
     data = write_surfaces(tmp_path / "tiles", normal=60, test=2)
-    run = begin(
+    run = start(
         RECIPES["anomaly"].recipe(), tiny_anomaly(data / "train", tmp_path / "run", steps=1)
     )
     assert run.train()

@@ -23,7 +23,7 @@ from nda.runtime.seeding import generator_for
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
 
 
@@ -102,13 +102,13 @@ def test_learning_rate_rises_and_falls_with_the_step_alone() -> None:
 
 
 def test_a_resumed_run_is_the_same_run(surfaces: Path, tmp_path: Path) -> None:
-    whole = begin(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "whole"))
+    whole = start(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "whole"))
     assert whole.train()
-    part = begin(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "part"))
+    part = start(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "part"))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(
+    again = resume(
         RECIPES["anomaly"].recipe(), type(part.config), RunFolder.open(tmp_path / "part")
     )
     assert again.state.step == 2
@@ -125,9 +125,9 @@ def test_a_resumed_run_is_the_same_run(surfaces: Path, tmp_path: Path) -> None:
 
 
 def test_training_on_more_steps_goes_on(surfaces: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "run", steps=2))
+    run = start(RECIPES["anomaly"].recipe(), tiny_anomaly(surfaces, tmp_path / "run", steps=2))
     assert run.train()
-    longer = reopen(
+    longer = resume(
         RECIPES["anomaly"].recipe(), type(run.config), RunFolder.open(tmp_path / "run"), steps=5
     )
     assert longer.train()

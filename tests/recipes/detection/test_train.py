@@ -17,11 +17,11 @@ from nda.recipes import RECIPES
 from nda.recipes.detection import train as detection
 from nda.recipes.detection.evaluate import draw_samples, evaluate
 from nda.recipes.detection.train import DetectionState, flipped, learning_rate, prepared
-from nda.recipes.encoders import Origin, Pretrained
+from nda.recipes.encoders import EncoderSource, Pretrained
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_detection import tiny_detection, write_voc, write_xml
 
 
@@ -42,7 +42,9 @@ def draws(seed: int = 3) -> torch.Generator:
 
 def pretrained(name: str = "cifar_resnet18", width: int = 8) -> Pretrained:
     encoder = build_encoder(name, width=width, seed=99)
-    return Pretrained(encoder, name, width, 32, Origin("moco-jigsaw-0", "jigsaw", 700, "abc"))
+    return Pretrained(
+        encoder, name, width, 32, EncoderSource("moco-jigsaw-0", "jigsaw", 700, "abc")
+    )
 
 
 def test_the_table_knows_it() -> None:
@@ -161,9 +163,9 @@ def test_a_resumed_run_is_the_same_run_also_without_its_encoder(
 ) -> None:
     monkeypatch.setattr(detection, "open_encoder", lambda *_, **__: pretrained())
     changes = {"encoder": "runs/moco", "network": None, "width": None, "steps": 3}
-    whole = begin(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "whole", **changes))
+    whole = start(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "whole", **changes))
     assert whole.train()
-    part = begin(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "part", **changes))
+    part = start(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "part", **changes))
     part._one_step()
     part.save()
 
@@ -171,7 +173,7 @@ def test_a_resumed_run_is_the_same_run_also_without_its_encoder(
         raise CheckpointError("the encoder is gone")
 
     monkeypatch.setattr(detection, "open_encoder", gone)
-    again = reopen(
+    again = resume(
         RECIPES["detection"].recipe(), type(part.config), RunFolder.open(tmp_path / "part")
     )
     assert again.state.step == 1
@@ -205,7 +207,7 @@ def test_the_evaluation_names_what_it_could_not_measure(voc: Path, tmp_path: Pat
 
 
 def test_pictures_are_drawn(voc: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "run", steps=1))
+    run = start(RECIPES["detection"].recipe(), tiny_detection(voc, tmp_path / "run", steps=1))
     draw_samples(run.state, run.folder)
     assert (run.folder.samples / "step-00000000.png").stat().st_size > 1000
 

@@ -22,7 +22,7 @@ from nda.recipes.dpc.train import DpcState
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_video import tiny_dpc, write_videos
 
 ACCURACIES = {"top1", "top3", "top5", "over_temporal", "over_spatial", "over_easy"}
@@ -130,13 +130,13 @@ def test_a_step_sees_the_same_clips_whenever_it_is_asked(videos: Path) -> None:
 
 
 def test_a_resumed_run_is_the_same_run(videos: Path, tmp_path: Path) -> None:
-    whole = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "whole"))
+    whole = start(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "whole"))
     assert whole.train()
-    part = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "part"))
+    part = start(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "part"))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(RECIPES["dpc"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
+    again = resume(RECIPES["dpc"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
     assert again.state.step == 2
     assert again.train()
     mine, expected = (
@@ -153,14 +153,14 @@ def test_a_resumed_run_is_the_same_run(videos: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_lowers_the_loss(videos: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run", steps=40, lr=3e-3))
+    run = start(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run", steps=40, lr=3e-3))
     assert run.train()
     losses = [row["loss"] for row in run.folder.log()]
     assert sum(losses[-10:]) / 10 < 0.8 * sum(losses[:5]) / 5
 
 
 def test_evaluation_tells_what_is_found_among_which_cells(videos: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run", negative="cutmix"))
+    run = start(RECIPES["dpc"].recipe(), tiny_dpc(videos, tmp_path / "run", negative="cutmix"))
     draw_samples(run.state, run.folder)
     assert (run.folder.samples / "negatives.png").is_file()
     found = run.evaluate()

@@ -24,7 +24,7 @@ from nda.recipes.gan.train import Batch, GanState
 from nda.training.checkpoint import load_checkpoint
 from nda.training.engine import Run
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_gan import build, take_step, tiny
 
 # Every draw there is: labels, latents, negatives, the mixture, positives and the penalty.
@@ -44,7 +44,7 @@ EVERY_DRAW: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def run(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run[Any, Any]:
     """A trained and measured run."""
-    finished = begin(
+    finished = start(
         RECIPES["gan"].recipe(),
         tiny(image_folder, tmp_path_factory.mktemp("gan") / "run", **EVERY_DRAW),
     )
@@ -102,17 +102,17 @@ def assert_same_bits(one: Any, other: Any, place: str) -> None:
 def test_a_stopped_run_goes_on_bit_by_bit(
     run: Run[Any, Any], image_folder: Path, tmp_path: Path
 ) -> None:
-    def step(state: GanState, batch: Batch, draws: torch.Generator) -> dict[str, Tensor]:
+    def step(state: GanState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         if state.step == 2:
             os.kill(os.getpid(), signal.SIGTERM)
-        return gan.step(state, batch, draws)
+        return gan.step(state, batch, rng)
 
     stopping: Any = SimpleNamespace(**{**vars(gan), "step": step})
-    stopped = begin(stopping, tiny(image_folder, tmp_path / "run", **EVERY_DRAW))
+    stopped = start(stopping, tiny(image_folder, tmp_path / "run", **EVERY_DRAW))
     assert not stopped.train()
     assert stopped.state.step == 3
     torch.manual_seed(99)  # whatever the global state is, the run does not depend on it
-    resumed = reopen(RECIPES["gan"].recipe(), GanConfig, RunFolder.open(tmp_path / "run"))
+    resumed = resume(RECIPES["gan"].recipe(), GanConfig, RunFolder.open(tmp_path / "run"))
     assert resumed.train()
 
     mine, expected = (
@@ -130,7 +130,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(
 
 
 def test_a_run_from_its_folder_samples_and_measures_the_same(run: Run[Any, Any]) -> None:
-    again = reopen(RECIPES["gan"].recipe(), GanConfig, run.folder)
+    again = resume(RECIPES["gan"].recipe(), GanConfig, run.folder)
     images = again.state.sampler.sample(10, seed=4)
     assert images.shape == (10, 3, 32, 32)
     assert images.dtype == torch.uint8

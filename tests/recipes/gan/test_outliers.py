@@ -264,8 +264,8 @@ def test_corruptions_of_the_same_pictures(state: GanState, monkeypatch: pytest.M
     found = by_name(evaluation)
     clean = some_of(state.splits.heldout.images, 15)
     for severity in (1, 5):
-        draws = generator_for(0, step=severity, purpose="brightness")
-        brighter = corrupt(clean, "brightness", severity, generator=draws)
+        rng = generator_for(0, step=severity, purpose="brightness")
+        brighter = corrupt(clean, "brightness", severity, generator=rng)
         expected = measure_outliers(
             *(to_float(jpeg_pass(each)).mean(dim=(1, 2, 3)) for each in (clean, brighter))
         )

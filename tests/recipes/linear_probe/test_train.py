@@ -25,7 +25,7 @@ from nda.recipes.linear_probe.train import LinearProbeState, decay
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.made_encoder import write_encoder_run
 
 
@@ -123,19 +123,19 @@ def test_augmentation_gives_other_features_in_each_step(image_folder: Path, enco
 def test_a_resumed_run_is_the_same_run(
     image_folder: Path, encoder: Path, tmp_path: Path, augment: bool
 ) -> None:
-    whole = begin(
+    whole = start(
         RECIPES["linear-probe"].recipe(),
         tiny(image_folder, encoder, tmp_path / "whole", augment=augment),
     )
     assert whole.train()
-    part = begin(
+    part = start(
         RECIPES["linear-probe"].recipe(),
         tiny(image_folder, encoder, tmp_path / "part", augment=augment),
     )
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(
+    again = resume(
         RECIPES["linear-probe"].recipe(), LinearProbeConfig, RunFolder.open(tmp_path / "part")
     )
     assert again.state.step == 2
@@ -156,7 +156,7 @@ def test_a_run_of_the_recipes_former_name_goes_on(
     image_folder: Path, encoder: Path, tmp_path: Path
 ) -> None:
     settings = tiny(image_folder, encoder, tmp_path / "run", recipe="linear_probe")
-    part = begin(RECIPES["linear-probe"].recipe(), settings)
+    part = start(RECIPES["linear-probe"].recipe(), settings)
     part._one_step()
     part.save()
     assert "recipe: linear_probe\n" in (tmp_path / "run" / "config.yaml").read_text()
@@ -168,13 +168,13 @@ def test_a_run_of_the_recipes_former_name_goes_on(
 def test_a_run_is_not_resumed_on_another_encoder(
     image_folder: Path, encoder: Path, tmp_path: Path
 ) -> None:
-    begin(
+    start(
         RECIPES["linear-probe"].recipe(), tiny(image_folder, encoder, tmp_path / "run", steps=1)
     ).train()
     other = write_encoder_run(tmp_path / "other", seed=5)
     message = r"The encoder other \(step 7\) is not the one that the probe was trained on"
     with pytest.raises(CheckpointError, match=message):
-        reopen(
+        resume(
             RECIPES["linear-probe"].recipe(),
             LinearProbeConfig,
             RunFolder.open(tmp_path / "run"),

@@ -13,13 +13,13 @@ from nda.evaluation.record import WARNING
 from nda.recipes import RECIPES
 from nda.recipes.moco.evaluate import evaluate, spread_metric
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin
+from nda.training.start import start
 from tests.support.tiny_moco import tiny_moco
 
 
 def test_the_figures_of_a_run(image_folder: Path, tmp_path: Path) -> None:
     config = tiny_moco(image_folder, tmp_path / "run", negative="stitch", steps=2, lr=1e-3)
-    run = begin(RECIPES["moco"].recipe(), config)
+    run = start(RECIPES["moco"].recipe(), config)
     assert run.train()
     modes = [part.training for part in run.state.query.module.modules()]
     evaluation = run.evaluate()
@@ -46,7 +46,7 @@ def test_images_without_classes_have_no_neighbours_to_tell(
         (tmp_path / "flat" / split).mkdir(parents=True)
         for path in (image_folder / split).rglob("*.png"):
             shutil.copy(path, tmp_path / "flat" / split / f"{path.parent.name}-{path.name}")
-    run = begin(RECIPES["moco"].recipe(), tiny_moco(tmp_path / "flat", tmp_path / "run"))
+    run = start(RECIPES["moco"].recipe(), tiny_moco(tmp_path / "flat", tmp_path / "run"))
     evaluation = evaluate(run.state)
     assert (
         "Nearest neighbours: not all images are sorted into the same classes." in evaluation.notes
@@ -55,7 +55,7 @@ def test_images_without_classes_have_no_neighbours_to_tell(
 
 
 def test_a_collapsed_encoder_is_named(image_folder: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "run"))
+    run = start(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "run"))
     encoder = run.state.query.module[0]
     with torch.no_grad():
         encoder.layer4[1].bn2.weight.zero_()
@@ -68,7 +68,7 @@ def test_a_collapsed_encoder_is_named(image_folder: Path, tmp_path: Path) -> Non
 
 
 def test_features_that_are_zero_are_a_collapse_as_well(image_folder: Path, tmp_path: Path) -> None:
-    run = begin(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "run"))
+    run = start(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "run"))
     run.state.query.module[0].forward = lambda x: torch.zeros(len(x), 64)
     evaluation = evaluate(run.state)
     assert evaluation.notes[1].startswith("Collapse")
@@ -79,7 +79,7 @@ def test_a_head_that_collapses_is_told_on_the_way(
     image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tiny_moco(image_folder, tmp_path / "run", lr=1e-9, evaluate_every=1, steps=1)
-    run = begin(RECIPES["moco"].recipe(), config)
+    run = start(RECIPES["moco"].recipe(), config)
     with torch.no_grad():
         run.state.query.module[1][-1].weight.zero_()
     assert run.train()
@@ -96,7 +96,7 @@ def test_classes_of_the_held_out_images_alone_have_no_neighbours(
     (tmp_path / "mixed" / "train").mkdir()
     for path in (image_folder / "train").rglob("*.png"):
         shutil.copy(path, tmp_path / "mixed" / "train" / f"{path.parent.name}-{path.name}")
-    run = begin(RECIPES["moco"].recipe(), tiny_moco(tmp_path / "mixed", tmp_path / "run"))
+    run = start(RECIPES["moco"].recipe(), tiny_moco(tmp_path / "mixed", tmp_path / "run"))
     assert "knn_top1" not in {metric.name for metric in evaluate(run.state).metrics}
 
 

@@ -22,7 +22,7 @@ from nda.runtime.seeding import generator_for
 from nda.training.checkpoint import load_checkpoint
 from nda.training.launch import launch
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_moco import tiny_moco
 
 SCALARS = {"loss", "alignment", "uniformity", "spread", "cosine_key", "queue_age"}
@@ -217,13 +217,13 @@ def test_the_learning_rate_falls_by_half_a_cosine() -> None:
 def test_a_resumed_run_is_the_same_run(
     image_folder: Path, tmp_path: Path, extra: dict[str, Any]
 ) -> None:
-    whole = begin(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "whole", **extra))
+    whole = start(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "whole", **extra))
     assert whole.train()
-    part = begin(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "part", **extra))
+    part = start(RECIPES["moco"].recipe(), tiny_moco(image_folder, tmp_path / "part", **extra))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(RECIPES["moco"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
+    again = resume(RECIPES["moco"].recipe(), type(part.config), RunFolder.open(tmp_path / "part"))
     assert again.train()
     mine, expected = (
         load_checkpoint(tmp_path / name / "checkpoints" / "latest")["state"]

@@ -30,7 +30,7 @@ from nda.runtime.seeding import generator_for
 from nda.training.checkpoint import load_checkpoint
 from nda.training.engine import Run
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_numerosity import SIDE, build, tiny_numerosity, write_dots
 
 
@@ -43,7 +43,7 @@ def dots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(dots: Path, tmp_path_factory: pytest.TempPathFactory) -> Run[Any, Any]:
     """A trained and measured run."""
-    finished = begin(
+    finished = start(
         RECIPES["numerosity"].recipe(),
         tiny_numerosity(dots, tmp_path_factory.mktemp("runs") / "run"),
     )
@@ -113,16 +113,16 @@ def test_the_step_is_that_of_the_gan_on_the_same_images(dots: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_bit_by_bit(run: Run[Any, Any], dots: Path, tmp_path: Path) -> None:
-    def step(state: NumerosityState, batch: Batch, draws: torch.Generator) -> dict[str, Tensor]:
+    def step(state: NumerosityState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         if state.step == 1:
             os.kill(os.getpid(), signal.SIGINT)
-        return numerosity.step(state, batch, draws)
+        return numerosity.step(state, batch, rng)
 
     stopping: Any = SimpleNamespace(**{**vars(numerosity), "step": step})
-    stopped = begin(stopping, tiny_numerosity(dots, tmp_path / "run"))
+    stopped = start(stopping, tiny_numerosity(dots, tmp_path / "run"))
     assert not stopped.train()
     assert stopped.state.step == 2
-    resumed = reopen(
+    resumed = resume(
         RECIPES["numerosity"].recipe(), NumerosityConfig, RunFolder.open(tmp_path / "run")
     )
     assert resumed.train()
@@ -157,7 +157,7 @@ def test_figures_of_generated_images_stand_beside_those_of_real_ones(run: Run[An
 
 
 def test_the_same_run_measures_the_same(run: Run[Any, Any]) -> None:
-    again = reopen(RECIPES["numerosity"].recipe(), NumerosityConfig, run.folder)
+    again = resume(RECIPES["numerosity"].recipe(), NumerosityConfig, run.folder)
     assert evaluate(again.state).as_dict() == run.folder.evaluations()[0]
     sampler, checkpoint = load_sampler(run.folder)
     images = sampler.sample(5, seed=3)
@@ -222,6 +222,6 @@ def test_a_run_of_another_recipe_is_not_taken_up(run: Run[Any, Any], tmp_path: P
     from nda.recipes.gan.config import GanConfig
 
     with pytest.raises(ConfigError, match="has a setting 'counter' that this version of nda does"):
-        reopen(RECIPES["gan"].recipe(), GanConfig, run.folder)
+        resume(RECIPES["gan"].recipe(), GanConfig, run.folder)
     with pytest.raises(ConfigError, match="is a run of numerosity, which has no setting 'incept"):
-        reopen(RECIPES["numerosity"].recipe(), NumerosityConfig, run.folder, inception_weights="x")
+        resume(RECIPES["numerosity"].recipe(), NumerosityConfig, run.folder, inception_weights="x")

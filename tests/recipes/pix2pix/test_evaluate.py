@@ -26,8 +26,8 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def some_images(count: int = 3) -> Tensor:
-    draws = torch.Generator().manual_seed(7)
-    return torch.randint(0, 256, (count, 3, 64, 64), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(7)
+    return torch.randint(0, 256, (count, 3, 64, 64), generator=rng, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])

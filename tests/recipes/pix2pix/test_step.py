@@ -19,7 +19,7 @@ from nda.recipes.pix2pix import train as pix2pix
 from nda.recipes.pix2pix.train import learning_rate, make_negatives
 from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
-from nda.training.start import begin, reopen
+from nda.training.start import resume, start
 from tests.support.tiny_pix2pix import build, tiny_pix2pix, write_street
 
 PLAIN = {"loss_d", "d_real", "d_fake", "loss_g", "l1"}
@@ -214,13 +214,13 @@ def test_the_learning_rate_falls_over_the_last_part_of_the_steps() -> None:
 def test_a_resumed_run_is_the_same_run(
     street: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    whole = begin(RECIPES["pix2pix"].recipe(), tiny_pix2pix(street, tmp_path / "whole", **changes))
+    whole = start(RECIPES["pix2pix"].recipe(), tiny_pix2pix(street, tmp_path / "whole", **changes))
     assert whole.train()
-    part = begin(RECIPES["pix2pix"].recipe(), tiny_pix2pix(street, tmp_path / "part", **changes))
+    part = start(RECIPES["pix2pix"].recipe(), tiny_pix2pix(street, tmp_path / "part", **changes))
     for _ in range(2):
         part._one_step()
     part.save()
-    again = reopen(
+    again = resume(
         RECIPES["pix2pix"].recipe(), type(part.config), RunFolder.open(tmp_path / "part")
     )
     assert again.state.step == 2
@@ -242,12 +242,12 @@ def test_a_resumed_run_is_the_same_run(
 
 def test_another_palette_is_other_data(street: Path, tmp_path: Path) -> None:
     data = write_street(tmp_path / "own")
-    run = begin(RECIPES["pix2pix"].recipe(), tiny_pix2pix(data, tmp_path / "run", steps=2))
+    run = start(RECIPES["pix2pix"].recipe(), tiny_pix2pix(data, tmp_path / "run", steps=2))
     assert run.train()
     palette = data / "palette.txt"
     palette.write_text(palette.read_text().replace("128 64 128", "128 64 129"))
     with pytest.raises(CheckpointError, match=r"is not what .* was trained on"):
-        reopen(
+        resume(
             RECIPES["pix2pix"].recipe(), type(run.config), RunFolder.open(tmp_path / "run"), steps=4
         )
 

@@ -31,11 +31,11 @@ def detector() -> Detector:
 
 
 def result(file: str, score: float, *, side: int = 16, rate: float = 0.05) -> Scored:
-    draws = torch.Generator().manual_seed(len(file))
-    pixels = torch.randint(256, (3, side, side), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(len(file))
+    pixels = torch.randint(256, (3, side, side), generator=rng, dtype=torch.uint8)
     p_value = 0.01 if score > 4 else 0.5
     verdict = "anomalous" if p_value <= rate else "normal"
-    return Scored(file, verdict, "", score, p_value, pixels, torch.rand(4, 4, generator=draws))
+    return Scored(file, verdict, "", score, p_value, pixels, torch.rand(4, 4, generator=rng))
 
 
 def seen_of(*results: Scored, pictures: bool = True) -> ScoredImages:

@@ -64,8 +64,8 @@ def colours(picture: Image.Image) -> set[tuple[int, int, int]]:
 
 @pytest.mark.parametrize(("classes", "expected"), [(2, 2), (10, 9), (0, 0), (11, 0)])
 def test_few_classes_have_colours_and_many_have_none(classes: int, expected: int) -> None:
-    draws = torch.Generator().manual_seed(0)
-    found = feature_map(torch.randn(44, 5, generator=draws))
+    rng = torch.Generator().manual_seed(0)
+    found = feature_map(torch.randn(44, 5, generator=rng))
     labels = torch.arange(44) % max(1, classes)
     picture = feature_scatter(found, labels, [f"_class {n}" for n in range(classes)])
     # Of ten classes one is black and one grey: 8 colours and what their marks' edges blend to.
@@ -76,9 +76,9 @@ def test_few_classes_have_colours_and_many_have_none(classes: int, expected: int
 
 
 def test_both_are_written_and_large_sets_thinned_out(tmp_path: Path) -> None:
-    draws = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     images = grey([n % 200 for n in range(2100)], ["a", "b"])
-    many = Encoded(images, torch.randn(2100, 4, generator=draws))
+    many = Encoded(images, torch.randn(2100, 4, generator=rng))
     assert len(many.spread_out(100).features) == 100
     assert torch.equal(many.spread_out(2).features, many.features[[0, -1]])
     save_feature_pictures(tmp_path, many, many)

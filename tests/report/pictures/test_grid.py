@@ -16,8 +16,8 @@ from nda.report.pictures.grid import GAP, image_grid, save_images, save_png
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(256, (count, 3, height, width), generator=generator, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, height, width), generator=rng, dtype=torch.uint8)
 
 
 def naive_grid(images: Tensor, columns: int, scale: int) -> Tensor:

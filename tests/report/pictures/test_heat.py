@@ -15,8 +15,8 @@ RATES = st.sampled_from([0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.9])
 
 
 def some_images(count: int = 2, side: int = 8) -> torch.Tensor:
-    draws = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, side, side), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(0)
+    return torch.randint(256, (count, 3, side, side), generator=rng, dtype=torch.uint8)
 
 
 @given(RATES, st.lists(st.floats(1e-6, 1), min_size=1, max_size=30))

@@ -18,8 +18,8 @@ SIDE = 64
 
 
 def images(seed: int, count: int = 3) -> Tensor:
-    draws = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (count, 3, SIDE, SIDE), generator=draws, dtype=torch.uint8)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, SIDE, SIDE), generator=rng, dtype=torch.uint8)
 
 
 def saved(folder: Path, outputs: Tensor, *, step: int = 20, inputs: Tensor | None = None) -> Path:

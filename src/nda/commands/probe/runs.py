@@ -35,7 +35,7 @@ from nda.runtime.devices import choose_device
 from nda.runtime.files import write_text_atomically
 from nda.runtime.progress import tracked
 from nda.runtime.seeding import generator_for
-from nda.training.checkpoint import newest_content
+from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 
 # What of a run is probed, and what that takes.
@@ -82,7 +82,7 @@ def measure(options: ProbeOptions) -> Probed:
 
 def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
     """The gap D(x) - D(negative(x)) of a GAN run (paper, Figure 4)."""
-    checkpoint = newest_content(folder)
+    checkpoint = load_latest(folder)
     discriminator = discriminator_of(checkpoint, folder).to(choose_device(options.device))
     settings, classes = checkpoint["config"], discriminator.classes
     subject = load_subject(

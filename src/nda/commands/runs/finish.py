@@ -15,7 +15,7 @@ from nda.evaluation.outliers.metrics import outlier_part
 from nda.evaluation.record import Evaluation
 from nda.recipes import recipe_of
 from nda.report.pages.run import write_report
-from nda.training.start import keep_length, reopen
+from nda.training.start import extend, resume
 from nda.training.engine import Run, check_unfinished
 from nda.training.lock import release
 from nda.training.run_folder import RunFolder
@@ -40,11 +40,11 @@ def open_run(path: str, **changes: Any) -> Run[Any, Any]:
     """The run in a folder, with `changes` to its settings where they are not None."""
     folder = RunFolder.open(path)
     entry = recipe_of(folder.config()["recipe"])
-    return reopen(entry.recipe(), entry.config_class(), folder, **changes)
+    return resume(entry.recipe(), entry.config_class(), folder, **changes)
 
 
-def go_on(run: Run[Any, Any]) -> int:
-    """`finish` for a run that is not finished yet; refuses another (`TrainingError`)."""
+def resume_and_evaluate(run: Run[Any, Any]) -> int:
+    """`train_and_evaluate` for a run that is not finished yet; refuses another (`TrainingError`)."""
     # It may have been cut off between its last step and its evaluation, or its page.
     if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
         if run.state.step >= run.config.steps and not has_page(run.folder):
@@ -52,8 +52,8 @@ def go_on(run: Run[Any, Any]) -> int:
                 print(f"report: {write_report(run.folder)}")
             return 0
         check_unfinished(run.state, run.config)
-    keep_length(run)
-    return finish(run)
+    extend(run)
+    return train_and_evaluate(run)
 
 
 def has_page(folder: RunFolder) -> bool:
@@ -63,7 +63,7 @@ def has_page(folder: RunFolder) -> bool:
     return page.is_file() and page.stat().st_mtime_ns >= measured
 
 
-def finish(run: Run[Any, Any]) -> int:
+def train_and_evaluate(run: Run[Any, Any]) -> int:
     """Train a run to its end, then evaluate it and write its report; gives the exit code."""
     complete = run.train()
     if not run.fabric.is_global_zero:
@@ -76,7 +76,7 @@ def finish(run: Run[Any, Any]) -> int:
         )
         return 128 + (run.stopped_by or 2)  # 130 for Ctrl-C, as a shell reckons it
     try:
-        conclude(run)
+        evaluate_and_report(run)
     except KeyboardInterrupt as interrupt:
         print(
             f"nda: stopped while measuring step {run.state.step}; nothing of the training is lost. "
@@ -87,7 +87,7 @@ def finish(run: Run[Any, Any]) -> int:
     return 0
 
 
-def conclude(run: Run[Any, Any]) -> None:
+def evaluate_and_report(run: Run[Any, Any]) -> None:
     """On the first process: evaluate, write the report, print the figures and where they are."""
     if not run.fabric.is_global_zero:
         return

@@ -26,7 +26,7 @@ from nda.runtime.progress import tracked
 from nda.recipes.pix2pix.translate import generator_of, translate
 from nda.report.pictures.grid import save_png
 from nda.recipes import names_of, recipe_of
-from nda.training.checkpoint import newest_content
+from nda.training.checkpoint import load_latest
 from nda.runtime.devices import choose_device
 from nda.training.run_folder import RunFolder
 
@@ -83,11 +83,11 @@ def _opened(options: SampleOptions) -> tuple[Generator, dict[str, Any], int]:
             f"count is {options.count}, but every image of {options.images} is translated; leave "
             "--count out."
         )
-    checkpoint = newest_content(folder)
+    checkpoint = load_latest(folder)
     config = checkpoint["config"]
-    generator = generator_of(checkpoint, options.run)
+    rng = generator_of(checkpoint, options.run)
     return (
-        generator.to(choose_device(options.device or config["device"])),
+        rng.to(choose_device(options.device or config["device"])),
         config,
         checkpoint["step"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from nda.commands.arguments import FEWEST, CheckOptions
+from nda.commands.arguments import MIN_IMAGES, CheckOptions
 from nda.commands.parser import parse
 from nda.commands.places import ready_outputs, refuse_missing
 from nda.errors import ConfigError
@@ -14,7 +14,7 @@ from nda.validators import at_least
 def check(words: list[str]) -> int:
     """Probe, print the table, write the page and, if asked for, the figures."""
     options = parse(words, CheckOptions, command="check", positional="images")
-    for name, smallest in (("count", FEWEST), ("steps", 1), ("seeds", 1), ("seed", 0)):
+    for name, smallest in (("count", MIN_IMAGES), ("steps", 1), ("seeds", 1), ("seed", 0)):
         at_least(options, name, smallest)
     for name, path, ending in (("out", options.out, ".html"), ("json", options.json, ".json")):
         if path is not None and not path.endswith(ending):

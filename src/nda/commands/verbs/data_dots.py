@@ -59,7 +59,7 @@ def data_dots(words: list[str]) -> int:
         cost_of_dots(max(counts), options.size),
         allowed=options.costly,
     )
-    draws = torch.Generator().manual_seed(options.seed)
-    write_dots_archive(out, dict.fromkeys(counts, options.count), options.size, generator=draws)
+    rng = torch.Generator().manual_seed(options.seed)
+    write_dots_archive(out, dict.fromkeys(counts, options.count), options.size, generator=rng)
     print(f"{counted(options.count * len(counts), 'image')} of {options.objects} dots: {out}")
     return 0

@@ -72,8 +72,8 @@ def quickstart(words: list[str]) -> int:
     )
     archive = folder / "dots.zip"
     if not archive.exists():
-        draws = torch.Generator().manual_seed(options.seed)
-        write_dots_archive(archive, IMAGES, SIZE, generator=draws)
+        rng = torch.Generator().manual_seed(options.seed)
+        write_dots_archive(archive, IMAGES, SIZE, generator=rng)
     settings = SHARED | {"data": archive, "seed": options.seed, "steps": options.steps}
     train_together({folder / name: settings | d for name, d in DIFFERENCE.items()})
 

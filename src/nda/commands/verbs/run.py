@@ -16,10 +16,10 @@ def resume(words: list[str]) -> int:
     options = parse(words, ResumeOptions, command="resume", positional="run")
     refuse_no_run(options.run)
 
-    from nda.commands.runs.finish import at_work, go_on, open_run
+    from nda.commands.runs.finish import at_work, open_run, resume_and_evaluate
 
     with at_work():
-        return go_on(
+        return resume_and_evaluate(
             open_run(
                 options.run,
                 anew=True,
@@ -47,7 +47,7 @@ def evaluate(words: list[str]) -> int:
     if options.corruptions not in (None, "made"):
         refuse_absent(str(options.corruptions))
 
-    from nda.commands.runs.finish import at_work, conclude, open_run
+    from nda.commands.runs.finish import at_work, evaluate_and_report, open_run
     from nda.commands.runs.outliers import conclude_with_outliers, detector_of
 
     detector = detector_of(options)
@@ -60,7 +60,7 @@ def evaluate(words: list[str]) -> int:
             device=options.device,
         )
         if detector is None:
-            conclude(run)
+            evaluate_and_report(run)
         else:
             conclude_with_outliers(run, detector, options)
     return 0
@@ -89,7 +89,7 @@ def sample(words: list[str]) -> int:
 
     from nda.commands.cost import FEW, refuse_costly
     from nda.recipes.gan.load import load_sampler
-    from nda.recipes.gan.sampler import TOGETHER
+    from nda.recipes.gan.sampler import BATCH_SIZE
     from nda.report.pictures.grid import check_place, save_files, save_images
     from nda.runtime.devices import choose_device
     from nda.training.run_folder import RunFolder
@@ -104,7 +104,7 @@ def sample(words: list[str]) -> int:
         save_images(sampler.sample(count, options.seed), out)
     else:
         for number, images in enumerate(sampler.sampled(count, options.seed)):
-            save_files(images, out, number * TOGETHER)
+            save_files(images, out, number * BATCH_SIZE)
     print(f"{counted(count, 'image')} of step {checkpoint['step']}: {out}")
     return 0
 

@@ -43,15 +43,15 @@ def train(words: list[str]) -> int:
         print(f"nda: {said}", file=sys.stderr, flush=True)
 
     # After the parsing, so that --help does not wait for torch.
-    from nda.commands.runs.finish import at_work, finish
-    from nda.training.start import begin
+    from nda.commands.runs.finish import at_work, train_and_evaluate
+    from nda.training.start import start
 
     with at_work():
-        run = begin(entry.recipe(), config)
+        run = start(entry.recipe(), config)
         if run.fabric.is_global_zero:
             for note in getattr(run.state, "told", ()):  # not every recipe's data say something
                 print(f"nda: {note}", file=sys.stderr)
-        return finish(run)
+        return train_and_evaluate(run)
 
 
 def settings_of(name: str, words: list[str]) -> tuple[Any, str]:

@@ -81,8 +81,8 @@ def draw_scene(count: int, *, generator: torch.Generator) -> Scene:
 class _Draws:
     """Draws from one generator, one number after another."""
 
-    def __init__(self, generator: torch.Generator) -> None:
-        self._generator = generator
+    def __init__(self, rng: torch.Generator) -> None:
+        self._generator = rng
 
     def uniform(self, low: float, high: float) -> float:
         draw = torch.rand((), generator=self._generator, dtype=torch.float64)

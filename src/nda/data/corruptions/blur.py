@@ -30,12 +30,12 @@ def gaussian_blurred(x: Tensor, sigma: float) -> Tensor:
     return torch.from_numpy(ndimage.gaussian_filter(x.numpy(), sigma, mode="nearest", axes=axes))
 
 
-def gaussian_blur(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def gaussian_blur(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """A Gaussian filter; no draws."""
     return to_levels(gaussian_blurred(to_unit(images), GAUSSIAN_BLUR[severity - 1]))
 
 
-def defocus_blur(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def defocus_blur(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """The mean over a softened disc; no draws. Beyond the border the image is mirrored."""
     x = to_unit(images)
     H, W = x.shape[-2:]
@@ -61,7 +61,7 @@ def disc(radius: float, softness: float) -> Tensor:
     return F.conv2d((flat / flat.sum())[None, None], line.outer(line)[None, None], padding=1)[0, 0]
 
 
-def glass_blur(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def glass_blur(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """Pixels moved by chance between two light Gaussian filters.
 
     The original's line means to swap a pixel with one a step up or left of it, but its two sides
@@ -74,8 +74,8 @@ def glass_blur(images: Tensor, severity: int, generator: torch.Generator) -> Ten
     N, _, H, W = images.shape
     x = to_levels(gaussian_blurred(to_unit(images), sigma))
     for _ in range(rounds):
-        size, device = (2, N, 1, H - 2, W - 2), generator.device
-        up, left = torch.randint(2, size, generator=generator, device=device).bool().cpu()
+        size, device = (2, N, 1, H - 2, W - 2), rng.device
+        up, left = torch.randint(2, size, generator=rng, device=device).bool().cpu()
         here, above = x[..., 2:, 2:], x[..., 1:-1, 2:]
         beside, across = x[..., 2:, 1:-1], x[..., 1:-1, 1:-1]
         moved = torch.where(up, torch.where(left, across, above), torch.where(left, beside, here))
@@ -84,13 +84,13 @@ def glass_blur(images: Tensor, severity: int, generator: torch.Generator) -> Ten
     return to_levels(gaussian_blurred(to_unit(x), sigma))
 
 
-def motion_blur(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def motion_blur(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """A smear along a direction within 45 degrees of the horizontal."""
     radius, sigma = MOTION_BLUR[severity - 1]
-    return motion_blurred(images, radius, sigma, uniform(-45, 45, (len(images),), generator))
+    return motion_blurred(images, radius, sigma, uniform(-45, 45, (len(images),), rng))
 
 
-def zoom_blur(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def zoom_blur(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """The mean of the image and of itself zoomed by 1.00, 1.01, ... up to the end; no draws."""
     # Rounding decides whether the end is one of them: at severities 1 and 2 it is.
     factors = np.arange(1, ZOOM_BLUR[severity - 1], 0.01)

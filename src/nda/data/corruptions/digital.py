@@ -17,7 +17,7 @@ PIXELATE = (0.95, 0.9, 0.85, 0.75, 0.65)  # side of the small image, of the imag
 JPEG_COMPRESSION = (80, 65, 58, 50, 40)  # quality; chroma at half the resolution (4:2:0)
 
 
-def pixelate(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def pixelate(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """Made smaller and larger again: a pixel is the mean of those whose centres it covers."""
     share = PIXELATE[severity - 1]
     height, width = images.shape[-2:]
@@ -30,7 +30,7 @@ def pixelate(images: Tensor, severity: int, generator: torch.Generator) -> Tenso
     )
 
 
-def jpeg_compression(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def jpeg_compression(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """Written as JPEG and read back."""
 
     def through_jpeg(image: Image.Image) -> Image.Image:
@@ -57,7 +57,7 @@ CONTRAST = (0.75, 0.5, 0.4, 0.3, 0.15)  # factor on the distance to the channel'
 SATURATE = ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2))
 
 
-def brightness(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def brightness(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """HSV's value raised by a constant and cut at 1; hue and saturation stay."""
     x = to_unit(images)
     value = x.amax(1, keepdim=True)
@@ -66,7 +66,7 @@ def brightness(images: Tensor, severity: int, generator: torch.Generator) -> Ten
     return to_levels(raised * shares)
 
 
-def saturate(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def saturate(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """HSV's saturation times a factor plus a constant, cut to [0, 1]; hue and value stay.
 
     The first two severities wash out, the others overdraw. Grey has no hue: HSV writes 0, which is
@@ -83,7 +83,7 @@ def saturate(images: Tensor, severity: int, generator: torch.Generator) -> Tenso
     return to_levels(value * (1 - (saturation * factor + added).clamp_(0, 1) * depth))
 
 
-def contrast(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def contrast(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """Every channel drawn towards its own mean over the image."""
     x = to_unit(images)
     mean = x.mean(dim=(2, 3), keepdim=True)

@@ -19,7 +19,7 @@ ELASTIC_TRANSFORM = (
 )
 
 
-def elastic_transform(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def elastic_transform(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """An affine map, then shifts; bilinear, with the image mirrored beyond its border.
 
     Severity is of kind and not of amount: from 1 to 5 the affine map grows weaker and the local
@@ -30,15 +30,15 @@ def elastic_transform(images: Tensor, severity: int, generator: torch.Generator)
     y, x = torch.meshgrid(
         torch.arange(H, dtype=torch.float64), torch.arange(W, dtype=torch.float64), indexing="ij"
     )
-    ahead = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ _affine(N, H, W, reach, generator)
+    ahead = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ _affine(N, H, W, reach, rng)
     moved = _sample(to_unit(images), ahead[..., 1], ahead[..., 0], about_pixel=True)
-    shifts = uniform(-1, 1, (2, N, H, W), generator)
+    shifts = uniform(-1, 1, (2, N, H, W), rng)
     smooth = ndimage.gaussian_filter(shifts.numpy(), sigma, mode="reflect", truncate=3, axes=(2, 3))
     right, down = torch.from_numpy(smooth).mul_(strength)
     return to_levels(_sample(moved, y + down, x + right, about_pixel=False))
 
 
-def _affine(N: int, H: int, W: int, reach: float, generator: torch.Generator) -> Tensor:
+def _affine(N: int, H: int, W: int, reach: float, rng: torch.Generator) -> Tensor:
     """Maps `(N, 1, 3, 2)` from (x, y, 1) in the outcome to (x, y) in the image.
 
     Three points around the middle come from as many that lie up to `reach` pixels off on either
@@ -48,7 +48,7 @@ def _affine(N: int, H: int, W: int, reach: float, generator: torch.Generator) ->
     points = torch.tensor(
         [[x + arm, y + arm], [x + arm, y - arm], [x - arm, y - arm]], dtype=torch.float64
     )
-    moved = points + uniform(-reach, reach, (N, 3, 2), generator)
+    moved = points + uniform(-reach, reach, (N, 3, 2), rng)
     homogeneous = torch.cat([moved, torch.ones(N, 3, 1, dtype=torch.float64)], dim=2)
     return torch.linalg.solve(homogeneous, points.expand(N, 3, 2))[:, None]
 

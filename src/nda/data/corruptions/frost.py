@@ -44,7 +44,7 @@ DIRECTIONS = 4  # in which needles lie
 PATCH_SLOPE = 3.0  # power of the soft patches falls with this power of the frequency
 
 
-def frost(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def frost(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """A weighted sum of the image and frost, cut at white.
 
     **A stand-in.** CIFAR-10-C adds pieces of five photographs of frost, made smaller by 5, which
@@ -54,23 +54,23 @@ def frost(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
     """
     kept, added = FROST[severity - 1]
     N, _, H, W = images.shape
-    ice = draw_frost(N, H, W, generator)
+    ice = draw_frost(N, H, W, rng)
     return (kept * images.double() + added * ice).clamp_(0, 255).to(torch.uint8)
 
 
-def draw_frost(N: int, H: int, W: int, generator: torch.Generator) -> Tensor:
+def draw_frost(N: int, H: int, W: int, rng: torch.Generator) -> Tensor:
     """Frost of one kind an image, float64 `(N, 3, H, W)` in levels of 0..255."""
     table = torch.tensor(
         [[*kind.colour, *kind.swing, *kind.tint, kind.drift, kind.coarse] for kind in KINDS],
         dtype=torch.float64,
     )
-    device = generator.device
-    drawn = torch.randint(len(KINDS), (N,), generator=generator, device=device).cpu()
+    device = rng.device
+    drawn = torch.randint(len(KINDS), (N,), generator=rng, device=device).cpu()
     colour, swing, tint, drift, coarse = table[drawn, :, None, None].split((3, 3, 3, 1, 1), dim=1)
-    patches = _filtered(normal((N, 2, H, W), generator), _patch_filter(H, W))
-    needles = _needles(normal((N, DIRECTIONS, H, W), generator))
+    patches = _filtered(normal((N, 2, H, W), rng), _patch_filter(H, W))
+    needles = _needles(normal((N, DIRECTIONS, H, W), rng))
     texture = coarse.sqrt() * patches[:, :1] + (1 - coarse).sqrt() * needles
-    level = drift * normal((N, 1, 1, 1), generator)
+    level = drift * normal((N, 1, 1, 1), rng)
     return (colour + level + swing * texture + tint * patches[:, 1:]).clamp_(0, 255)
 
 

@@ -19,14 +19,12 @@ def to_levels(x: Tensor) -> Tensor:
     return x.clamp(0, 1).mul_(255).to(torch.uint8)
 
 
-def normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def normal(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     """Standard normal draws, float64."""
-    return torch.randn(shape, generator=generator, device=generator.device).cpu().double()
+    return torch.randn(shape, generator=rng, device=rng.device).cpu().double()
 
 
-def uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def uniform(low: float, high: float, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     """Uniform draws of [low, high), float64."""
-    draws = torch.rand(
-        shape, generator=generator, device=generator.device, dtype=torch.float64
-    ).cpu()
+    draws = torch.rand(shape, generator=rng, device=rng.device, dtype=torch.float64).cpu()
     return draws.mul_(high - low).add_(low)

@@ -24,7 +24,7 @@ MUD = (63, 42, 20)  # brown
 MUD_SEVERITY = 4  # from here on it is mud
 
 
-def spatter(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def spatter(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """Liquid where smoothed noise passes a threshold: water adds its colour, mud covers.
 
     Mud at severity 4 lies farther from water than from no liquid at all: the distance to the
@@ -32,7 +32,7 @@ def spatter(images: Tensor, severity: int, generator: torch.Generator) -> Tensor
     """
     mean, spread, sigma, threshold, edge = SPATTER[severity - 1]
     N, _, H, W = images.shape
-    liquid = gaussian_blurred(normal((N, 1, H, W), generator).mul_(spread).add_(mean), sigma)
+    liquid = gaussian_blurred(normal((N, 1, H, W), rng).mul_(spread).add_(mean), sigma)
     x = to_unit(images)
     if severity < MUD_SEVERITY:
         liquid[liquid < threshold] = 0

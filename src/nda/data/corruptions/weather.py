@@ -20,17 +20,17 @@ SNOW = (
 FOG = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))  # density, smoothness
 
 
-def snow(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def snow(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """A whitened image under flakes falling within 45 degrees of the vertical.
 
     The layer of flakes is laid on twice, once turned upside down.
     """
     mean, spread, zoom, threshold, radius, sigma, kept = SNOW[severity - 1]
     N, _, H, W = images.shape
-    layer = normal((N, 1, H, W), generator).mul_(spread).add_(mean)
+    layer = normal((N, 1, H, W), rng).mul_(spread).add_(mean)
     layer = zoom_matrix(H, zoom) @ layer @ zoom_matrix(W, zoom).mT
     layer[layer < threshold] = 0
-    angles = uniform(-135, -45, (N,), generator)
+    angles = uniform(-135, -45, (N,), rng)
     flakes = to_unit(motion_blurred(to_levels(layer), radius, sigma, angles))
     x = to_unit(images)
     grey = (x * _luma()).sum(1, keepdim=True)
@@ -38,17 +38,17 @@ def snow(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
     return to_levels(x + flakes + flakes.flip(2, 3))
 
 
-def fog(images: Tensor, severity: int, generator: torch.Generator) -> Tensor:
+def fog(images: Tensor, severity: int, rng: torch.Generator) -> Tensor:
     """A cloud added, and the sum drawn back to the brightest value the image had."""
     density, smoothness = FOG[severity - 1]
     x = to_unit(images)
     brightest = x.amax(dim=(1, 2, 3), keepdim=True)
     N, _, H, W = x.shape
-    x = x + density * clouds(N, H, W, smoothness, generator)
+    x = x + density * clouds(N, H, W, smoothness, rng)
     return to_levels(x * brightest / (brightest + density))
 
 
-def clouds(N: int, H: int, W: int, smoothness: float, generator: torch.Generator) -> Tensor:
+def clouds(N: int, H: int, W: int, smoothness: float, rng: torch.Generator) -> Tensor:
     """Fractal height maps `(N, 1, H, W)` by diamond and square, from 0 to 1 before the cut.
 
     A map is a torus with a power of two as side, the smallest that covers the image. Every
@@ -60,7 +60,7 @@ def clouds(N: int, H: int, W: int, smoothness: float, generator: torch.Generator
 
     def about(corners: Tensor) -> Tensor:
         """The mean of four corners, given their sum, and a draw."""
-        return corners / 4 + uniform(-(wobble**2), wobble**2, tuple(corners.shape), generator)
+        return corners / 4 + uniform(-(wobble**2), wobble**2, tuple(corners.shape), rng)
 
     while step >= 2:
         half = step // 2

@@ -98,8 +98,8 @@ def some_of(images: Tensor, samples: int | None) -> Tensor:
     """At most `samples` of the images, the same random choice every time; all without a number."""
     if samples is None or samples >= len(images):
         return images
-    draws = torch.Generator().manual_seed(0)
-    return images[torch.randperm(len(images), generator=draws)[:samples]]
+    rng = torch.Generator().manual_seed(0)
+    return images[torch.randperm(len(images), generator=rng)[:samples]]
 
 
 @dataclass(frozen=True)

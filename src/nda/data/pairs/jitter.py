@@ -10,7 +10,7 @@ ENLARGED = 286 / 256  # as published: 256 pixels become 286, of which 256 are cu
 
 
 def jitter_pairs(
-    photos: Tensor, labels: Tensor, generator: torch.Generator, *, smooth_labels: bool
+    photos: Tensor, labels: Tensor, rng: torch.Generator, *, smooth_labels: bool
 ) -> tuple[Tensor, Tensor]:
     """Photographs and labels, both floating `(B, C, R, R)`, jittered by one draw a pair.
 
@@ -19,10 +19,10 @@ def jitter_pairs(
     """
     count, side = len(photos), photos.shape[-1]
     large = round(side * ENLARGED)
-    device = generator.device
+    device = rng.device
     shape = (2, count, 1)
-    start = torch.randint(large - side + 1, shape, generator=generator, device=device)
-    mirrored = torch.randint(2, (count, 1), generator=generator, device=device) == 1
+    start = torch.randint(large - side + 1, shape, generator=rng, device=device)
+    mirrored = torch.randint(2, (count, 1), generator=rng, device=device) == 1
     place = torch.arange(side, device=device)
     rows = start[0] + place
     columns = start[1] + torch.where(mirrored, side - 1 - place, place)

@@ -158,14 +158,14 @@ def _fit(network: CountingNet, train: ImageSet, seed: int, budget: int) -> None:
     steps = max(1, budget // size)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + 1)
-    draws = generator_for(seed, purpose="count network")
+    rng = generator_for(seed, purpose="count network")
     order = torch.empty(0, dtype=torch.int64)
     network.train()
     for _ in tracked(range(steps), "training the counting network"):
         if len(order) < size:  # a new epoch; what is left of the old one comes first
-            order = torch.cat([order, torch.randperm(len(train), generator=draws)])
+            order = torch.cat([order, torch.randperm(len(train), generator=rng)])
         rows, order = order[:size], order[size:]
-        x = _varied(to_float(images[rows.to(device)]), draws)
+        x = _varied(to_float(images[rows.to(device)]), rng)
         loss = F.cross_entropy(network(x), labels[rows.to(device)])
         optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -174,11 +174,11 @@ def _fit(network: CountingNet, train: ImageSet, seed: int, budget: int) -> None:
     network.eval().requires_grad_(False)
 
 
-def _varied(x: Tensor, draws: torch.Generator) -> Tensor:
+def _varied(x: Tensor, rng: torch.Generator) -> Tensor:
     """Images (B, 3, H, W), half of them mirrored, the channels of each in an order of chance."""
-    mirrored = torch.rand(len(x), generator=draws) < 0.5
+    mirrored = torch.rand(len(x), generator=rng) < 0.5
     x = torch.where(mirrored.to(x.device).view(-1, 1, 1, 1), x.flip(-1), x)
-    channels = torch.rand(len(x), 3, generator=draws).argsort(dim=1).to(x.device)
+    channels = torch.rand(len(x), 3, generator=rng).argsort(dim=1).to(x.device)
     return x.gather(1, channels.view(-1, 3, 1, 1).expand_as(x))
 
 

@@ -73,8 +73,8 @@ def structure_similarity(
         return torch.cat([_features(encode, x.to(device), of) for x in batches])
 
     def negatives_of(negative: nn.Module) -> Iterator[Tensor]:
-        draws = torch.Generator().manual_seed(seed)
-        return (negative(to_float(part), generator=draws) for part in parts)
+        rng = torch.Generator().manual_seed(seed)
+        return (negative(to_float(part), generator=rng) for part in parts)
 
     def views() -> Iterator[Tensor]:
         return (to_float(ordinary_view(part, generator)) for part in parts)
@@ -101,7 +101,7 @@ def different(of: str) -> str:
     return f"different_{of}s"
 
 
-def ordinary_view(images: Tensor, generator: torch.Generator) -> Tensor:
+def ordinary_view(images: Tensor, rng: torch.Generator) -> Tensor:
     """One view of each image, uint8 (N, 3, H, W) to the same: a crop and, half the time, a flip.
 
     Of clips (N, F, 3, H, W) all frames have the same. The crop has 0.2 to 1 of the area and 3/4 to
@@ -114,7 +114,7 @@ def ordinary_view(images: Tensor, generator: torch.Generator) -> Tensor:
             v2.RandomHorizontalFlip(),
         ]
     )
-    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return torch.stack([view(image) for image in images])
@@ -225,9 +225,9 @@ def _cosine(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(dim=1)
 
 
-def _pairs(count: int, generator: torch.Generator) -> Tensor:
+def _pairs(count: int, rng: torch.Generator) -> Tensor:
     """Random pairs (2, count // 2) of different images, each image in one of them at most."""
-    order = torch.randperm(count, generator=generator, device=generator.device).cpu()
+    order = torch.randperm(count, generator=rng, device=rng.device).cpu()
     return order[: count // 2 * 2].view(2, -1)
 
 

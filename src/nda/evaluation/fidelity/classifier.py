@@ -215,12 +215,12 @@ def _draw_batches(count: int, epochs: int, seed: int, *, most: int) -> tuple[Ten
 
     Of a single epoch there are at most `most` batches.
     """
-    draws = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     size = min(BATCH, count)
     whole = count // size * size
-    order = [torch.randperm(count, generator=draws)[:whole].view(-1, size) for _ in range(epochs)]
+    order = [torch.randperm(count, generator=rng)[:whole].view(-1, size) for _ in range(epochs)]
     rows = torch.cat(order) if epochs > 1 else order[0][:most]
-    return rows, torch.rand(rows.shape, generator=draws) < 0.5
+    return rows, torch.rand(rows.shape, generator=rng) < 0.5
 
 
 def _accuracy(network: FeatureNetwork, heldout: ImageSet, budget: int) -> float:

@@ -95,6 +95,6 @@ def energy_distance(x: Tensor, y: Tensor) -> Tensor:
     return 2 * torch.cdist(x, y).mean() - torch.pdist(x).mean() - torch.pdist(y).mean()
 
 
-def _halves(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    order = torch.randperm(count, generator=generator)
+def _halves(count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    order = torch.randperm(count, generator=rng)
     return order[: count // 2], order[count // 2 :]

@@ -148,10 +148,10 @@ def _networks(resolution: int, seed: int, device: torch.device) -> tuple[GlobalP
         return GlobalProbe(resolution).to(device), LocalProbe(resolution).to(device)
 
 
-def _negatives_of(images: Tensor, negative: Negative, draws: torch.Generator) -> Tensor:
+def _negatives_of(images: Tensor, negative: Negative, rng: torch.Generator) -> Tensor:
     """Negatives of all images, made in parts of which none is a single image without a partner."""
     parts = images.chunk(max(1, len(images) // _PART))
-    return torch.cat([negative(part, generator=draws) for part in parts])
+    return torch.cat([negative(part, generator=rng) for part in parts])
 
 
 def _run(jobs: Mapping[str, _Job], workers: int) -> dict[str, ProbeScores]:

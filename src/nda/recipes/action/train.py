@@ -73,7 +73,7 @@ def build(config: ActionConfig, fabric: Fabric) -> ActionState:
             "at least 2. Sort the videos into a folder for each class."
         )
     remarks(config, fabric, splits)
-    train, validation = parted(config, splits.train)
+    train, validation = split_train_validation(config, splits.train)
     plain, origin = network_of(config, len(train.classes))
     if config.compile:
         plain.compile()
@@ -94,7 +94,7 @@ def build(config: ActionConfig, fabric: Fabric) -> ActionState:
     )
 
 
-def parted(config: ActionConfig, videos: Clips) -> tuple[Clips, Clips | None]:
+def split_train_validation(config: ActionConfig, videos: Clips) -> tuple[Clips, Clips | None]:
     """Videos to train on and, with a `holdout`, those to validate on."""
     if not config.holdout:
         return videos, None
@@ -138,14 +138,14 @@ def optimizer_of(plain: ActionClassifier, config: ActionConfig) -> torch.optim.A
     return torch.optim.Adam(groups, lr=config.lr, weight_decay=config.weight_decay, fused=True)
 
 
-def step(state: ActionState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: ActionState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
     """One update on a clip of each of some videos."""
     clips, labels = batch
-    clips = state.views(clips, generator=generator)  # (B, F, 3, R, R) in [-1, 1]
+    clips = state.views(clips, generator=rng)  # (B, F, 3, R, R) in [-1, 1]
     logits = state.network(in_blocks(clips, state.config.frames)).float()  # (B, K)
     loss = F.cross_entropy(logits, labels)
 
-    share = fallen(state.step, state.config)
+    share = lr_factor(state.step, state.config)
     for group in state.optimizer.param_groups:
         group["lr"] = share * group["start"]
     state.optimizer.zero_grad()
@@ -154,7 +154,7 @@ def step(state: ActionState, batch: Batch, generator: torch.Generator) -> dict[s
     return {"loss": loss, "train_top1": (logits.argmax(dim=1) == labels).float().mean()}
 
 
-def fallen(step: int, config: ActionConfig) -> float:
+def lr_factor(step: int, config: ActionConfig) -> float:
     """What is left of the learning rates at a step; a function of the step alone."""
     drops = (config.first_drop, config.second_drop)
     return float(0.1 ** sum(step >= drop * config.steps for drop in drops))

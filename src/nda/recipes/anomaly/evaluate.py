@@ -94,9 +94,9 @@ def against_negatives(
     state: AnomalyState, network: nn.Module, calibration: Tensor
 ) -> tuple[list[Metric], list[Histogram]]:
     """Held-out normal images against negatives of themselves: what the network has learned."""
-    draws = generator_for(state.config.seed, purpose="evaluation")
+    rng = generator_for(state.config.seed, purpose="evaluation")
     images = state.calibration.images
-    negatives = torch.cat([state.negative(part, generator=draws) for part in in_pairs(images)])
+    negatives = torch.cat([state.negative(part, generator=rng) for part in in_pairs(images)])
     scores = image_scores(score_maps(network, negatives))
     protocol: Protocol = {
         "score": "highest logit of the map",
@@ -156,11 +156,11 @@ def in_pairs(images: Tensor, size: int = 64) -> list[Tensor]:
 
 def draw_samples(state: AnomalyState, folder: RunFolder) -> None:
     """Pictures of negatives (once) and of the heat on held-out normal images and negatives."""
-    draws = generator_for(state.config.seed, purpose="samples")
+    rng = generator_for(state.config.seed, purpose="samples")
     images = state.calibration.images
     spread = torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()
     normal = images[spread]
-    params = state.negative.draw(normal, draws)
+    params = state.negative.draw(normal, rng)
     negative = state.negative.replay(normal, params)
     mask = state.negative.mask(normal, params)
     if state.step == 0:

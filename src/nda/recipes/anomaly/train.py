@@ -154,12 +154,12 @@ def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:
     return RandomApply(transform, p=config.positive_probability)
 
 
-def step(state: AnomalyState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: AnomalyState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
     """One update: every place of a normal image is normal, the places of a negative are not."""
     normal = to_float(batch)  # (B, 3, R, R)
     if state.positive is not None:
-        normal = state.positive(normal, generator=generator)
-    params = state.negative.draw(normal, generator)
+        normal = state.positive(normal, generator=rng)
+    params = state.negative.draw(normal, rng)
     negative = state.negative.replay(normal, params)
     mask = state.negative.mask(normal, params)  # (B, 1, R, R)
 

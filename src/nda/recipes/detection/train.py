@@ -20,9 +20,9 @@ from nda.data.boxes.decode import resized
 from nda.data.boxes.load import BoxSplits, load_boxes
 from nda.data.reading.layout import class_names
 from nda.evaluation.boxes.average_precision import require_coco
-from nda.networks.faster_rcnn import build_detector, take_over
+from nda.networks.faster_rcnn import build_detector, load_backbone
 from nda.recipes.detection.config import SMALL, DetectionConfig
-from nda.recipes.encoders import Origin, open_encoder
+from nda.recipes.encoders import EncoderSource, open_encoder
 from nda.training.batches import batches_of_run
 from nda.training.run_folder import RunFolder
 
@@ -31,7 +31,7 @@ Batch = list[tuple[Tensor, Tensor, Tensor]]  # image, boxes and labels of each i
 
 
 @dataclass
-class DetectorOrigin(Origin):
+class DetectorOrigin(EncoderSource):
     """Where the weights at step 0 came from; kept in checkpoints, so that the run stands alone."""
 
     name: str  # of the network, one of nda.networks.resnet.ENCODERS
@@ -100,7 +100,7 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
         proposals=config.proposals,
     )
     if weights is not None:
-        taken = take_over(plain, weights, f"the encoder in {config.encoder}")
+        taken = load_backbone(plain, weights, f"the encoder in {config.encoder}")
         origin.matched, origin.rest = len(taken.matched), list(taken.rest)
     network, optimizer = fabric.setup(plain, sgd(plain, config))
     return DetectionState(
@@ -141,9 +141,9 @@ def sgd(network: nn.Module, config: DetectionConfig) -> torch.optim.SGD:
     )
 
 
-def step(state: DetectionState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: DetectionState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
     """One update on the four losses of Faster R-CNN, equally weighted."""
-    images, targets = prepared(state, batch, generator)
+    images, targets = prepared(state, batch, rng)
     # Anchors and cut-outs are sampled by the global generator, which the engine seeds at each step.
     losses: dict[str, Tensor] = state.network(images, targets)
     loss = torch.stack(list(losses.values())).sum()
@@ -156,13 +156,13 @@ def step(state: DetectionState, batch: Batch, generator: torch.Generator) -> dic
 
 
 def prepared(
-    state: DetectionState, batch: Batch, draws: torch.Generator
+    state: DetectionState, batch: Batch, rng: torch.Generator
 ) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
     """Images in [-1, 1] at sizes that are drawn, half of them mirrored, and their boxes alike."""
-    config, device = state.config, draws.device
+    config, device = state.config, rng.device
     sides = config.sides(state.small)
-    drawn = torch.randint(len(sides), (len(batch),), generator=draws, device=device).tolist()
-    mirrored = (torch.rand(len(batch), generator=draws, device=device) < 0.5).tolist()
+    drawn = torch.randint(len(sides), (len(batch),), generator=rng, device=device).tolist()
+    mirrored = (torch.rand(len(batch), generator=rng, device=device) < 0.5).tolist()
     images, targets = [], []
     longest = config.longest(state.small)
     for (image, boxes, labels), which, mirror in zip(batch, drawn, mirrored, strict=True):

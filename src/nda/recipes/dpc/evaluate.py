@@ -30,7 +30,7 @@ from nda.training.run_folder import RunFolder
 if TYPE_CHECKING:
     from nda.recipes.dpc.train import DpcState
 
-TOGETHER = 16  # clips whose cells are compared with each other
+BATCH_SIZE = 16  # clips whose cells are compared with each other
 SHOWN = 3  # clips in a picture
 FOUND = "Predicted cells that are nearer to their target than to all of"
 COLUMNS = {
@@ -107,11 +107,11 @@ def among_negatives(
 ) -> list[Metric]:
     """How often a predicted cell is nearer to its target than to all cells of its own negative."""
     config = state.config
-    draws = generator_for(config.seed, purpose=f"evaluation {name}", device=state.fabric.device)
+    rng = generator_for(config.seed, purpose=f"evaluation {name}", device=state.fabric.device)
     every = []
     for clips in clips_of(state):
         last = clips[:, -config.predict * config.frames :]
-        made = in_blocks(negative(last, generator=draws), config.frames)
+        made = in_blocks(negative(last, generator=rng), config.frames)
         scores = dense_scores(*network(in_blocks(clips, config.frames), made))
         every.append((len(scores.logits), found_and_chance(scores)))
     return rows_of(name, f"cells of {name}", mean_over_rows(every), Kind.NDA, protocol)
@@ -161,7 +161,7 @@ def mean_over_rows(every: list[tuple[int, dict[str, Tensor]]]) -> dict[str, floa
 def clips_of(state: DpcState) -> Iterator[Tensor]:
     """The middle clips of the held-out videos, about 16 at once: float `(B, F, 3, R, R)`."""
     rows = torch.arange(len(state.heldout))
-    for some in rows.tensor_split(max(1, len(rows) // TOGETHER)):
+    for some in rows.tensor_split(max(1, len(rows) // BATCH_SIZE)):
         yield middle_clips(state, state.heldout, some)
 
 
@@ -176,12 +176,12 @@ def draw_samples(state: DpcState, folder: RunFolder) -> None:
     if state.step:
         return
     rows = torch.linspace(0, len(state.train) - 1, min(SHOWN, len(state.train))).long()
-    draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
+    rng = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
     clips = middle_clips(state, state.train, rows)
-    view = state.views(to_uint8(clips), generator=draws)
+    view = state.views(to_uint8(clips), generator=rng)
     shown, labels = [clips, view], ["clip", "its view"]
     if state.negative is not None:
-        shown.append(state.negative(view, generator=draws))
+        shown.append(state.negative(view, generator=rng))
         labels.append(f"{state.config.negative} of it")
     # A clip below the other, and of each the frame in the middle of every block.
     frames = torch.stack(shown, dim=1)[:, :, state.config.frames // 2 :: state.config.frames]

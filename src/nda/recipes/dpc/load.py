@@ -18,7 +18,7 @@ from nda.recipes.video.load import load_splits
 from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, write_text_atomically
 from nda.runtime.sealed import load_json, sealed_json
-from nda.training.checkpoint import newest_content
+from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 from nda.training.start import config_of
 
@@ -51,7 +51,7 @@ def open_predictor(text: StrPath) -> Predictor:
             f"{text} is a run of {recipe}, which predicts no videos; give a run of dpc."
         )
     config = config_of(folder, DpcConfig)
-    content = newest_content(folder)
+    content = load_latest(folder)
 
     def build() -> DensePredictor:
         return DensePredictor(

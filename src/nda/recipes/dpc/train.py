@@ -22,7 +22,7 @@ from nda.networks.dpc import DensePredictor
 from nda.objectives.dense_predictive import dense_accuracies, dense_scores, loss_of
 from nda.recipes.dpc.config import DpcConfig
 from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
-from nda.runtime.distributed import gathered
+from nda.runtime.distributed import all_gather
 
 
 @dataclass
@@ -100,22 +100,22 @@ def negative_of(config: DpcConfig) -> Negative | None:
     return negative
 
 
-def step(state: DpcState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: DpcState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
     """One update: the cells of the last blocks, against all others and those of negatives."""
     config, fabric = state.config, state.fabric
-    clips = state.views(batch, generator=generator)  # (B, F, 3, R, R) in [-1, 1]
+    clips = state.views(batch, generator=rng)  # (B, F, 3, R, R) in [-1, 1]
     negative = None
     if state.negative is not None:
         # All frames share what is drawn, so the last blocks alone are made, which are compared.
         last = clips[:, -config.predict * config.frames :]
-        negative = in_blocks(state.negative(last, generator=generator), config.frames)
+        negative = in_blocks(state.negative(last, generator=rng), config.frames)
     predicted, target, made = state.network(in_blocks(clips, config.frames), negative)
 
     if made is not None and config.negatives_from == "all":
-        made = gathered(made)
+        made = all_gather(made)
     scores = dense_scores(
         predicted,
-        gathered(target),  # (B of all processes, P, D, h, w)
+        all_gather(target),  # (B of all processes, P, D, h, w)
         made,
         negatives_from=config.negatives_from,
         temperature=config.temperature,

@@ -57,8 +57,8 @@ def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
     # torch-fidelity takes seconds to import: not before a run's first step.
     from nda.evaluation.fidelity.inception import inception_metrics, inception_weights
 
-    draws = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
-    generated = state.sampler.generate(config.evaluation_samples, draws)
+    rng = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
+    generated = state.sampler.generate(config.evaluation_samples, rng)
     weights = inception_weights(
         Path(config.inception_weights) if config.inception_weights else None
     )
@@ -127,19 +127,19 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
 
 def draw_samples(state: GanState, folder: RunFolder) -> None:
     """samples/step-<n>.png from latents that stay the same, and once the run's negatives."""
-    draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
-    draw_grid(state, folder, draws)
+    rng = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
+    draw_grid(state, folder, rng)
     if state.step == 0:
-        draw_negatives(state, folder, draws)
+        draw_negatives(state, folder, rng)
 
 
-def draw_grid(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
+def draw_grid(state: GanState, folder: RunFolder, rng: torch.Generator) -> None:
     """samples/step-<n>.png."""
-    images = state.sampler.generate(COLUMNS * COLUMNS, draws)
+    images = state.sampler.generate(COLUMNS * COLUMNS, rng)
     save_png(image_grid(images, COLUMNS), folder.samples / f"step-{state.step:08d}.png")
 
 
-def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -> None:
+def draw_negatives(state: GanState, folder: RunFolder, rng: torch.Generator) -> None:
     """samples/negatives.png: real images of the data, and what the run shows as negatives."""
     images = state.splits.train.images
     spread = torch.linspace(
@@ -147,7 +147,7 @@ def draw_negatives(state: GanState, folder: RunFolder, draws: torch.Generator) -
     ).long()  # over all classes
     rows, names = [images[spread]], ["real"]
     if state.negative is not None:
-        rows.append(state.negative(rows[0].to(draws.device), generator=draws).cpu())
+        rows.append(state.negative(rows[0].to(rng.device), generator=rng).cpu())
     elif state.other is not None:
         rows.append(state.other[: len(rows[0])].cpu())
     if len(rows) > 1:

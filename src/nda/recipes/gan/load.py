@@ -18,7 +18,7 @@ from nda.networks.fit import refuse_misfit
 from nda.recipes import recipe_of
 from nda.recipes.gan.sampler import Sampler
 from nda.recipes.gan.train import Discriminator, build_discriminator, build_generator
-from nda.training.checkpoint import newest_content
+from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 
 Weights = dict[str, Tensor]
@@ -39,7 +39,7 @@ def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") ->
             f"{folder.path} is a run of {recipe}, which has no GAN's discriminator; give a run of "
             "'nda train gan'."
         )
-    return discriminator_of(newest_content(folder), folder).to(device)
+    return discriminator_of(load_latest(folder), folder).to(device)
 
 
 def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discriminator:
@@ -106,7 +106,7 @@ def load_sampler(
         raise ConfigError(
             f"{folder.path} is a run of {recipe}, which generates no images; {instead}."
         )
-    checkpoint = newest_content(folder)
+    checkpoint = load_latest(folder)
     try:
         settings, state = checkpoint["config"], checkpoint["state"]
         network, latent_dim = settings["network"], settings["latent_dim"]

@@ -236,9 +236,9 @@ def of_corruptions(
     )
     work = [(name, severity) for severity in SEVERITIES for name in CORRUPTIONS]
     for name, severity in tracked(work, "corruptions"):
-        draws = generator_for(0, step=severity, purpose=name)  # the same for every run
+        rng = generator_for(0, step=severity, purpose=name)  # the same for every run
         images = (
-            corrupt(heldout, name, severity, generator=draws)
+            corrupt(heldout, name, severity, generator=rng)
             if made
             else some_of(load_corrupted(Path(corruptions), name, severity), len(heldout))
         )

@@ -15,7 +15,7 @@ from nda.data import to_uint8
 from nda.runtime.seeding import generator_for
 from nda.training.ema import STANDING_BATCHES, standing_statistics
 
-TOGETHER = 250  # images made at once
+BATCH_SIZE = 250  # images made at once
 TRIED = 8  # images made to see what they cost
 BLOCK = 4096  # bytes that a small file takes on a disk at least
 STANDING = 64  # images in a batch of which statistics are taken
@@ -31,40 +31,38 @@ class Sampler:
     labels: Tensor  # (N,), on the network's device, of which those of images are drawn
     seed: int  # of the run, which its standing statistics follow
 
-    def draw_latents(self, count: int, draws: torch.Generator) -> Tensor:
+    def draw_latents(self, count: int, rng: torch.Generator) -> Tensor:
         """Standard normal z `(count, latent_dim)`."""
         shape = (count, self.latent_dim)
-        return torch.randn(shape, generator=draws, device=self.labels.device)
+        return torch.randn(shape, generator=rng, device=self.labels.device)
 
-    def draw_labels(self, count: int, draws: torch.Generator) -> Tensor:
+    def draw_labels(self, count: int, rng: torch.Generator) -> Tensor:
         """Labels `(count,)`, as frequent as in `labels`."""
         device = self.labels.device
-        return self.labels[
-            torch.randint(len(self.labels), (count,), generator=draws, device=device)
-        ]
+        return self.labels[torch.randint(len(self.labels), (count,), generator=rng, device=device)]
 
     def ready(self) -> nn.Module:
         """The generator in eval mode, with standing statistics."""
-        draws = generator_for(self.seed, purpose="standing", device=self.labels.device)
+        rng = generator_for(self.seed, purpose="standing", device=self.labels.device)
 
         def sample(network: nn.Module) -> Tensor:
-            return network(self.draw_latents(STANDING, draws), self.draw_labels(STANDING, draws))
+            return network(self.draw_latents(STANDING, rng), self.draw_labels(STANDING, rng))
 
         return standing_statistics(self.network, sample)
 
-    def generate(self, count: int, draws: torch.Generator, *, size: int = TOGETHER) -> Tensor:
+    def generate(self, count: int, rng: torch.Generator, *, size: int = BATCH_SIZE) -> Tensor:
         """`count` generated images, uint8 `(count, 3, R, R)` on the CPU, made `size` at a time."""
-        return torch.cat(list(self.generated(count, draws, size=size)))
+        return torch.cat(list(self.generated(count, rng, size=size)))
 
     def generated(
-        self, count: int, draws: torch.Generator, *, size: int = TOGETHER
+        self, count: int, rng: torch.Generator, *, size: int = BATCH_SIZE
     ) -> Iterator[Tensor]:
         """The images of `generate`, `size` at a time."""
         network = self.ready()
         for first in range(0, count, size):
             some = min(size, count - first)
             with torch.no_grad():
-                images = network(self.draw_latents(some, draws), self.draw_labels(some, draws))
+                images = network(self.draw_latents(some, rng), self.draw_labels(some, rng))
                 yield to_uint8(images).cpu()
 
     def sample(self, count: int, seed: int) -> Tensor:
@@ -73,8 +71,8 @@ class Sampler:
 
     def sampled(self, count: int, seed: int) -> Iterator[Tensor]:
         """The images of `sample`, some at a time."""
-        draws = generator_for(seed, purpose="sample", device=self.labels.device)
-        return self.generated(count, draws)
+        rng = generator_for(seed, purpose="sample", device=self.labels.device)
+        return self.generated(count, rng)
 
     @property
     def resolution(self) -> int:
@@ -94,7 +92,7 @@ class Sampler:
     @torch.no_grad()
     def _some(self, count: int) -> Tensor:
         """Images of draws that no other depends on, floating `(count, 3, R, R)`."""
-        draws = generator_for(0, purpose="cost", device=self.labels.device)
+        rng = generator_for(0, purpose="cost", device=self.labels.device)
         network = self.network.eval()
-        images: Tensor = network(self.draw_latents(count, draws), self.draw_labels(count, draws))
+        images: Tensor = network(self.draw_latents(count, rng), self.draw_labels(count, rng))
         return images

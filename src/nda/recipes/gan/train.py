@@ -213,34 +213,34 @@ def positive_of(config: GanConfig, images: Tensor) -> RandomApply | None:
     return RandomApply(transform, p=config.positive_probability)
 
 
-def step(state: GanState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: GanState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
     """`d_steps` updates of the discriminator, each on its own images, then one of the generator."""
     size = state.config.batch_size
     logs: dict[str, Tensor] = {}
     for images, labels in zip(*(part.unflatten(0, (-1, size)) for part in batch), strict=True):
-        logs = update_discriminator(state, to_float(images), labels, generator)
-    logs |= update_generator(state, generator)
+        logs = update_discriminator(state, to_float(images), labels, rng)
+    logs |= update_generator(state, rng)
     state.ema.update(state.generator.module, state.step + 1)
     return logs
 
 
 def update_discriminator(
-    state: GanState, real: Tensor, labels: Tensor, draws: torch.Generator
+    state: GanState, real: Tensor, labels: Tensor, rng: torch.Generator
 ) -> dict[str, Tensor]:
     """Eq. 3, the discriminator's side: real images against generated ones and negatives."""
     config, discriminator = state.config, state.discriminator
     if state.positive is not None:
-        real = state.positive(real, generator=draws)
+        real = state.positive(real, generator=rng)
     with torch.no_grad():
-        fake = state.generator(state.sampler.draw_latents(len(real), draws), labels)
-        negative = make_negatives(state, real, draws)
+        fake = state.generator(state.sampler.draw_latents(len(real), rng), labels)
+        negative = make_negatives(state, real, rng)
 
     parts = [real, fake]
     if negative is not None and config.mixture == "weighted":
         parts = [real, fake, negative]
     elif negative is not None:
         mixed = adversarial.sample_mixture(
-            fake, negative, fake_weight=config.fake_weight, generator=draws
+            fake, negative, fake_weight=config.fake_weight, generator=rng
         )
         parts = [real, mixed]
     if config.joint_forward:
@@ -252,7 +252,7 @@ def update_discriminator(
     loss = loss_of_discriminator(*logits, fake_weight=config.fake_weight)
     logs = {"loss_d": loss}
     if config.gradient_penalty:
-        penalty = penalty_between(state, parts, labels, draws)
+        penalty = penalty_between(state, parts, labels, rng)
         loss = loss + config.gradient_penalty * penalty
         logs["gradient_penalty"] = penalty
     state.optimizer_d.zero_grad()
@@ -264,7 +264,7 @@ def update_discriminator(
 
 
 def penalty_between(
-    state: GanState, parts: list[Tensor], labels: Tensor, draws: torch.Generator
+    state: GanState, parts: list[Tensor], labels: Tensor, rng: torch.Generator
 ) -> Tensor:
     """The gradient penalty between real images and the mixture, the first and the other parts.
 
@@ -275,19 +275,19 @@ def penalty_between(
     real, other = parts[:2]
     if len(parts) == 3:
         other = adversarial.sample_mixture(
-            *parts[1:], fake_weight=state.config.fake_weight, generator=draws
+            *parts[1:], fake_weight=state.config.fake_weight, generator=rng
         )
     critic = state.discriminator.module.forward  # plain: see gradient_penalty
-    return gradient_penalty(lambda images: critic(images, labels), real, other, generator=draws)
+    return gradient_penalty(lambda images: critic(images, labels), real, other, generator=rng)
 
 
-def update_generator(state: GanState, draws: torch.Generator) -> dict[str, Tensor]:
+def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]:
     """Eq. 3, the generator's side: it sees no negatives."""
     # The plain network: its own gradients are not wanted, so processes need not exchange them.
     discriminator = state.discriminator.module.requires_grad_(False)
     count = state.config.batch_size
-    labels = state.sampler.draw_labels(count, draws)
-    fake = state.generator(state.sampler.draw_latents(count, draws), labels)
+    labels = state.sampler.draw_labels(count, rng)
+    fake = state.generator(state.sampler.draw_latents(count, rng), labels)
     with state.fabric.autocast():
         logits = discriminator(fake, labels).float()
     _, loss_of_generator = adversarial.LOSSES[state.config.objective]
@@ -299,9 +299,9 @@ def update_generator(state: GanState, draws: torch.Generator) -> dict[str, Tenso
     return {"loss_g": loss}
 
 
-def make_negatives(state: GanState, real: Tensor, draws: torch.Generator) -> Tensor | None:
+def make_negatives(state: GanState, real: Tensor, rng: torch.Generator) -> Tensor | None:
     """Negatives of a batch, shown under the labels of `real`; None in an ordinary GAN."""
     if state.other is not None:
-        rows = torch.randint(len(state.other), (len(real),), generator=draws, device=real.device)
+        rows = torch.randint(len(state.other), (len(real),), generator=rng, device=real.device)
         return to_float(state.other[rows])
-    return None if state.negative is None else state.negative(real, generator=draws)
+    return None if state.negative is None else state.negative(real, generator=rng)

@@ -171,11 +171,11 @@ def load_parts(
 
 
 def step(
-    state: LinearProbeState, batch: tuple[Tensor, Tensor], generator: torch.Generator
+    state: LinearProbeState, batch: tuple[Tensor, Tensor], rng: torch.Generator
 ) -> dict[str, Tensor]:
     """One update of every layer, each by its own learning rate."""
     inputs, labels = batch
-    features = augmented(state, inputs, generator) if state.config.augment else inputs
+    features = augmented(state, inputs, rng) if state.config.augment else inputs
     logits = state.heads(features)  # (L, B, C)
     losses = F.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none")
     losses = losses.view(len(logits), -1).mean(dim=1)  # (L,)
@@ -193,10 +193,10 @@ def step(
 
 
 @torch.no_grad()
-def augmented(state: LinearProbeState, images: Tensor, generator: torch.Generator) -> Tensor:
+def augmented(state: LinearProbeState, images: Tensor, rng: torch.Generator) -> Tensor:
     """Frozen features (B, D) of a crop of each image, half of them mirrored."""
     network: nn.Module = state.encoder.network
-    x = crop_and_flip(to_float(images), scale=(state.config.crop_low, 1.0), generator=generator)
+    x = crop_and_flip(to_float(images), scale=(state.config.crop_low, 1.0), generator=rng)
     with state.fabric.autocast():
         return network(x.contiguous(memory_format=torch.channels_last)).float()
 

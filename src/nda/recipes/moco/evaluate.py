@@ -164,12 +164,12 @@ def draw_samples(state: MocoState, folder: RunFolder) -> None:
     """Pictures: at first of views and negatives."""
     if state.step:
         return
-    draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
+    rng = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
     images = state.splits.heldout.spread_out(SHOWN).images.to(state.fabric.device)
-    query, key = (state.views(images, generator=draws) for _ in range(2))
+    query, key = (state.views(images, generator=rng) for _ in range(2))
     rows, labels = [images, to_uint8(query), to_uint8(key)], ["image", "query's view", "key's view"]
     if state.negative is not None:
-        rows.append(to_uint8(state.negative(key, generator=draws)))
+        rows.append(to_uint8(state.negative(key, generator=rng)))
         labels.append(state.config.negative)
     grid = image_grid(torch.cat(rows), len(images), row_labels=labels)
     save_png(grid, folder.samples / "views.png")

@@ -22,10 +22,10 @@ from nda.data.augment.views import Views
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.negatives import Negative, negative_from_name
-from nda.networks.moco import Queue, build_moco, follow, shuffled
+from nda.networks.moco import Queue, build_moco, momentum_update, shuffle_bn
 from nda.objectives.contrastive import nda_info_nce
 from nda.recipes.moco.config import FEWEST, MocoConfig
-from nda.runtime.distributed import gathered
+from nda.runtime.distributed import all_gather
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 
@@ -142,17 +142,17 @@ def networks_of(config: MocoConfig, fabric: Fabric) -> tuple[Any, nn.Module, Any
     return query, key, optimizer
 
 
-def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: MocoState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
     """One update of the encoder, and of the momentum encoder that follows it."""
     config = state.config
-    views = [channels_last(state.views(batch, generator=generator)) for _ in range(2)]
+    views = [channels_last(state.views(batch, generator=rng)) for _ in range(2)]
     query = F.normalize(state.query(views[0]).float(), dim=1)  # (B, D)
 
-    follow(state.key, state.query.module, config.key_momentum)
-    key, made = encode_keys(state, views[1], generator)  # (B, D), (M, D) or None
+    momentum_update(state.key, state.query.module, config.key_momentum)
+    key, made = encode_keys(state, views[1], rng)  # (B, D), (M, D) or None
     shared = made  # negatives that queries are compared with, those of all processes if not own
     if made is not None and config.negatives_from != "own":
-        shared = gathered(made)
+        shared = all_gather(made)
     loss = nda_info_nce(
         query,
         key,
@@ -169,7 +169,7 @@ def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[st
     state.optimizer.step()
 
     # Only now: in the queue before the loss, the key would stand among the query's negatives.
-    state.queue.enqueue(gathered(key), state.step)
+    state.queue.enqueue(all_gather(key), state.step)
     if state.negative_queue is not None and shared is not None:
         state.negative_queue.enqueue(shared, state.step)
     return {"loss": loss} | monitors(state, query.detach(), key, made)
@@ -177,7 +177,7 @@ def step(state: MocoState, batch: Tensor, generator: torch.Generator) -> dict[st
 
 @torch.no_grad()
 def encode_keys(
-    state: MocoState, view: Tensor, generator: torch.Generator
+    state: MocoState, view: Tensor, rng: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """Vectors of the keys (B, D), and of negatives made of the first of them (M, D), if any.
 
@@ -188,9 +188,7 @@ def encode_keys(
     if state.negative is not None:
         shown = view[: config.shown]
         # Drawn one after another: in a batch of copies a sample could be mixed with itself.
-        made = [
-            state.negative(shown, generator=generator) for _ in range(config.negatives_per_sample)
-        ]
+        made = [state.negative(shown, generator=rng) for _ in range(config.negatives_per_sample)]
         inputs.append(channels_last(torch.stack(made, dim=1).flatten(0, 1)))
     # In one forward, so that batch-norm statistics cannot tell keys and negatives apart.
     together = [torch.cat(inputs)] if config.joint_forward else inputs
@@ -208,11 +206,11 @@ def key_vectors(state: MocoState, x: Tensor) -> Tensor:
     else:
         # Of one seed on all processes, which must agree on the order.
         purpose = f"shuffle {len(x)}"
-        draws = generator_for(state.config.seed, step=state.step, purpose=purpose, device=x.device)
+        rng = generator_for(state.config.seed, step=state.step, purpose=purpose, device=x.device)
         count = len(x) * fabric.world_size
-        order = torch.randperm(count, generator=draws, device=x.device)
+        order = torch.randperm(count, generator=rng, device=x.device)
     with fabric.autocast():
-        vectors = shuffled(state.key, x, order)
+        vectors = shuffle_bn(state.key, x, order)
     return F.normalize(vectors.float(), dim=1)
 
 

@@ -67,8 +67,8 @@ def evaluate(state: NumerosityState) -> Evaluation:
 def images_to_measure(state: NumerosityState) -> dict[str, Tensor]:
     """Generated images and as many held-out ones at most, uint8 (N, 3, R, R)."""
     number, heldout = state.config.evaluation_samples, state.gan.splits.heldout.images
-    draws = generator_for(state.config.seed, purpose="evaluation", device=state.gan.fabric.device)
-    return {"generated": state.gan.sampler.generate(number, draws), "real": heldout[:number]}
+    rng = generator_for(state.config.seed, purpose="evaluation", device=state.gan.fabric.device)
+    return {"generated": state.gan.sampler.generate(number, rng), "real": heldout[:number]}
 
 
 def draw_nearest(
@@ -87,8 +87,8 @@ def draw_nearest(
 
 def draw_samples(state: NumerosityState, folder: RunFolder) -> None:
     """samples/step-<n>.png from latents that stay the same, and once the images learned from."""
-    draws = generator_for(state.config.seed, purpose="samples", device=state.gan.fabric.device)
-    draw_grid(state.gan, folder, draws)
+    rng = generator_for(state.config.seed, purpose="samples", device=state.gan.fabric.device)
+    draw_grid(state.gan, folder, rng)
     if state.step == 0:
         draw_data(state, folder)
 

@@ -93,6 +93,6 @@ def in_words(counts: list[int]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def step(state: NumerosityState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: NumerosityState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
     """`d_steps` updates of the critic against the mixture, then one of the generator."""
-    return gan.step(state.gan, batch, generator)
+    return gan.step(state.gan, batch, rng)

@@ -120,8 +120,8 @@ def draw_negatives(state: Pix2PixState, folder: RunFolder) -> None:
     rows = rows.to(state.inputs.device)
     shown, names = [state.inputs[rows], state.targets[rows]], ["input", "real target"]
     if state.negative is not None:
-        draws = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
-        params = state.negative.draw(shown[1], draws)
+        rng = generator_for(state.config.seed, purpose="samples", device=state.fabric.device)
+        params = state.negative.draw(shown[1], rng)
         if state.config.negative_pair == "both":
             others = state.inputs[rows.roll(1)]
             shown.append(state.negative.replay(others, params))

@@ -71,9 +71,9 @@ def build(config: Pix2PixConfig, fabric: Fabric) -> Pix2PixState:
     inputs, targets = directed(splits.train, config)
     negative, lends_partner = negative_of(config, targets)
     torch.manual_seed(config.seed)
-    generator = Generator(int(config.resolution or 0), width=config.width, norm=config.norm)
+    rng = Generator(int(config.resolution or 0), width=config.width, norm=config.norm)
     discriminator = PatchDiscriminator(width=config.width, norm=config.norm, patch=config.patch)
-    run_g, optimizer_g = set_up(generator, config, fabric)
+    run_g, optimizer_g = set_up(rng, config, fabric)
     run_d, optimizer_d = set_up(discriminator, config, fabric)
     return Pix2PixState(
         config=config,
@@ -165,23 +165,23 @@ def fingerprint(splits: PairSplits, palette: Palette | None) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def step(state: Pix2PixState, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+def step(state: Pix2PixState, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
     """One update of the discriminator, then one of the generator on the same translations."""
     for optimizer in (state.optimizer_g, state.optimizer_d):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(state.step, state.config)
     rows, *images = batch
-    condition, real = prepared(state, images[0], images[1], generator)
+    condition, real = prepared(state, images[0], images[1], rng)
     fake = state.generator(condition)
     pairs = [(condition, real), (condition, fake.detach())]
     if state.negative is not None:
-        pairs.append(make_negatives(state, rows, condition, real, generator))
-    logs = update_discriminator(state, pairs, generator)
+        pairs.append(make_negatives(state, rows, condition, real, rng))
+    logs = update_discriminator(state, pairs, rng)
     return logs | update_generator(state, condition, real, fake)
 
 
 def update_discriminator(
-    state: Pix2PixState, pairs: Sequence[tuple[Tensor, Tensor]], draws: torch.Generator
+    state: Pix2PixState, pairs: Sequence[tuple[Tensor, Tensor]], rng: torch.Generator
 ) -> dict[str, Tensor]:
     """Eq. 3 of real, generated and negative pairs; halved as published, to learn more slowly."""
     config, discriminator = state.config, state.discriminator
@@ -194,7 +194,7 @@ def update_discriminator(
         (condition, real), (_, fake), *_ = pairs
         critic = discriminator.module.forward  # plain: see gradient_penalty
         penalty = gradient_penalty(
-            lambda images: critic(condition, images), real, fake, generator=draws
+            lambda images: critic(condition, images), real, fake, generator=rng
         )
         loss = loss + config.gradient_penalty * penalty
         logs["gradient_penalty"] = penalty
@@ -227,7 +227,7 @@ def make_negatives(
     rows: Tensor,
     condition: Tensor,
     real: Tensor,
-    draws: torch.Generator,
+    rng: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Negative pairs: the targets made negative, their inputs kept.
 
@@ -238,14 +238,12 @@ def make_negatives(
     count, both = len(real), state.config.negative_pair == "both"
     if both or state.lends_partner:
         # Steps of 1 to N - 1 in the training set: never the pair itself.
-        steps = torch.randint(
-            1, len(state.inputs), rows.shape, generator=draws, device=draws.device
-        )
+        steps = torch.randint(1, len(state.inputs), rows.shape, generator=rng, device=rng.device)
         others = (rows + steps.to(rows.device)) % len(state.inputs)
-        other, its_target = prepared(state, state.inputs[others], state.targets[others], draws)
+        other, its_target = prepared(state, state.inputs[others], state.targets[others], rng)
         if state.lends_partner:
             real = torch.cat([real, its_target])
-    params = state.negative.draw(real, draws)
+    params = state.negative.draw(real, rng)
     negative = state.negative.replay(real, params)[:count]
     if not both:
         return condition, negative
@@ -254,7 +252,7 @@ def make_negatives(
 
 
 def prepared(
-    state: Pix2PixState, inputs: Tensor, targets: Tensor, draws: torch.Generator
+    state: Pix2PixState, inputs: Tensor, targets: Tensor, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Stored pairs as the networks take them, in [-1, 1], jittered where the run says so."""
     condition, real = to_float(inputs), to_float(targets)
@@ -262,8 +260,8 @@ def prepared(
         return condition, real
     smooth = state.palette is None
     if state.config.direction == "photo_to_labels":
-        return jitter_pairs(condition, real, draws, smooth_labels=smooth)
-    real, condition = jitter_pairs(real, condition, draws, smooth_labels=smooth)
+        return jitter_pairs(condition, real, rng, smooth_labels=smooth)
+    real, condition = jitter_pairs(real, condition, rng, smooth_labels=smooth)
     return condition, real
 
 
