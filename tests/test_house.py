@@ -122,22 +122,6 @@ def test_recipes_are_named_in_their_table_and_their_own_settings_alone() -> None
     assert strings == []
 
 
-def test_no_two_places_share_more_than_eight_lines() -> None:
-    """Blank lines, comments and imports apart, and lines of a single mark."""
-    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for path in MODULES.values():
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        kept = [
-            (number, line)
-            for number, line in enumerate(lines, 1)
-            if len(line) > 2 and not line.startswith(("#", "from ", "import "))
-        ]
-        for first in range(len(kept) - 8):
-            run = kept[first : first + 9]
-            places[tuple(line for _, line in run)].append(f"{path}:{run[0][0]}")
-    assert [where for where in places.values() if len(where) > 1] == []
-
-
 LIGHT = sorted(
     module
     for module in MODULES

@@ -51,5 +51,5 @@ def test_a_reader_that_lets_an_error_through_is_found(
     kind = kinds(home)["boxes"]
     assert "KeyError at planted.py" in fault_of(kind, kind.folder / "labels.txt", None)
     monkeypatch.setattr("nda.data.boxes.voc._object", endless)
-    monkeypatch.setattr("fuzz.LIMIT", 0.1)
+    monkeypatch.setattr("tests.faults.fuzz.LIMIT", 0.1)
     assert "took more than" in fault_of(kind, kind.folder / "labels.txt", None)

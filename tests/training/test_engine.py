@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +42,7 @@ def begin_line(folder: Path, recipe: Any = line_recipe, **changes: Any) -> Run[A
 
 def with_step(step: Step) -> Any:
     """The recipe of the line with another step."""
-    return SimpleNamespace(**{**vars(line_recipe), "step": step})
+    return replace(line_recipe.RECIPE, step=step)
 
 
 def after(number: int, act: Callable[[LineState], object]) -> Any:
@@ -299,7 +300,7 @@ def test_an_evaluation_on_the_way_is_broken_off_and_made_up(tmp_path: Path) -> N
         os.kill(os.getpid(), signal.SIGHUP)
         raise AssertionError("it went on")
 
-    recipe = SimpleNamespace(**{**vars(line_recipe), "evaluate": evaluate})
+    recipe = replace(line_recipe.RECIPE, evaluate=evaluate)
     run = begin_line(tmp_path, recipe, evaluate_every=6)
     assert not run.train()
     assert (run.stopped_by, newest_content(run)["step"]) == (signal.SIGHUP, 6)

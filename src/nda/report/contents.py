@@ -33,7 +33,7 @@ class RunContents:
     @property
     def samples_are(self) -> str:
         """What a batch holds."""
-        return "clips" if "blocks" in self.settings else "images"
+        return "clips" if "blocks" in self.settings else "images"  # blocks are of frames
 
     @property
     def command(self) -> str:

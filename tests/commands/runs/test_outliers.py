@@ -141,7 +141,7 @@ def test_mistakes_are_one_sentence(
 def test_a_recipe_without_a_detector(
     copy: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RECIPES, "counts", Entry("", "somewhere", "Config", "somewhere"))
+    monkeypatch.setitem(RECIPES, "counts", Entry("", "somewhere", "Config"))
     settings = yaml.safe_load((copy / "config.yaml").read_text())
     (copy / "config.yaml").write_text(yaml.safe_dump(settings | {"recipe": "counts"}))
     said = refusal(["evaluate", str(copy), "--ood", "a=."])

@@ -144,8 +144,8 @@ def test_every_test_video_counts_by_the_mean_over_its_windows(videos: Path) -> N
         starts = windows(len(frames), 8, 0.5).tolist()
         assert starts == ([0] if len(frames) == 5 else [0, 4])
         shares = []
-        for start in starts:
-            numbers = [(start + k) % len(frames) for k in range(8)]
+        for first in starts:
+            numbers = [(first + k) % len(frames) for k in range(8)]
             clip = frames[numbers].float() / 127.5 - 1
             blocks = torch.stack([clip[2 * n : 2 * n + 2].transpose(0, 1) for n in range(4)])
             with torch.no_grad():

@@ -48,7 +48,7 @@ def pretrained(name: str = "cifar_resnet18", width: int = 8) -> Pretrained:
 
 
 def test_the_table_knows_it() -> None:
-    assert RECIPES["detection"].recipe() is detection
+    assert RECIPES["detection"].recipe().step is detection.step
 
 
 @pytest.mark.parametrize("network", ["resnet18", "cifar_resnet18"])

@@ -6,8 +6,8 @@ import math
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -107,7 +107,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(
             os.kill(os.getpid(), signal.SIGTERM)
         return gan.step(state, batch, rng)
 
-    stopping: Any = SimpleNamespace(**{**vars(gan), "step": step})
+    stopping = replace(RECIPES["gan"].recipe(), step=step)
     stopped = start(stopping, tiny(image_folder, tmp_path / "run", **EVERY_DRAW))
     assert not stopped.train()
     assert stopped.state.step == 3

@@ -12,7 +12,7 @@ import yaml
 from nda.errors import CheckpointError
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.gan.load import load_discriminator
-from nda.recipes.gan.train import Discriminator, build_discriminator
+from nda.recipes.gan.networks import Discriminator, build_discriminator
 from nda.training.checkpoint import save_checkpoint
 from nda.training.run_folder import RunFolder
 

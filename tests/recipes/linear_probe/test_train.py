@@ -63,14 +63,14 @@ def draws() -> torch.Generator:
 
 def test_each_layer_trains_as_if_alone(image_folder: Path, encoder: Path) -> None:
     state = build(image_folder, encoder)
-    start = copy.deepcopy(state.heads.module)
+    initial = copy.deepcopy(state.heads.module)
     for _ in range(5):
         linear_probe.step(state, state.batch(state.step), draws())
         state.step += 1
     for index, rate in enumerate((0.1, 1.0, 30.0)):
         layer = nn.Linear(32, 2)
-        layer.weight.data = start.weight[index].detach().T.clone()
-        layer.bias.data = start.bias[index].detach().clone()
+        layer.weight.data = initial.weight[index].detach().T.clone()
+        layer.bias.data = initial.bias[index].detach().clone()
         sgd = torch.optim.SGD(layer.parameters(), lr=rate, momentum=0.9)
         for number in range(5):
             features, labels = state.batch(number)
@@ -80,7 +80,7 @@ def test_each_layer_trains_as_if_alone(image_folder: Path, encoder: Path) -> Non
             sgd.step()
         trained = state.heads.module.weight[index].T
         torch.testing.assert_close(trained, layer.weight, rtol=1e-4, atol=1e-5)
-        assert not torch.equal(trained, start.weight[index].T)
+        assert not torch.equal(trained, initial.weight[index].T)
 
 
 def test_features_are_those_of_the_encoder_in_eval_mode(image_folder: Path, encoder: Path) -> None:

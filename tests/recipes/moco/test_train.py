@@ -58,8 +58,8 @@ def test_weights_decay_by_their_rate(image_folder: Path) -> None:
         before = [p.detach().clone() for p in state.query.module.parameters()]
         moco.step(state, state.batch(0), draws())
         after.append([p.detach().clone() for p in state.query.module.parameters()])
-    for plain, decayed, start in zip(*after, before, strict=True):
-        torch.testing.assert_close(decayed, plain - 0.1 * 0.25 * start, rtol=1e-4, atol=1e-6)
+    for plain, decayed, initial in zip(*after, before, strict=True):
+        torch.testing.assert_close(decayed, plain - 0.1 * 0.25 * initial, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("splits", "weight"), [(1, 1.0), (2, 3.0)])

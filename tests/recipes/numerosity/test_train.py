@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -118,7 +118,7 @@ def test_a_stopped_run_goes_on_bit_by_bit(run: Run[Any, Any], dots: Path, tmp_pa
             os.kill(os.getpid(), signal.SIGINT)
         return numerosity.step(state, batch, rng)
 
-    stopping: Any = SimpleNamespace(**{**vars(numerosity), "step": step})
+    stopping = replace(RECIPES["numerosity"].recipe(), step=step)
     stopped = start(stopping, tiny_numerosity(dots, tmp_path / "run"))
     assert not stopped.train()
     assert stopped.state.step == 2

@@ -103,7 +103,7 @@ def test_settings_and_the_command_to_repeat_are_given(whole: Read) -> None:
 
 
 def test_a_run_of_videos_has_seen_clips(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("recipe: dpc\n")
+    (tmp_path / "config.yaml").write_text("recipe: dpc\nblocks: 8\n")
     row = {"step": 2, "images": 16, "seconds": 4.0}
     (tmp_path / "log.jsonl").write_text(json.dumps(row) + "\n")
     text = Read(write_report(RunFolder(tmp_path)).read_text()).text

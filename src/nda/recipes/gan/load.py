@@ -16,8 +16,8 @@ from nda.errors import CheckpointError, ConfigError
 from nda.networks import biggan
 from nda.networks.fit import refuse_misfit
 from nda.recipes import recipe_of
+from nda.recipes.gan.networks import Discriminator, build_discriminator, build_generator
 from nda.recipes.gan.sampler import Sampler
-from nda.recipes.gan.train import Discriminator, build_discriminator, build_generator
 from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 

@@ -14,23 +14,14 @@ from nda.data.images.load import Splits, load_images, load_splits
 from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
-from nda.networks import biggan, dcgan, wgan_gp
 from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.gan.config import GanConfig
+from nda.recipes.gan.networks import build_networks
 from nda.recipes.gan.sampler import Sampler
 from nda.training.batches import batches_of_run
 from nda.training.ema import Ema
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
-
-Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
-
-# Of each unconditional network: its generator and its discriminator.
-UNCONDITIONAL: dict[str, tuple[Any, Any]] = {
-    "dcgan": (dcgan.Generator, dcgan.Discriminator),
-    "dcgan_dense": (dcgan.Generator, dcgan.DenseDiscriminator),
-    "wgan_gp": (wgan_gp.Generator, wgan_gp.Discriminator),
-}
 
 
 @dataclass
@@ -156,43 +147,6 @@ def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:
             "give --classes and --negative_classes that have none in common."
         )
     return other
-
-
-def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator for the images, with weights that follow from the seed."""
-    if config.conditional and len(train.classes) < 2:
-        raise ConfigError(
-            f"--conditional needs images of at least two classes, and {config.data} has "
-            f"{len(train.classes) or 'no'} class folders. Sort the images into one folder a "
-            "class, or leave --conditional out."
-        )
-    resolution, width = train.images.shape[-1], config.width
-    classes = len(train.classes) if config.conditional else 1
-    torch.manual_seed(config.seed)
-    generator = build_generator(config.network, resolution, width, config.latent_dim, classes)
-    discriminator = build_discriminator(config.network, resolution, width, classes)
-    # Convolutions of few channels run up to half again as fast in this memory format.
-    channels_last = {"memory_format": torch.channels_last}
-    return generator.to(**channels_last), discriminator.to(**channels_last)
-
-
-def build_generator(
-    network: str, resolution: int, width: int, latent_dim: int, classes: int
-) -> nn.Module:
-    if network in UNCONDITIONAL:
-        generator: nn.Module = UNCONDITIONAL[network][0](
-            resolution, width=width, latent_dim=latent_dim
-        )
-        return generator
-    return biggan.Generator(resolution, width=width, classes=classes, latent_dim=latent_dim)
-
-
-def build_discriminator(network: str, resolution: int, width: int, classes: int) -> Discriminator:
-    """The discriminator; it keeps `resolution` and `classes` as attributes."""
-    if network in UNCONDITIONAL:
-        discriminator: Discriminator = UNCONDITIONAL[network][1](resolution, width=width)
-        return discriminator
-    return biggan.Discriminator(resolution, width=width, classes=classes)
 
 
 def transform_of(config: GanConfig, images: Tensor) -> Negative | None:
