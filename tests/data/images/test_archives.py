@@ -67,7 +67,7 @@ def test_a_member_declared_too_large_is_not_read(
 ) -> None:
     folder = write(tmp_path / "d", "1.png", "2.png")
     (folder / "bomb.png").write_bytes(bytes(2**21))
-    monkeypatch.setattr("nda.data.images.load.MAX_BYTES", 2**20)
+    monkeypatch.setattr("nda.data.reading.open.MAX_BYTES", 2**20)
     with pytest.raises(DataError, match=r"bomb.png cannot be read \(2 MiB, more than the 1 MiB"):
         load_images(zipped(folder))
 

@@ -123,7 +123,7 @@ def test_a_file_that_is_too_large_is_not_read(
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
     (tmp_path / "2.png").write_bytes(bytes(3 * 2**20))
-    monkeypatch.setattr("nda.data.images.load.MAX_BYTES", 2**20)
+    monkeypatch.setattr("nda.data.reading.open.MAX_BYTES", 2**20)
     (batch,) = read_stream(tmp_path)
     assert batch.reasons == ["", "3 MiB, more than the 1 MiB read"]
     (batch,) = stream_of_paths([str(tmp_path / "2.png")]).batches(4, 8, "crop")

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from nda.data.boxes.turn import turned
 from nda.data.boxes.voc import Annotation, Object
-from nda.data.images.load import open_member
 from nda.data.reading.decode import (
     SIDEWAYS,
     UPRIGHT,
@@ -23,6 +22,7 @@ from nda.data.reading.decode import (
     quiet_pillow,
     read_pixels,
 )
+from nda.data.reading.open import open_member
 from nda.data.reading.source import Source
 from nda.errors import DataError
 

@@ -21,8 +21,8 @@ from typing import Any
 from PIL import Image
 
 from nda.data.clevr.scene import SHAPES, SIZES
-from nda.data.images.load import open_bytes
 from nda.data.reading.decode import quiet_pillow, read_pixels
+from nda.data.reading.open import open_bytes
 from nda.errors import ConfigError, DataError
 from nda.runtime.files import atomic_file, refuse_existing
 from nda.runtime.progress import progress

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from nda.data.clips.layout import Video
-from nda.data.images.load import open_member
 from nda.data.reading.decode import Fit, Pixels, read_pixels
+from nda.data.reading.open import open_member
 from nda.data.reading.source import Source
 from nda.data.reading.values import MAX_PIXELS
 from nda.errors import ConfigError, UserError

@@ -21,9 +21,9 @@ from nda.data.clips.split_files import (
     read_split_files,
     sort_by_lists,
 )
-from nda.data.images.load import open_member
 from nda.data.reading.decode import Fit, quiet_pillow, read_pixels
 from nda.data.reading.layout import and_more
+from nda.data.reading.open import open_member
 from nda.data.reading.source import Source
 from nda.errors import DataError
 from nda.runtime.files import StrPath, cache_folder

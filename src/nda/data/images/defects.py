@@ -18,9 +18,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from nda.bit_depths import FULL
-from nda.data.images.load import load_images, open_raw
+from nda.data.images.load import load_images
 from nda.data.reading.decode import Fit, quiet_pillow, read_pixels
 from nda.data.reading.layout import HELDOUT_SPLITS, MASKS, and_more, parse_layout, select
+from nda.data.reading.open import open_raw
 from nda.data.reading.source import Source, open_source
 from nda.data.reading.unicode_names import composed
 from nda.errors import DataError

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from PIL import Image, features
 
 from nda.data.images.cache import cached
 from nda.data.images.copies import copy_groups, held_out, told, told_across
@@ -27,6 +25,7 @@ from nda.data.reading.layout import (
     parse_layout,
     select,
 )
+from nda.data.reading.open import open_member
 from nda.data.reading.source import Source, open_source
 from nda.errors import DataError
 from nda.runtime.files import StrPath, cache_folder
@@ -34,12 +33,6 @@ from nda.runtime.files import StrPath, cache_folder
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
 
 _TORCHVISION = "torchvision:"
-_ALSO = {"AVIF": "avif", "JPEG2000": "jpg_2000"}  # where Pillow was built with what reads them
-FORMATS = (
-    *("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP"),  # none that runs a program
-    *(name for name, feature in _ALSO.items() if features.check(feature)),
-)
-MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
 
 
 @dataclass(frozen=True)
@@ -263,28 +256,6 @@ def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
         skipped,
         source.values.notes(),
     )
-
-
-def open_member(source: Source, name: str) -> Image.Image:
-    """A picture of a source, opened, with its numbers taken as its `values` say.
-
-    Raises where it is too large, no picture, or has numbers of an unknown range.
-    """
-    return source.values.read(open_raw(source, name), name)
-
-
-def open_raw(source: Source, name: str) -> Image.Image:
-    """A picture of a source, opened but not decoded; raises where it is too large or no picture."""
-    return open_bytes(source.stamps[name][0], lambda: source.read(name))
-
-
-def open_bytes(size: int, read: Callable[[], bytes]) -> Image.Image:
-    """The picture in a file of `size` bytes, which are read only where that is a sensible size."""
-    if size > MAX_BYTES:
-        raise ValueError(f"{size / 2**20:.0f} MiB, more than the {MAX_BYTES >> 20} MiB read")
-    if size == 0:
-        raise ValueError("an empty file")
-    return Image.open(io.BytesIO(read()), formats=FORMATS)
 
 
 def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from nda.bit_depths import FULL
 from nda.data.images.image_set import ImageSet
-from nda.data.images.load import FORMATS, MAX_BYTES, load_images
+from nda.data.images.load import load_images
 from nda.data.images.torchvision import torchvision_splits
 from nda.data.reading.layout import choose_split, heldout_split, parse_layout, select
+from nda.data.reading.open import FORMATS, MAX_BYTES
 from nda.data.reading.source import Source, open_source
 from nda.errors import ConfigError, DataError
 

@@ -24,9 +24,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nda.data.images.load import open_bytes, open_member, open_raw
 from nda.data.reading.decode import Fit, Pixels, quiet_pillow, read_pixels
 from nda.data.reading.layout import MASKS
+from nda.data.reading.open import open_bytes, open_member, open_raw
 from nda.data.reading.source import UNREAD_PICTURES, open_source
 from nda.data.reading.values import Values
 from nda.errors import DataError

@@ -16,7 +16,6 @@ from torch import Tensor
 from nda.data.images.cache import cached
 from nda.data.images.copies import copy_groups, held_out, told
 from nda.data.images.image_set import ImageSet
-from nda.data.images.load import open_member, open_raw
 from nda.data.pairs.decode import DecodedPairs, Reading, decode_pairs
 from nda.data.pairs.layout import (
     PairNames,
@@ -28,6 +27,7 @@ from nda.data.pairs.layout import (
 )
 from nda.data.pairs.palette import Palette
 from nda.data.reading.layout import choose_split, heldout_split
+from nda.data.reading.open import open_member, open_raw
 from nda.data.reading.source import Source, open_source
 from nda.errors import DataError
 from nda.runtime.files import StrPath, cache_folder
