@@ -89,7 +89,8 @@ def test_every_verb_refuses_before_torch_is_imported_and_keeps_what_is_there(her
 def test_every_such_verb_explains_the_flag_alike(
     module: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = getattr(importlib.import_module(f"nda.commands.{module}"), OPTIONS[module])
+    verb = importlib.import_module(f"nda.commands.verbs.{module}")
+    options = getattr(verb, OPTIONS[module])
     with pytest.raises(SystemExit):
         parse(["--help"], options, command=module)
     assert "replace files that are there" in " ".join(capsys.readouterr().out.split())

@@ -15,6 +15,7 @@ from nda.cli import main
 from nda.data import load_images
 from nda.data.images import load as images
 from nda.data.images.outlier_sets import load_outlier_set, some_of
+from nda.data.reading.open import open_member
 from nda.data.reading.source import Source
 
 ALL = 260
@@ -34,7 +35,7 @@ def many(tmp_path: Path) -> Path:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Counter[str]:
     """How often each image was opened."""
-    inner, found = images.open_member, Counter[str]()
+    inner, found = open_member, Counter[str]()
 
     def counting(source: Source, name: str) -> Image.Image:
         found[name] += 1

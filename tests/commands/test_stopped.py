@@ -123,7 +123,7 @@ def test_what_is_stopped_in_its_last_evaluation_says_so_in_one_line(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(finish, "conclude", stopping)
+        patch.setattr(finish, "evaluate_and_report", stopping)
         assert main(train(image_folder, tmp_path / "run")) == code
     assert capsys.readouterr().err.splitlines()[2:] == [
         "nda: stopped while measuring step 4; nothing of the training is lost. "

@@ -262,7 +262,7 @@ class ExportOptions:
     Args:
         run: folder of the run
         format: of a detector onnx (usual) or safetensors; of an encoder safetensors (usual), timm
-        or torchvision
+            or torchvision
         out: file to write; one in the run's folder, made anew, if not given
         overwrite: replace files that are there
     """

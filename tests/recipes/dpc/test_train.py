@@ -103,7 +103,7 @@ def test_a_process_finds_its_own_clips_among_those_of_all(
     others = torch.flip(target, [0]).detach()
     loss = dense_predictive(predicted, torch.cat([others, target]), first=4)
 
-    monkeypatch.setattr(dpc, "gathered", lambda x: torch.cat([x.flip(0).detach(), x]))
+    monkeypatch.setattr(dpc, "all_gather", lambda x: torch.cat([x.flip(0).detach(), x]))
     monkeypatch.setattr(type(alone.fabric), "global_rank", 1)
     logs = dpc.step(alone, batch, draws())
     torch.testing.assert_close(logs["loss"], loss)

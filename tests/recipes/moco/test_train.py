@@ -152,7 +152,7 @@ def test_negatives_for_all_are_those_of_all_processes(
         return nda_info_nce(*vectors, **settings)
 
     monkeypatch.setattr(moco, "nda_info_nce", seen)
-    monkeypatch.setattr(moco, "gathered", lambda x: torch.cat([x, -x]))  # of a second process
+    monkeypatch.setattr(moco, "all_gather", lambda x: torch.cat([x, -x]))  # of a second process
     moco.step(state, state.batch(0), draws())
     assert len(compared[0]) == rows
     assert torch.equal(compared[0][8:16], -compared[0][:8])
