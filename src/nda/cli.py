@@ -158,7 +158,3 @@ def overview() -> str:
         "With --download a command may fetch a data set torchvision:NAME that is not here.\n"
         "'nda COMMAND --help' explains a command. Start with 'nda quickstart'."
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
