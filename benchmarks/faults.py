@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # before a foreign package named tests
 
 from record import keep, parsed
 from tests.faults.campaign import PARTS, Campaign, whole_trials
