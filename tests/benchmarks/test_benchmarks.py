@@ -55,7 +55,6 @@ def words_for(script: str, folder: Path) -> list[str]:
         write_dots_archive(folder / "dots.zip", {1: 20, 2: 20}, 32, generator=rng)
         return [str(folder / "dots.zip")]
     if script == "clips":
-        sys.path.insert(0, str(ROOT / "tests" / "data"))
         from tests.support.made_videos import encode
 
         for split in ("train", "test"):
