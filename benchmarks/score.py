@@ -40,7 +40,7 @@ DIFFERENT = 500  # pictures; a zip repeats them under other names
 CHILD = """
 import resource, sys, time
 from nda.cli import main
-import nda.commands.score.images
+import nda.api.score.images
 started = time.perf_counter()
 code = main(sys.argv[1:])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

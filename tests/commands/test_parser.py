@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nda.commands.arguments import CompareOptions, PreviewOptions
+from nda.api.settings import CompareOptions, PreviewOptions
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nda.api.preview import evenly_spaced
 from nda.cli import main
-from nda.commands.previews import evenly_spaced
 
 
 @pytest.fixture

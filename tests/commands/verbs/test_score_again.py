@@ -13,8 +13,8 @@ import torch
 import yaml
 from PIL import Image
 
+from nda.api.score import images as scoring
 from nda.cli import main
-from nda.commands.score import images as scoring
 from nda.evaluation.outliers.detector import (
     Detector,
     DetectorSettings,

@@ -22,7 +22,7 @@ from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from nda.commands.arguments import QuickstartOptions
+    from nda.api.settings import QuickstartOptions
 
 HEADER = ("images", "exact", "95 %", "count", "hues", "colour", "places")
 NOTE = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from nda.commands.runs.figures import print_evaluation
 from nda.commands.runs.finish import evaluation_so_far
-from nda.commands.arguments import EvaluateOptions
+from nda.api.settings import EvaluateOptions
 from nda.data.images.outlier_sets import named_sources
 from nda.errors import ConfigError
 from nda.evaluation.record import Evaluation

@@ -31,7 +31,7 @@ from nda.runtime.devices import choose_device
 from nda.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from nda.commands.arguments import SampleOptions
+    from nda.api.settings import SampleOptions
 
 _BATCH = 64  # images read at once
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from nda.commands.arguments import MIN_IMAGES, CheckOptions
+from nda.api.places import ready_outputs, refuse_missing
+from nda.api.settings import MIN_IMAGES, CheckOptions
 from nda.commands.parser import parse
-from nda.commands.places import ready_outputs, refuse_missing
 from nda.errors import ConfigError
 from nda.validators import at_least
 
@@ -24,7 +24,7 @@ def check(words: list[str]) -> int:
 
     from pathlib import Path
 
-    from nda.commands.check_negatives import measure, show, write_figures
+    from nda.api.check import measure, show, write_figures
     from nda.report.pages.check import write_check_page
 
     checked = measure(options)

@@ -6,8 +6,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+from nda.api.places import refuse_lost, refuse_missing
 from nda.commands.parser import parse
-from nda.commands.places import refuse_lost, refuse_missing
 from nda.errors import ConfigError
 from nda.validators import at_least, counted, counts_of
 

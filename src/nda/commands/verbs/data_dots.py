@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nda.api.places import refuse_lost
 from nda.commands.parser import parse
-from nda.commands.places import refuse_lost
 from nda.errors import ConfigError
 from nda.validators import at_least, counted, counts_of
 

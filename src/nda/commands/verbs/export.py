@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nda.commands.arguments import ExportOptions
+from nda.api.places import ready_outputs, refuse_no_run
+from nda.api.settings import ExportOptions
 from nda.commands.parser import parse
-from nda.commands.places import ready_outputs, refuse_no_run
 from nda.errors import CheckpointError, ConfigError
 from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.config import AnomalyConfig

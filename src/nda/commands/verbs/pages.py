@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nda.commands.arguments import CompareOptions, ReportOptions
+from nda.api.places import ready_outputs, refuse_no_run
+from nda.api.settings import CompareOptions, ReportOptions
 from nda.commands.parser import parse
-from nda.commands.places import ready_outputs, refuse_no_run
 
 
 def report(words: list[str]) -> int:

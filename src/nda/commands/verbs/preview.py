@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nda.api.places import ready_outputs, refuse_missing
+from nda.api.settings import PreviewOptions
 from nda.bit_depths import check_bit_depth
-from nda.commands.arguments import PreviewOptions
 from nda.commands.parser import parse
-from nda.commands.places import ready_outputs, refuse_missing
 from nda.errors import ConfigError
 from nda.validators import at_least
 
@@ -23,7 +23,7 @@ def preview(words: list[str]) -> int:
 
     ready_outputs(options, source=options.images)
 
-    from nda.commands.previews import preview_images, preview_video
+    from nda.api.preview import preview_images, preview_video
     from nda.data.clips.layout import VIDEO_EXTENSIONS
 
     if options.video or options.images.lower().endswith(VIDEO_EXTENSIONS):

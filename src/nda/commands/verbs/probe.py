@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from nda.api.places import ready_outputs, refuse_absent, refuse_no_model
+from nda.api.settings import ProbeOptions
 from nda.bit_depths import check_bit_depth
-from nda.commands.arguments import ProbeOptions
 from nda.commands.parser import parse
-from nda.commands.places import ready_outputs, refuse_absent, refuse_no_model
 from nda.errors import ConfigError
 from nda.validators import at_least
 
@@ -27,7 +27,7 @@ def probe(words: list[str]) -> int:
 
     from pathlib import Path
 
-    from nda.commands.probe.runs import measure, show, write_figures
+    from nda.api.probe.runs import measure, show, write_figures
     from nda.report.pages.probe import write_probe_page
 
     probed = measure(options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nda.commands.arguments import QuickstartOptions
+from nda.api.settings import QuickstartOptions
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.validators import at_least

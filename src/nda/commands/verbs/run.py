@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nda.commands.arguments import EvaluateOptions, ResumeOptions, SampleOptions
+from nda.api.places import ready_outputs, refuse_absent, refuse_lost, refuse_no_run
+from nda.api.settings import EvaluateOptions, ResumeOptions, SampleOptions
 from nda.commands.parser import parse
-from nda.commands.places import ready_outputs, refuse_absent, refuse_lost, refuse_no_run
 from nda.errors import ConfigError
 from nda.validators import at_least, counted
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from nda.api.places import refuse_absent, refuse_no_run
+from nda.api.score.place import ready_places
+from nda.api.settings import ScoreOptions
 from nda.bit_depths import check_bit_depth
-from nda.commands.arguments import ScoreOptions
 from nda.commands.parser import parse
-from nda.commands.places import refuse_absent, refuse_no_run
-from nda.commands.score_place import ready_places
 from nda.errors import ConfigError
 from nda.validators import at_least
 
@@ -27,7 +27,7 @@ def score(words: list[str]) -> int:
         refuse_absent(options.images)
     ready_places(options)
 
-    from nda.commands.score.images import score_images
-    from nda.commands.score.videos import is_run_of_videos, score_videos
+    from nda.api.score.images import score_images
+    from nda.api.score.videos import is_run_of_videos, score_videos
 
     return score_videos(options) if is_run_of_videos(options.run) else score_images(options)

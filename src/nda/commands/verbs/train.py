@@ -6,9 +6,9 @@ import sys
 from dataclasses import fields
 from typing import Any
 
+from nda.api.places import refuse_missing
 from nda.commands.examples import EXAMPLES
 from nda.commands.parser import nearest, parse, typed_names
-from nda.commands.places import refuse_missing
 from nda.errors import ConfigError
 from nda.recipes import RECIPES
 from nda.recipes.narrow import Narrow

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.commands.arguments import ProbeOptions
-from nda.commands.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, same_place
-from nda.commands.probe.inputs import Subject, trained_on
+from nda.api.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, same_place
+from nda.api.probe.inputs import Subject, trained_on
+from nda.api.settings import ProbeOptions
 from nda.data.clips.batches import ClipShape, in_blocks
 from nda.data.clips.load import Clips, draw_clips
 from nda.data.clips.stream import open_video_stream

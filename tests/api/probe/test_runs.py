@@ -13,8 +13,8 @@ import torch
 import yaml
 from torchvision import models
 
+from nda.api.media import within
 from nda.cli import main
-from nda.commands.media import within
 from nda.commands.runs.finish import open_run
 from nda.data.images.load import load_images
 from nda.evaluation.fidelity.gap import discriminator_gap

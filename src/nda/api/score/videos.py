@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nda.commands.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, within
-from nda.commands.score.images import exit_code
-from nda.commands.score.table import names_after, table
-from nda.commands.score_place import ready_places
+from nda.api.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, within
+from nda.api.score.images import exit_code
+from nda.api.score.place import ready_places
+from nda.api.score.table import names_after, table
 from nda.data.clips.decode import UnreadableError
 from nda.data.clips.load import Clips
 from nda.data.clips.stream import VideoStream, open_video_stream, windows_of
@@ -43,7 +43,7 @@ from nda.training.run_folder import RunFolder
 from nda.validators import counted
 
 if TYPE_CHECKING:
-    from nda.commands.arguments import ScoreOptions
+    from nda.api.settings import ScoreOptions
 
 RATE = 0.05  # of false alarms, unless another one is asked for: 0.01 takes 99 held-out videos
 READ_AT_ONCE = 256  # frames of a held-out video

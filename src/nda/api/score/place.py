@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nda.commands.places import ready_outputs
+from nda.api.places import ready_outputs
 from nda.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nda.commands.arguments import ScoreOptions
+    from nda.api.settings import ScoreOptions
 
 
 @dataclass(frozen=True)

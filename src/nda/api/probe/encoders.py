@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from nda.commands.arguments import ProbeOptions
-from nda.commands.probe.inputs import load_subject, refuse_other_side, trained_on
+from nda.api.probe.inputs import load_subject, refuse_other_side, trained_on
+from nda.api.settings import ProbeOptions
 from nda.evaluation.features.structure import structure_similarity
 from nda.evaluation.record import Protocol
 from nda.networks.torchvision_encoder import USUAL_SIZE, TorchvisionEncoder, parse_model

@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as v2
 
-from nda.commands.arguments import ProbeOptions
-from nda.commands.media import within
+from nda.api.media import within
+from nda.api.settings import ProbeOptions
 from nda.data.images.load import load_images
 from nda.data.images.torchvision import torchvision_splits
 from nda.data.reading.decode import Fit

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.commands.arguments import PreviewOptions
-from nda.commands.media import holds_video_files
+from nda.api.media import holds_video_files
+from nda.api.settings import PreviewOptions
 from nda.data.clips.load import Clips, draw_clips
 from nda.data.images.load import load_images
 from nda.data.reading.layout import class_names

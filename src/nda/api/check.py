@@ -16,7 +16,7 @@ from rich import box
 from rich.table import Table
 from torch import Tensor
 
-from nda.commands.arguments import MIN_IMAGES, CheckOptions
+from nda.api.settings import MIN_IMAGES, CheckOptions
 from nda.data.images.load import load_images
 from nda.data.reading.layout import class_names
 from nda.errors import DataError

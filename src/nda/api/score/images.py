@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nda.commands.media import expecting_images
-from nda.commands.score.table import names_after, table
-from nda.commands.score_place import ready_places
+from nda.api.media import expecting_images
+from nda.api.score.place import ready_places
+from nda.api.score.table import names_after, table
 from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.data.reading.source import EXTENSIONS
 from nda.errors import CheckpointError, ConfigError, DataError
@@ -34,7 +34,7 @@ from nda.runtime.progress import progress
 from nda.validators import counted
 
 if TYPE_CHECKING:
-    from nda.commands.arguments import ScoreOptions
+    from nda.api.settings import ScoreOptions
 
 FLAGGED = 3  # the exit code of --fail_on_anomaly
 

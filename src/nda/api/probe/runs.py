@@ -14,11 +14,11 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from nda.commands.arguments import ProbeOptions
-from nda.commands.media import expecting_images
-from nda.commands.probe.encoders import probe_moco, probe_torchvision
-from nda.commands.probe.inputs import Subject, load_subject, refuse_other_side, trained_on
-from nda.commands.probe.videos import probe_video
+from nda.api.media import expecting_images
+from nda.api.probe.encoders import probe_moco, probe_torchvision
+from nda.api.probe.inputs import Subject, load_subject, refuse_other_side, trained_on
+from nda.api.probe.videos import probe_video
+from nda.api.settings import ProbeOptions
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.outliers.detector import image_scores

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from nda.commands.score_place import Place
+from nda.api.score.place import Place
 from nda.errors import DataError, UserError
 from nda.report.scored import HEADER, Scored
 from nda.runtime.files import atomic_file
