@@ -20,14 +20,15 @@ from collect import Values, summary
 
 from nda.errors import ConfigError
 from nda.evaluation.record import Histogram
+from nda.recipes.moco.config import MocoConfig
 from nda.recipes.moco.evaluate import FEATURES, HEAD
 from nda.report.plots.curves import histogram_figure
-from nda.training.config import FREE_ON_RESUME
 from nda.training.run_folder import RunFolder
 
 NONE = "none"
 VARYING = {"seed", "negative", "negative_weight", "joint_forward"}
-LEARNED_ALIKE = FREE_ON_RESUME - {"steps", "evaluation_samples"}  # whatever these settings are
+# Whatever these settings are, what is learned and measured is the same.
+LEARNED_ALIKE = {*MocoConfig.marked("free")} - {"steps", "evaluation_samples"}
 PANELS = {"features": "cosine_jigsaw", "after the head": "head_cosine_jigsaw"}
 LAST_ROWS = 5  # of a log, over which the final loss is averaged
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 import yaml
 
 from nda.errors import CheckpointError, ConfigError, DataError
+from nda.training.config import FREE, NAME_OR_PATH, PATH
+from nda.training.engine import refuse_changes
 from nda.training.run_folder import RunFolder
-from nda.training.start import extend, refuse_unusable, resume, start
+from nda.training.start import extend, refuse_unusable, resume, start, with_absolute_paths
 from tests.support import line_recipe
 from tests.support.line_recipe import LineConfig
 
@@ -47,6 +50,34 @@ def test_paths_hold_from_any_working_directory(
     monkeypatch.chdir("/")
     again = resume(line_recipe.RECIPE, LineConfig, RunFolder.open(tmp_path / "run"))
     assert again.state.step == 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewConfig(LineConfig):
+    """Settings of a recipe that the engine has never seen."""
+
+    steps: int = 3  # another default; what is said of it stays
+    weights: str | None = field(default=None, metadata=PATH)
+    colours: str = field(default="grey", metadata=NAME_OR_PATH)
+    speed: int = field(default=1, metadata=FREE)
+
+
+def test_what_is_said_where_a_new_setting_stands_holds_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = NewConfig(data="torchvision:CIFAR10", out="run", weights="w.pth", colours="grey")
+    found = with_absolute_paths(given)
+    assert (found.data, found.out) == ("torchvision:CIFAR10", "run")
+    assert found.as_dict()["weights"] == str(tmp_path / "w.pth")
+    assert found.as_dict()["colours"] == "grey"
+    Path("grey").touch()
+    assert with_absolute_paths(given).as_dict()["colours"] == str(tmp_path / "grey")
+
+    before = given.as_dict() | {"speed": 7, "steps": 1, "weights": "elsewhere.pth"}
+    refuse_changes(before, given, RunFolder(tmp_path))
+    with pytest.raises(CheckpointError, match="colours is 'grey'"):
+        refuse_changes(before | {"colours": "red"}, given, RunFolder(tmp_path))
 
 
 def test_nothing_is_made_where_the_data_cannot_be_had(config: LineConfig, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 from nda.bit_depths import check_bit_depth
@@ -12,30 +12,11 @@ from nda.validators import at_least
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-# What may differ between a run and its continuation without changing what is learned up to there.
-# Data and encoders may have moved: fingerprints say whether they are still the same.
-FREE_ON_RESUME = frozenset(
-    {
-        "data",
-        "negative_data",
-        "target_data",
-        "counter",
-        "counter_data",
-        "encoder",
-        "out",
-        "steps",
-        "device",
-        "checkpoint_every",
-        "keep_checkpoints",
-        "log_every",
-        "sample_every",
-        "split_file",
-        "cache",
-        "evaluate_every",
-        "evaluation_samples",
-        "inception_weights",
-    }
-)
+# What is known of a setting beside its type: `field(default=..., metadata=FREE)` where it stands.
+# A recipe that gives such a setting another default need not say it again.
+FREE = {"free": True}  # may differ on resume: nothing that is learned up to there depends on it
+PATH = {"free": True, "path": True}  # a file or folder, which may move: fingerprints know it again
+NAME_OR_PATH = {"name_or_path": True}  # a file, or something that nda knows by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +47,17 @@ class RunConfig:
 
     samples_are: ClassVar[str] = "images"  # what a batch holds, in the plural
 
-    data: str
-    out: str
-    steps: int
+    data: str = field(metadata=PATH)
+    out: str = field(metadata=FREE)
+    steps: int = field(metadata=FREE)
     seed: int = 0
     batch_size: int = 64
-    checkpoint_every: int = 1000
-    keep_checkpoints: int = 2
-    log_every: int = 50
-    sample_every: int = 1000
-    evaluate_every: int = 0
-    device: str = "auto"
+    checkpoint_every: int = field(default=1000, metadata=FREE)
+    keep_checkpoints: int = field(default=2, metadata=FREE)
+    log_every: int = field(default=50, metadata=FREE)
+    sample_every: int = field(default=1000, metadata=FREE)
+    evaluate_every: int = field(default=0, metadata=FREE)
+    device: str = field(default="auto", metadata=FREE)
     precision: Precision = "32-true"
     devices: int = 1
     compile: bool = False
@@ -114,6 +95,18 @@ class RunConfig:
     def with_batch(self, size: int) -> Self:
         """The same settings with batches of `size`, for data that has no more."""
         return dataclasses.replace(self, batch_size=size)
+
+    @classmethod
+    def marked(cls, mark: str) -> list[str]:
+        """The settings that say "free", "path" or "name_or_path" where they stand, in order."""
+        found = [
+            each.name
+            for above in reversed(cls.__mro__)
+            if dataclasses.is_dataclass(above)
+            for each in dataclasses.fields(above)
+            if mark in each.metadata
+        ]
+        return list(dict.fromkeys(found))
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

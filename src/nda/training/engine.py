@@ -24,7 +24,7 @@ from nda.runtime.progress import training_progress
 from nda.runtime.seeding import generator_for, seed_global_generators
 from nda.runtime.signals import Interrupted, Stop, stop_on_signal
 from nda.training.checkpoint import save_checkpoint
-from nda.training.config import FREE_ON_RESUME, RunConfig
+from nda.training.config import RunConfig
 from nda.training.log import LogWriter, Means
 from nda.training.run_folder import RunFolder
 
@@ -257,10 +257,11 @@ class Run(Generic[C, S]):
         self.fabric.barrier()
 
 
-def refuse_changes(old: dict[str, Any], new: dict[str, Any], folder: RunFolder) -> None:
+def refuse_changes(old: dict[str, Any], config: RunConfig, folder: RunFolder) -> None:
     """Refuse to continue with settings other than those of the checkpoint."""
-    for name, value in new.items():
-        if name not in FREE_ON_RESUME and old.get(name) != value:
+    free = config.marked("free")
+    for name, value in config.as_dict().items():
+        if name not in free and old.get(name) != value:
             raise CheckpointError(
                 f"{name} is {value!r} in {folder.config_path} but was {old.get(name)!r} when "
                 "the checkpoint was written. Set it back, or train a new run."

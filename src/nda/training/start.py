@@ -29,18 +29,6 @@ from nda.training.log import Means
 from nda.training.run_folder import RunFolder
 from nda.training.watch import is_first_process
 
-PATHS = (
-    "data",
-    "negative_data",
-    "counter_data",
-    "encoder",
-    "split_file",
-    "target_data",
-    "inception_weights",
-)  # settings that name a file or folder
-
-NAME_OR_PATH = ("palette",)  # settings that may name a file, or something that nda knows
-
 Config = TypeVar("Config", bound=RunConfig)
 
 
@@ -103,7 +91,7 @@ def resume(
     unbegun = anew and not checkpoints_newest_first(folder.checkpoints) and not folder.log()
     checkpoint = None if unbegun else load_latest(folder)
     if checkpoint is not None:
-        refuse_changes(checkpoint["config"], config.as_dict(), folder)
+        refuse_changes(checkpoint["config"], config, folder)
     fabric = launch(config)
     try:
         state = recipe.build(config, fabric)
@@ -119,11 +107,9 @@ def resume(
 
 def _moved(config: RunConfig, folder: RunFolder) -> str:
     """What to do about a setting that names a place where nothing is; empty where all are there."""
-    for name in PATHS:
-        value = getattr(config, name, None)
-        if not value or value == "none" or value.startswith("torchvision:"):
-            continue
-        if not Path(value).exists():
+    for name in config.marked("path"):
+        value = getattr(config, name)
+        if _names_path(value) and not Path(value).exists():
             if name == "data":
                 return f" If it has moved: nda resume {folder.path} --data ITS_NEW_PLACE"
             return f" If it has moved, write its new place into {folder.config_path}, at {name!r}."
@@ -183,17 +169,20 @@ def extend(run: Run[Any, Any]) -> None:
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """The same settings with paths that hold from any working directory."""
-    given = {name: getattr(config, name, None) for name in PATHS}
     absolute = {
         name: str(Path(value).expanduser().absolute())
-        for name, value in given.items()
-        if value and value != "none" and not value.startswith("torchvision:")
+        for name in config.marked("path")
+        if _names_path(value := getattr(config, name))
     } | {
         name: str(Path(value).absolute())
-        for name in NAME_OR_PATH
-        if (value := getattr(config, name, None)) and Path(value).is_file()
+        for name in config.marked("name_or_path")
+        if (value := getattr(config, name)) and Path(value).is_file()
     }
     return dataclasses.replace(config, **absolute)  # type: ignore[arg-type]
+
+
+def _names_path(value: str | None) -> bool:
+    return bool(value) and value != "none" and not str(value).startswith("torchvision:")
 
 
 def claim(folder: RunFolder) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import ACTION
 from nda.recipes.video.config import ClipConfig
+from nda.training.config import PATH
 from nda.validators import above_zero, at_least
 
 
@@ -40,7 +41,7 @@ class ActionConfig(ClipConfig):
     """
 
     recipe: Literal["action"] = "action"
-    encoder: str = "none"
+    encoder: str = field(default="none", metadata=PATH)
     frozen: bool = False
     network: Literal["resnet18", "resnet34"] | None = None
     width: int | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.narrow import Narrow, each
-from nda.training.config import RunConfig
+from nda.training.config import PATH, RunConfig
 from nda.validators import at_least
 
 SMALL = "cifar_"  # encoders whose map has a quarter of the image's side, not a sixteenth
@@ -53,7 +53,7 @@ class DetectionConfig(RunConfig):
     """
 
     recipe: Literal["detection"] = "detection"
-    encoder: str = "none"
+    encoder: str = field(default="none", metadata=PATH)
     network: str | None = None
     width: int | None = None
     train_split: str = "train"

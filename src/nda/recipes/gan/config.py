@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.recipes.published import GAN
-from nda.training.config import RunConfig
+from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least
 
 MOST_SAMPLES = 1_000_000
@@ -58,7 +58,7 @@ class GanConfig(RunConfig):
     conditional: bool = False
     objective: Literal["hinge", "logistic", "least_squares", "wasserstein"] = "hinge"
     negative: str = "jigsaw"
-    negative_data: str | None = None
+    negative_data: str | None = field(default=None, metadata=PATH)
     negative_classes: str | None = None
     fake_weight: float = 0.25
     mixture: Literal["weighted", "sampled"] = "weighted"
@@ -74,8 +74,8 @@ class GanConfig(RunConfig):
     gradient_penalty: float = 0.0
     ema_decay: float = 0.9999
     ema_start: int = 1000
-    evaluation_samples: int = 10_000
-    inception_weights: str | None = None
+    evaluation_samples: int = field(default=10_000, metadata=FREE)
+    inception_weights: str | None = field(default=None, metadata=PATH)
 
     @property
     def samples_per_step(self) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.published import LINEAR_PROBE
-from nda.training.config import RunConfig
+from nda.training.config import PATH, RunConfig
 from nda.validators import at_least
 
 
@@ -34,7 +34,7 @@ class LinearProbeConfig(RunConfig):
     """
 
     recipe: Literal["linear-probe", "linear_probe"] = "linear-probe"  # earlier runs have the other
-    encoder: str
+    encoder: str = field(metadata=PATH)
     network: str | None = None
     width: int | None = None
     steps: int = LINEAR_PROBE["cifar10"].steps

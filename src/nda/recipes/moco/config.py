@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from nda.errors import ConfigError
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import MOCO
-from nda.training.config import RunConfig
+from nda.training.config import FREE, RunConfig
 from nda.validators import at_least
 
 FEWEST = 4  # images whose cosines say anything: pairs of different ones are taken of them
@@ -72,7 +72,7 @@ class MocoConfig(RunConfig):
     jitter_probability: float = 0.8
     grey: float = 0.2
     blur: float = 0.0
-    evaluation_samples: int = 0
+    evaluation_samples: int = field(default=0, metadata=FREE)
     resolution: int | None = 32
 
     @property

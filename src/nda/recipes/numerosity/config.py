@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.narrow import RECORDS, Narrow, each
-from nda.training.config import RunConfig
+from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least, counts_of
 
 
@@ -55,7 +55,7 @@ class NumerosityConfig(RunConfig):
     right_count: int = 6
     negative: Literal["other_counts", "none"] = "other_counts"
     negative_counts: str | None = None
-    negative_data: str | None = None
+    negative_data: str | None = field(default=None, metadata=PATH)
     fake_weight: float = 0.5
     mixture: Literal["weighted", "sampled"] = "weighted"
     joint_forward: bool = True
@@ -72,9 +72,9 @@ class NumerosityConfig(RunConfig):
     eps: float = 1e-8
     ema_decay: float = 0.999
     ema_start: int = 1000
-    counter: Literal["dots", "network"] = "dots"
-    counter_data: str | None = None
-    evaluation_samples: int = 10_000
+    counter: Literal["dots", "network"] = field(default="dots", metadata=FREE)
+    counter_data: str | None = field(default=None, metadata=PATH)
+    evaluation_samples: int = field(default=10_000, metadata=FREE)
 
     @property
     def samples_per_step(self) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import PIX2PIX
-from nda.training.config import RunConfig
+from nda.training.config import NAME_OR_PATH, PATH, RunConfig
 from nda.validators import at_least
 
 
@@ -50,9 +50,9 @@ class Pix2PixConfig(RunConfig):
     recipe: Literal["pix2pix"] = "pix2pix"
     inputs: str = "images"
     targets: str = "labels"
-    target_data: str | None = None
+    target_data: str | None = field(default=None, metadata=PATH)
     side_by_side: bool = False
-    palette: str | None = None
+    palette: str | None = field(default=None, metadata=NAME_OR_PATH)
     palette_tolerance: int = 0
     direction: Literal["photo_to_labels", "labels_to_photo"] = "photo_to_labels"
     steps: int = PIX2PIX["cityscapes"].steps

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from nda.errors import ConfigError
-from nda.training.config import RunConfig
+from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least
 
 
@@ -36,7 +36,7 @@ class ClipConfig(RunConfig):
 
     samples_are: ClassVar[str] = "clips"
 
-    split_file: str | None = None
+    split_file: str | None = field(default=None, metadata=PATH)
     fold: int = 1
     fit: Literal["crop", "stretch"] = "crop"
     resolution: int | None = 128
@@ -48,7 +48,7 @@ class ClipConfig(RunConfig):
     jitter_probability: float = 1.0
     grey: float = 0.5
     jitter_alike: bool = False
-    cache: bool = True
+    cache: bool = field(default=True, metadata=FREE)
 
     def check(self) -> None:
         super().check()
