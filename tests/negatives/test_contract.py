@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from nda.errors import ShapeError
 from nda.negatives import NEGATIVE_NAMES, Negative, RandomApply, Stitch, negative_from_name
 
-NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=4", "jigsaw:grid=8", "jigsaw+stitch", "cutmix+mixup+cutout"]
+SOFT = ["jigsaw:seam=feather", "jigsaw:grid=4,seam=feather,width=2"]
+MIXED = ["jigsaw+stitch", "cutmix+mixup+cutout"]
+NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=4", "jigsaw:grid=8", *MIXED, *SOFT]
 MIXING = ["stitch", "cutmix", "mixup", "blemish", "jigsaw+stitch"]
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8]
 

@@ -17,7 +17,7 @@ from nda.negatives import (
     Stitch,
     negative_from_name,
 )
-from nda.negatives.jigsaw import seams
+from nda.negatives.seams import seams
 
 PLACED = ["cutout", "cutmix", "blemish"]
 SEAMED = ["jigsaw", "jigsaw:grid=3", "jigsaw:grid=4", "stitch"]

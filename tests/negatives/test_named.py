@@ -39,6 +39,7 @@ def test_every_name_makes_its_negative(name: str, kind: type[Negative]) -> None:
     [
         ("jigsaw:grid=4", "Jigsaw(grid=4)"),
         (" jigsaw : grid = 4 ", "Jigsaw(grid=4)"),
+        ("jigsaw:seam=feather", "Jigsaw(grid=2, seam=feather, width=3)"),
         ("cutout:low=0.2,high=0.4", "Cutout(low=0.2, high=0.4)"),
         ("cutmix:high=1/2,low=1/4", "CutMix(low=0.25, high=0.5)"),
         ("blemish:low=0.1", "Blemish(low=0.1, high=0.4)"),
@@ -73,6 +74,7 @@ def test_a_plus_makes_a_mixture() -> None:
         ("jigsaw:grid=2.5", r"given grid=2\.5; expected a whole number"),
         ("mixup:alpha=big", r"given alpha=big; expected a number"),
         ("mixup:alpha=1/0", r"given alpha=1/0; expected a number"),
+        ("jigsaw:seam=soft", r"jigsaw was given seam=soft; expected hard"),
         ("jigsaw:grid=1", r"jigsaw was given grid=1; expected a whole number from 2 on"),
     ],
 )

@@ -41,6 +41,18 @@ class Negative(nn.Module, ABC):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         """Apply drawn parameters: the same `x` and `params` always give the same result."""
 
+    def null(self, x: Tensor, params: Params) -> Tensor:
+        """All that `replay` does to `x` except what breaks its structure, as a new tensor.
+
+        The same cuts are softened in the same way, but the order is kept and a patch is the
+        image's own. What tells `null` from `replay` is structure alone, which makes it the control
+        of the negative. It differs from `x` only where `mask` says; a hard cut leaves no trace, nor
+        does a negative that cuts nothing, so for these it is `x`.
+        """
+        self.check(x)
+        del params
+        return x.clone()
+
     def mask(self, x: Tensor, params: Params) -> Tensor:
         """Where `replay` makes `x` a negative: `(B, 1, H, W)` float32 in [0, 1], 1 where it shows.
 

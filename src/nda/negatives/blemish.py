@@ -98,6 +98,12 @@ class Blemish(Negative):
         params = {name: to_device_like(value, x) for name, value in drawn.items()}
         return {"partner": torch.where(own, itself, draw_partners(x, generator)), **params}
 
+    def null(self, x: Tensor, params: Params) -> Tensor:
+        """The box or stain relit and faded as drawn, but the texture is the one that is there."""
+        itself = torch.arange(x.shape[0], device=x.device)
+        unmoved = torch.zeros_like(params["shift"])
+        return self.replay(x, {**params, "partner": itself, "shift": unmoved})
+
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         exact = torch.promote_types(x.dtype, torch.float32)

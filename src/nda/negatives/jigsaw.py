@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative, Params, draw_device, to_device_like
+from nda.negatives.seams import check_seam, described_seam, feather_grid_, seams
 
 _LARGEST_RANKED = 20  # 20! is the last factorial an int64 holds
 
@@ -20,21 +21,27 @@ class Jigsaw(Negative):
     Every one of the (grid²)! - 1 other orders is equally likely, for each sample by itself. The
     paper found a grid of 2 to work best.
 
+    `seam` is `hard`, as published, or `feather`: blurred by a triangular kernel within `width`
+    pixels of where neighbours were none before.
+
     `draw` yields `permutation` `(B, grid²)` int64: tile k of the result, counted row by row, is
     tile `permutation[b, k]` of the image.
 
     Raises:
-        ConfigError: where `grid` is less than 2.
+        ConfigError: where `grid` is less than 2, `width` less than 1 or `seam` another word.
         ShapeError: where height or width is not a multiple of `grid`.
     """
 
     orders: Tensor
 
-    def __init__(self, grid: int = 2) -> None:
+    def __init__(self, grid: int = 2, *, seam: str = "hard", width: int = 3) -> None:
         super().__init__()
         if not isinstance(grid, int) or grid < 2:
             raise ConfigError(f"jigsaw was given grid={grid}; expected a whole number from 2 on")
+        check_seam("jigsaw", seam, width, ("hard", "feather"))
         self.grid = grid
+        self.seam = seam
+        self.width = width
         # For the usual grid all 23 other orders fit a table, which is quicker than unranking.
         few = list(permutations(range(grid**2)))[1:] if grid == 2 else []
         self.register_buffer("orders", torch.tensor(few), persistent=False)
@@ -50,15 +57,27 @@ class Jigsaw(Negative):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         itself = torch.arange(x.shape[0], device=x.device)[:, None]
-        return rearrange_tiles(x, itself, params["permutation"], self.grid)
+        return self._soften_(rearrange_tiles(x, itself, params["permutation"], self.grid), params)
+
+    def null(self, x: Tensor, params: Params) -> Tensor:
+        """The image as it is, but for the same blur at the same seams."""
+        return self._soften_(super().null(x, params), params)
+
+    def _soften_(self, x: Tensor, params: Params) -> Tensor:
+        if self.seam == "hard":
+            return x
+        return feather_grid_(x, self.mask(x, params), self.grid, self.width)
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
-        """1 along the seams, on both sides: where neighbours were none before."""
+        """1 along the seams, on both sides: where neighbours were none before.
+
+        A hard seam is shown a 32nd of the side wide, a feathered one as wide as its blur.
+        """
         tile = params["permutation"].view(-1, self.grid, self.grid)
         beside = tile[:, :, 1:] - tile[:, :, :-1] != 1
         beside |= tile[:, :, :-1] % self.grid == self.grid - 1  # the next one began a new row
         below = tile[:, 1:] - tile[:, :-1] != self.grid
-        return seams(x, beside, below)
+        return seams(x, beside, below, self.width if self.seam == "feather" else None)
 
     def check(self, x: Tensor) -> None:
         super().check(x)
@@ -71,7 +90,7 @@ class Jigsaw(Negative):
             )
 
     def extra_repr(self) -> str:
-        return f"grid={self.grid}"
+        return f"grid={self.grid}{described_seam(self.seam, self.width)}"
 
 
 def draw_orders(
@@ -114,29 +133,3 @@ def rearrange_tiles(x: Tensor, image: Tensor, tile: Tensor, grid: int) -> Tensor
     in_image = first.to(index_type).view(B, grid, 1, grid) + rows[:, None]
     index = in_image.view(B, 1, H * grid) + planes[:, None]
     return runs.index_select(0, index.flatten()).view(x.shape)
-
-
-def seams(x: Tensor, beside: Tensor, below: Tensor) -> Tensor:
-    """A mask `(B, 1, H, W)` of the seams in a grid × grid arrangement of tiles.
-
-    `beside` `(B, grid, grid - 1)` and `below` `(B, grid - 1, grid)` say between which tiles there
-    is one, at the right and at the lower side of a tile. A seam is a 32nd of the side wide, and
-    at least a pixel and at most the tile, on each of its two tiles.
-    """
-    H, W = x.shape[-2:]
-    grid = beside.shape[1]
-    across = _along(beside.float(), W)  # (B, grid, W)
-    down = _along(below.mT.float(), H).mT  # (B, H, grid)
-    across = across.repeat_interleave(H // grid, dim=1)
-    down = down.repeat_interleave(W // grid, dim=2)
-    return torch.maximum(across, down)[:, None]
-
-
-def _along(seam: Tensor, size: int) -> Tensor:
-    """Spread marks between tiles `(B, rows, grid - 1)` over the pixels of a side `(..., size)`."""
-    tiles = seam.shape[-1] + 1
-    position = torch.arange(size, device=seam.device)
-    bound = torch.arange(1, tiles, device=seam.device)[:, None] * (size // tiles)
-    width = min(max(1, size // 32), size // tiles)
-    near = (position >= bound - width) & (position < bound + width)  # (grid - 1, size)
-    return (seam[..., None] * near).amax(dim=-2)

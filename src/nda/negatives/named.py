@@ -18,7 +18,7 @@ from nda.negatives.one_of import OneOf
 from nda.negatives.patch import CutMix, Cutout
 from nda.negatives.stitch import Stitch
 
-Parser = Callable[[str], int | float]
+Parser = Callable[[str], int | float | str]
 
 
 def _number(text: str) -> float:
@@ -27,7 +27,7 @@ def _number(text: str) -> float:
 
 
 _NEGATIVES: dict[str, tuple[Callable[..., Negative], dict[str, Parser]]] = {
-    "jigsaw": (Jigsaw, {"grid": int}),
+    "jigsaw": (Jigsaw, {"grid": int, "seam": str, "width": int}),
     "stitch": (Stitch, {}),
     "cutout": (Cutout, {"low": _number, "high": _number}),
     "cutmix": (CutMix, {"low": _number, "high": _number}),
@@ -93,7 +93,7 @@ def _one(text: str) -> Negative:
     return build(**dict(_setting(name, setting.strip(), parsers) for setting in given))
 
 
-def _setting(name: str, text: str, parsers: dict[str, Parser]) -> tuple[str, int | float]:
+def _setting(name: str, text: str, parsers: dict[str, Parser]) -> tuple[str, int | float | str]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if key not in parsers:
         if key in NEGATIVE_NAMES and not equals:

@@ -55,12 +55,14 @@ class OneOf(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        choice = per_sample(params["choice"], x)
-        result = x
-        for i, member in enumerate(self.negatives()):
-            made = member.replay(x, params_of(i, params))
-            result = made if i == 0 else torch.where(choice == i, made, result)
-        return result
+        members = enumerate(self.negatives())
+        return chosen(x, params, [m.replay(x, params_of(i, params)) for i, m in members])
+
+    def null(self, x: Tensor, params: Params) -> Tensor:
+        """The null of the member that was chosen."""
+        self.check(x)
+        members = enumerate(self.negatives())
+        return chosen(x, params, [m.null(x, params_of(i, params)) for i, m in members])
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
         """The mask of the member that was chosen."""
@@ -79,6 +81,15 @@ class OneOf(Negative):
 
     def extra_repr(self) -> str:
         return f"weights={self.weights}"
+
+
+def chosen(x: Tensor, params: Params, made: list[Tensor]) -> Tensor:
+    """For each sample of `x`, what the member made of it that was chosen."""
+    choice = per_sample(params["choice"], x)
+    result = made[0]
+    for i, other in enumerate(made[1:], start=1):
+        result = torch.where(choice == i, other, result)
+    return result
 
 
 def params_of(member: int, params: Params) -> Params:

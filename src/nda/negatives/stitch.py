@@ -14,7 +14,8 @@ from nda.negatives.base import (
     draw_partners,
     to_device_like,
 )
-from nda.negatives.jigsaw import rearrange_tiles, seams
+from nda.negatives.jigsaw import rearrange_tiles
+from nda.negatives.seams import seams
 
 
 class Stitch(Negative):
