@@ -12,7 +12,6 @@ import torch
 import yaml
 
 from nda.networks.dpc import DensePredictor
-from nda.recipes.video.load import load_splits
 from nda.training.checkpoint import save_checkpoint
 from nda.training.run_folder import RunFolder
 from tests.support.tiny_video import tiny_dpc
@@ -27,7 +26,7 @@ def write_dpc_run(folder: Path, data: Path, **changes: Any) -> Path:
     network = DensePredictor(config.network, width=config.width, steps=config.predict)
     content = {
         "config": config.as_dict(),
-        "data": load_splits(config).train.fingerprint,
+        "data": config.source.splits(config.holdout).train.fingerprint,
         "state": {
             "encoder": network.encoder.state_dict(),
             "predictor": network.predictor.state_dict(),

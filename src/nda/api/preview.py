@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nda.api.media import holds_video_files
 from nda.api.settings import PreviewOptions
-from nda.data.clips.load import Clips, draw_clips
+from nda.data.clips.clip_set import Clips
+from nda.data.clips.source import ClipSource
 from nda.data.images.load import load_images
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
@@ -30,15 +31,14 @@ def preview_video(options: PreviewOptions) -> int:
     """
     negatives = negatives_from_list(options.negatives)
     rng = generator_for(options.seed, purpose="preview")
-    clips, _ = draw_clips(
+    source = ClipSource(
         options.images,
-        2,
-        resolution=options.resolution or RESOLUTION,
-        generator=rng,
-        classes=class_names(options.classes),
+        options.resolution or RESOLUTION,
+        class_names(options.classes),
         skip_broken=options.skip_broken,
         bit_depth=options.bit_depth,
     )
+    clips, _ = source.draw(2, generator=rng)
     numbers = evenly_spaced(int(clips.lengths[0]), options.count)
     some = [clips.frames(0, numbers), *_partner(clips, numbers)]
     pair = torch.stack(some)  # (2, T, 3, R, R), or 1 of them

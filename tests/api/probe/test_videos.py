@@ -14,7 +14,7 @@ import yaml
 from torch import Tensor
 
 from nda.cli import main
-from nda.data.clips.load import draw_clips
+from nda.data.clips.source import ClipSource
 from nda.data.images.load import load_images
 from nda.evaluation.features.structure import structure_similarity
 from nda.negatives import negative_from_name
@@ -97,9 +97,8 @@ def test_the_cosines_are_those_of_middle_clips(run: Path, data: Path) -> None:
         blocks = torch.stack([x[:, 2 * n : 2 * n + 2].transpose(1, 2) for n in range(4)], dim=1)
         return encoder(blocks).flatten(2).mean(dim=2)
 
-    clips, _ = draw_clips(
-        data, 5, resolution=64, generator=generator_for(3, purpose="probe images")
-    )
+    rng = generator_for(3, purpose="probe images")
+    clips, _ = ClipSource(data, resolution=64).draw(5, generator=rng)
     middle = []
     for row, length in enumerate(clips.lengths.tolist()):
         start = max(0, length - 8) // 2

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nda.data.batches import EpochBatches
 from nda.data.clips.batches import ClipBatches, ClipShape, in_blocks
-from nda.data.clips.load import Clips
+from nda.data.clips.clip_set import Clips
 
 SHAPE = ClipShape(blocks=3, frames=2, stride=2)
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from nda.data.clips import decode as clip_decode
-from nda.data.clips.load import draw_clips, load_clip_splits, load_clips
+from nda.data.clips.load import load_clip_splits, load_clips
+from nda.data.clips.source import ClipSource
 from nda.errors import DataError
 from tests.support.made_videos import encode, frame_folder, numbers_in, only_sound, zip_of
 
@@ -152,7 +153,7 @@ def drawn(seed: int = 0) -> torch.Generator:
 def test_drawn_videos_are_of_the_held_out_split_unless_another_is_asked_for(
     videos: Path, own_cache: Path
 ) -> None:
-    clips, split = draw_clips(videos, 3, resolution=8, generator=drawn())
+    clips, split = ClipSource(videos, 8).draw(3, generator=drawn())
     assert split == "test"
     assert len(set(clips.names)) == 3
     assert all(name.startswith("test/") for name in clips.names)
@@ -160,27 +161,27 @@ def test_drawn_videos_are_of_the_held_out_split_unless_another_is_asked_for(
     assert clips.lengths.tolist() == lengths
     labels = [("run", "sit").index(name.split("/")[1]) for name in clips.names]
     assert clips.labels.tolist() == labels
-    training, split = draw_clips(videos, 9, resolution=8, split="train", generator=drawn())
+    training, split = ClipSource(videos, 8).draw(9, generator=drawn(), split="train")
     assert (split, len(training)) == ("train", 4)
-    every, split = draw_clips(videos / "train", 9, resolution=8, generator=drawn())
+    every, split = ClipSource(videos / "train", 8).draw(9, generator=drawn())
     assert (split, len(every)) == ("", 4)
     with pytest.raises(DataError, match="has no split 'tset'"):
-        draw_clips(videos, 3, resolution=8, split="tset", generator=drawn())
+        ClipSource(videos, 8).draw(3, generator=drawn(), split="tset")
     assert not list(own_cache.rglob("*.rgb"))
 
 
 def test_videos_that_are_not_drawn_are_not_read(videos: Path) -> None:
-    chosen = {draw_clips(videos, 1, resolution=8, generator=drawn(s))[0].names for s in range(9)}
+    chosen = {ClipSource(videos, 8).draw(1, generator=drawn(s))[0].names for s in range(9)}
     assert len(chosen) > 1
-    clips, _ = draw_clips(videos, 1, resolution=8, generator=drawn(1))
+    clips, _ = ClipSource(videos, 8).draw(1, generator=drawn(1))
     for name in ("run/long", "run/short", "sit/long", "sit/short"):
         if f"test/{name}" != clips.names[0]:
             next((videos / "test" / name).iterdir()).write_text("no picture")
-    again, _ = draw_clips(videos, 1, resolution=8, generator=drawn(1))
+    again, _ = ClipSource(videos, 8).draw(1, generator=drawn(1))
     assert again.fingerprint == clips.fingerprint
     with pytest.raises(DataError, match=r"cannot be read \(.*\) and 2 more"):
-        draw_clips(videos, 4, resolution=8, generator=drawn(1))
-    rest, _ = draw_clips(videos, 4, resolution=8, generator=drawn(1), skip_broken=True)
+        ClipSource(videos, 8).draw(4, generator=drawn(1))
+    rest, _ = ClipSource(videos, 8, skip_broken=True).draw(4, generator=drawn(1))
     assert rest.names == clips.names
     assert len(rest.skipped) == 3
 
@@ -209,9 +210,7 @@ def test_few_videos_are_drawn_before_any_is_read(files: Path, own_cache: Path) -
     drawn = set()
     for seed in range(20):
         try:
-            few, _ = draw_clips(
-                files, 1, resolution=8, generator=torch.Generator().manual_seed(seed)
-            )
+            few, _ = ClipSource(files, 8).draw(1, generator=torch.Generator().manual_seed(seed))
         except DataError:
             continue
         drawn.add(few.names)

@@ -34,7 +34,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return decode_all(*args, **options)
 
-    monkeypatch.setattr("nda.data.images.load.decode_all", counting)
+    monkeypatch.setattr("nda.data.images.source.decode_all", counting)
     return calls
 
 

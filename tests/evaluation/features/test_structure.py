@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nda.data.images.load import to_float
+from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.features import structure
 from nda.evaluation.features.structure import ordinary_view, structure_similarity

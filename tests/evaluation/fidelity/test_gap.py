@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nda.data.images.load import to_float
+from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, ShapeError, TrainingError
 from nda.evaluation.fidelity.gap import discriminator_gap
 from nda.evaluation.record import Histogram, Metric

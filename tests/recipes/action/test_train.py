@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from nda.data.clips.load import windows
+from nda.data.clips.sampling import windows
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.recipes import RECIPES
 from nda.recipes.action import train as action

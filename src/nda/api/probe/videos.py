@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from nda.api.media import refuse_no_videos, refuse_pictures, refuse_unlike_frame
 from nda.api.probe.inputs import Subject, trained_on
 from nda.api.settings import ProbeOptions
 from nda.data.clips.batches import ClipShape, in_blocks
-from nda.data.clips.load import Clips, draw_clips
+from nda.data.clips.clip_set import Clips
 from nda.data.clips.stream import open_video_stream
 from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
@@ -111,19 +112,16 @@ def drawn_videos(options: ProbeOptions, predictor: Predictor) -> tuple[Clips, st
     """Videos and their split; refuses fewer than can be measured (`DataError`)."""
     config = predictor.config
     own = same_place(options.images, config.data)
-    clips, split = draw_clips(
-        options.images,
-        options.count,
-        resolution=int(config.resolution or 0),
-        generator=generator_for(options.seed, purpose="probe images"),
-        split=options.split,
+    source = replace(
+        config.source,
+        path=options.images,
         classes=class_names(options.classes),
-        fit=config.fit,
         split_file=config.split_file if own else None,
-        fold=config.fold,
         skip_broken=options.skip_broken,
         bit_depth=options.bit_depth or config.bit_depth,
     )
+    rng = generator_for(options.seed, purpose="probe images")
+    clips, split = source.draw(options.count, generator=rng, split=options.split)
     if len(clips) < FEWEST:
         where = f" in the {split} split" if split else ""
         raise DataError(

@@ -18,8 +18,8 @@ from nda.api.media import refuse_no_videos, refuse_pictures, refuse_unlike_frame
 from nda.api.score.images import exit_code
 from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
+from nda.data.clips.clip_set import Clips
 from nda.data.clips.decode import UnreadableError
-from nda.data.clips.load import Clips
 from nda.data.clips.stream import VideoStream, open_video_stream, windows_of
 from nda.data.reading.decode import Pixels
 from nda.errors import CheckpointError, ConfigError

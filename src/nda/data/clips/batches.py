@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nda.data.batches import EpochBatches
-from nda.data.clips.load import Clips
+from nda.data.clips.clip_set import Clips
 from nda.data.clips.sampling import Short, span
 
 

@@ -1,58 +1,17 @@
-"""Loading images: a folder, a zip or a torchvision set becomes one uint8 tensor."""
+"""Images of a folder, a zip or torchvision as documented functions: one uint8 tensor of a split."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
 import torch
 
-from nda.data.images.cache import cached
-from nda.data.images.copies import copy_groups, held_out, told, told_across
 from nda.data.images.image_set import ImageSet, to_float, to_uint8
-from nda.data.images.taken import told_taken
-from nda.data.images.torchvision import load_torchvision, torchvision_splits
-from nda.data.reading.decode import Fit, decode_all
-from nda.data.reading.layout import (
-    Entry,
-    Selection,
-    choose_classes,
-    choose_split,
-    heldout_split,
-    parse_layout,
-    select,
-)
-from nda.data.reading.open import open_member
-from nda.data.reading.source import Source, open_source
-from nda.errors import DataError
-from nda.runtime.files import StrPath, cache_folder
+from nda.data.images.source import ImageSource, Splits
+from nda.data.reading.decode import Fit
+from nda.runtime.files import StrPath
 
 __all__ = ["ImageSet", "Splits", "load_images", "load_splits", "to_float", "to_uint8"]
-
-_TORCHVISION = "torchvision:"
-
-
-@dataclass(frozen=True)
-class Splits:
-    """Images to train on and images to evaluate on; `heldout_name` says what the latter are."""
-
-    train: ImageSet
-    heldout: ImageSet
-    heldout_name: str
-
-
-@dataclass(frozen=True)
-class _Options:
-    resolution: int | None
-    classes: Sequence[str] | None
-    skip_broken: bool
-    cache: bool
-    folder: Path
-    fit: Fit = "crop"
-    bit_depth: int | None = None
 
 
 def load_images(
@@ -91,22 +50,8 @@ def load_images(
 
     Raises `DataError` for whatever cannot be used, naming the file and the remedy.
     """
-    options = _Options(
-        resolution, classes, skip_broken, cache, cache_folder(cache_dir), fit, bit_depth
-    )
-    if (name := _torchvision_name(source)) is not None:
-        chosen = choose_split(torchvision_splits(name), split, str(source))
-        return _shuffled(_from_torchvision(name, chosen, options), most, generator)
-    with open_source(Path(source).expanduser(), bit_depth=bit_depth) as opened:
-        entries = parse_layout(opened.stamps, opened.where)
-        chosen = choose_split({entry.split for entry in entries}, split, opened.where)
-        selected = select(entries, chosen, classes, opened.where)
-        if most is not None and most < len(selected.names):
-            rows = torch.randperm(len(selected.names), generator=generator)[:most]
-            some = _decoded(opened, selected.only(rows.tolist()), options, drawn=True)
-        else:
-            some = _shuffled(_decoded(opened, selected, options), most, generator)
-        return _told(some, opened, entries, selected)
+    found = ImageSource(source, resolution, classes, fit, skip_broken, bit_depth, cache, cache_dir)
+    return found.load(split, most=most, generator=generator)
 
 
 def load_splits(
@@ -128,167 +73,7 @@ def load_splits(
     `holdout=0` nothing is, and the training images serve for both. `notes` of the training images
     say how many copies there are (`nda.data.images.copies`).
     """
-    every = _every(holdout)
-    options = _Options(
-        resolution, classes, skip_broken, cache, cache_folder(cache_dir), bit_depth=bit_depth
+    found = ImageSource(
+        source, resolution, classes, "crop", skip_broken, bit_depth, cache, cache_dir
     )
-    if (name := _torchvision_name(source)) is not None:
-        splits = _torchvision_splits(name, split, every, options)
-    else:
-        splits = _source_splits(Path(source).expanduser(), split, every, options)
-    train, heldout = splits.train.images.shape[-1], splits.heldout.images.shape[-1]
-    if train != heldout:
-        raise DataError(
-            f"{source}: the training images are {train} pixels wide and the held-out ones "
-            f"({splits.heldout_name}) {heldout}. Give --resolution to make them alike."
-        )
-    return splits
-
-
-def _shuffled(images: ImageSet, most: int | None, generator: torch.Generator | None) -> ImageSet:
-    """The images in an order drawn at random, at most so many; as they are without a number."""
-    if most is None:
-        return images
-    some = images.only(torch.randperm(len(images), generator=generator)[:most])
-    return replace(some, skipped=images.skipped, notes=images.notes, taken=images.taken)
-
-
-def _source_splits(path: Path, split: str | None, every: int, options: _Options) -> Splits:
-    with open_source(path, bit_depth=options.bit_depth) as opened:
-        entries = parse_layout(opened.stamps, opened.where)
-        present = {entry.split for entry in entries}
-        training = choose_split(present, split, opened.where)
-        selected = select(entries, training, options.classes, opened.where)
-        if other := heldout_split(present, training):
-            held = select(entries, other, options.classes, opened.where)
-            train, heldout = (_decoded(opened, part, options) for part in (selected, held))
-            train = _told(train, opened, entries, selected)
-            return _given(train, heldout, f"{other} split")
-        images = _told(_decoded(opened, selected, options), opened, entries, selected)
-        if not every:
-            return _nothing_held_out(images)
-        return _held_out(images, every, opened.where)
-
-
-def _told(
-    images: ImageSet, source: Source, entries: Sequence[Entry], selected: Selection
-) -> ImageSet:
-    """The images with a sentence on what of the source they are; never a kept one."""
-    return replace(images, taken=told_taken(entries, selected, source.stamps, source.passed))
-
-
-def _torchvision_splits(name: str, split: str | None, every: int, options: _Options) -> Splits:
-    present = torchvision_splits(name)
-    training = choose_split(present, split, _TORCHVISION + name)
-    images = _from_torchvision(name, training, options)
-    if other := heldout_split(present, training):
-        return _given(images, _from_torchvision(name, other, options), f"{other} split")
-    if not every:
-        return _nothing_held_out(images)
-    return _held_out(images, every, _TORCHVISION + name)
-
-
-def _held_out(images: ImageSet, every: int, where: str) -> Splits:
-    """Every k-th image held out, and all copies of it."""
-    groups = copy_groups(images.images)
-    held = held_out(groups, every, where, labels=images.labels)
-    notes = (*images.notes, *told(groups))
-    train = replace(images.only(~held), skipped=images.skipped, notes=notes, taken=images.taken)
-    return Splits(train, images.only(held), _heldout_name(every))
-
-
-def _given(train: ImageSet, heldout: ImageSet, name: str) -> Splits:
-    """The splits of the source itself, and what is to be said of copies across them."""
-    if train.images.shape[1:] == heldout.images.shape[1:]:
-        notes = told_across(train.images, heldout.images, name)
-        train = replace(train, notes=(*train.notes, *notes))
-    return Splits(train, heldout, name)
-
-
-def _nothing_held_out(images: ImageSet) -> Splits:
-    return Splits(images, images, "training images (nothing held out)")
-
-
-def _decoded(
-    source: Source, selected: Selection, options: _Options, *, drawn: bool = False
-) -> ImageSet:
-    """Decode the selected files, or take them from the cache."""
-    build = partial(_decode, source, selected, options)
-    if not options.cache:
-        return build()
-    settings = [
-        str(Path(source.where).resolve()),
-        selected.part,
-        selected.classes,
-        options.resolution,
-        options.skip_broken,
-    ]
-    if options.fit != "crop":
-        settings.append(options.fit)
-    if options.bit_depth is not None:
-        settings.append(f"{options.bit_depth} bits")
-    if drawn:  # others that are drawn, by another seed too, replace these
-        settings.append(f"{len(selected.names)} drawn")
-    content = [(name, *source.stamps[name]) for name in selected.names]
-    return cached(options.folder, settings, content, build)
-
-
-def _decode(source: Source, selected: Selection, options: _Options) -> ImageSet:
-    names = selected.names
-
-    pixels, broken = decode_all(
-        lambda index: open_member(source, names[index]),
-        names,
-        where=source.where,
-        resolution=options.resolution,
-        skip_broken=options.skip_broken,
-        fit=options.fit,
-    )
-    source.values.require_range(source.where)
-    labels = [label for index, label in enumerate(selected.labels) if index not in broken]
-    if len(labels) < 2 <= len(names):
-        raise DataError(f"{source.where}: only 1 of {len(names)} images can be read; 2 are needed.")
-    skipped = [f"{names[index]}: {reason}" for index, reason in sorted(broken.items())]
-    return ImageSet.of(
-        torch.from_numpy(pixels),
-        torch.tensor(labels),
-        selected.classes,
-        skipped,
-        source.values.notes(),
-    )
-
-
-def _from_torchvision(name: str, split: str, options: _Options) -> ImageSet:
-    folder = options.folder / "torchvision"
-    build = partial(load_torchvision, name, split, options.resolution, folder, options.fit)
-    settings = [_TORCHVISION + name, split, options.resolution]
-    if options.fit != "crop":
-        settings.append(options.fit)
-    images = cached(options.folder, settings, None, build) if options.cache else build()
-    if not options.classes:
-        return images
-    kept = choose_classes(images.classes, options.classes, _TORCHVISION + name)
-    places = {label: number for number, label in enumerate(images.classes)}
-    numbers = [places[label] for label in kept]
-    chosen = images.only(torch.isin(images.labels, torch.tensor(numbers)))
-    labels = torch.searchsorted(torch.tensor(numbers), chosen.labels)
-    return ImageSet.of(chosen.images, labels, kept)
-
-
-def _torchvision_name(source: StrPath) -> str | None:
-    text = os.fspath(source)
-    return text.removeprefix(_TORCHVISION) if text.startswith(_TORCHVISION) else None
-
-
-def _every(holdout: float) -> int:
-    """The k of "every k-th image", 0 for none."""
-    if not 0 <= holdout <= 0.5:
-        raise DataError(
-            f"--holdout must be 0 (nothing held out) or a share of at most 0.5; got {holdout}."
-        )
-    return round(1 / holdout) if holdout else 0
-
-
-def _heldout_name(every: int) -> str:
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(every % 10 if every % 100 not in {11, 12, 13} else 0)
-    return f"every {every}{ending or 'th'} image, held out"
+    return found.splits(holdout, split)

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nda.data.images.load import ImageSet, to_float
+from nda.data.images.image_set import ImageSet, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.fidelity.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol

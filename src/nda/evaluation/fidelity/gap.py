@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nda.data.images.load import to_float
+from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, ShapeError, TrainingError
 from nda.evaluation.record import Histogram, Metric, Protocol
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nda.data import to_float
 from nda.data.clips.batches import in_blocks
-from nda.data.clips.load import Clips, windows
+from nda.data.clips.clip_set import Clips
+from nda.data.clips.sampling import windows
 from nda.evaluation.features.classes import MOST_IN_TABLE, class_metrics, confusion, confusion_csv
 from nda.evaluation.record import Evaluation, Metric, Protocol
 from nda.recipes.video.load import used

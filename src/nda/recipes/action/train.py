@@ -1,7 +1,7 @@
 """Classification of actions on an encoder of videos (paper, section 5; Han et al., 2019).
 
 It shows what the encoder of a dpc run is worth: the same training with one encoder or another.
-What is measured stands in action_evaluation.py, every setting in action_config.py.
+What is measured stands in evaluate.py, every setting in config.py.
 """
 
 from __future__ import annotations
@@ -15,40 +15,27 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from nda.data.clips.batches import ClipBatches, ClipShape, in_blocks
-from nda.data.clips.load import Clips
-from nda.data.clips.views import ClipViews
+from nda.data.clips.batches import in_blocks
+from nda.data.clips.clip_set import Clips
 from nda.errors import DataError
 from nda.networks.dpc import ActionClassifier
 from nda.recipes.action.config import ActionConfig
 from nda.recipes.encoders import NONE, EncoderOrigin, open_video_encoder
-from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
+from nda.recipes.video.load import ClipState, batches_of, remarks, shape_of, views_of
 from nda.training.run_folder import RunFolder
 
 Batch = tuple[Tensor, Tensor]  # clips uint8 (B, F, 3, R, R) and labels (B,)
 
 
-@dataclass
-class ActionState:
+@dataclass(kw_only=True)
+class ActionState(ClipState):
     """Everything that is trained, and what it is trained with."""
 
     config: ActionConfig
-    fabric: Fabric
-    train: Clips
     validation: Clips | None  # kept from the training split
     test: Clips
     test_name: str
-    network: Any  # as Fabric runs it; `.module` is the plain network
-    optimizer: Any
     origin: EncoderOrigin
-    views: ClipViews
-    shape: ClipShape
-    batches: ClipBatches
-    step: int = 0
-
-    @property
-    def data(self) -> str:
-        return self.train.fingerprint
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -66,7 +53,7 @@ class ActionState:
 
 def build(config: ActionConfig, fabric: Fabric) -> ActionState:
     """Open videos and encoder, and make the classifier from the seed."""
-    splits = load_splits(config)
+    splits = config.source.splits(config.holdout)
     if len(splits.train.classes) < 2:
         raise DataError(
             f"{config.data} has {len(splits.train.classes)} classes of videos; a classifier needs "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from nda.errors import ConfigError
-from nda.training.config import RunConfig
+from nda.recipes.image_config import ImageConfig
 from nda.validators import at_least
+
+if TYPE_CHECKING:
+    from nda.data.images.source import ImageSource
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnomalyConfig(RunConfig):
+class AnomalyConfig(ImageConfig):
     """A network that learns normal images against negatives, and scores others.
 
     No labels, no anomalous images and no generator are needed. Where a negative has a place (a
@@ -52,6 +55,10 @@ class AnomalyConfig(RunConfig):
     false_alarm_rate: float | None = None
     checkpoint_every: int = 250
     sample_every: int = 500
+
+    @property
+    def source(self) -> ImageSource:
+        return replace(super().source, fit=self.fit)
 
     @property
     def rate_falls(self) -> bool:

@@ -2,7 +2,7 @@
 
 The paper's detector is the discriminator of a GAN (section 5). Here there is no generator: the
 negatives alone are what the data is not, and the loss is taken place by place where they have a
-place. What is measured of it stands in anomaly_evaluation.py, every setting in anomaly_config.py.
+place. What is measured of it stands in evaluate.py, every setting in config.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from nda.data import EpochBatches, ImageSet, load_images, to_float
+from nda.data import EpochBatches, ImageSet, to_float
 from nda.data.images.copies import copy_groups, firsts, held_out, told
-from nda.data.reading.layout import class_names
 from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
@@ -95,14 +94,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
 
 def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
     """The normal images of the training split: those to train on and those to calibrate on."""
-    normal = load_images(
-        config.data,
-        resolution=config.resolution,
-        fit=config.fit,
-        classes=class_names(config.classes),
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
-    )
+    normal = config.source.load()
     groups = copy_groups(normal.images)
     held = held_out(groups, round(1 / config.holdout), config.data)
     # Copies of an image say no more than the image: it is calibrated on once.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nda.data import to_float, to_uint8
 from nda.data.clips.batches import in_blocks
-from nda.data.clips.load import Clips
+from nda.data.clips.clip_set import Clips
 from nda.errors import ShapeError
 from nda.evaluation.record import Evaluation, Metric, Protocol
 from nda.negatives import Jigsaw, Negative

@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nda.data.clips.load import Clips
+from nda.data.clips.clip_set import Clips
 from nda.errors import CheckpointError, DataError
 from nda.networks.dpc import DensePredictor
 from nda.networks.fit import refuse_misfit
 from nda.recipes.dpc.config import DpcConfig
-from nda.recipes.video.load import load_splits
 from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, write_text_atomically
 from nda.runtime.sealed import load_json, sealed_json
@@ -81,7 +80,7 @@ def heldout_videos(predictor: Predictor) -> Clips:
     """
     config, where = predictor.config, predictor.folder.path
     try:
-        splits = load_splits(config)
+        splits = config.source.splits(config.holdout)
     except DataError as error:
         raise CheckpointError(
             f"Videos are judged by those that {where} held out, and its data cannot be used. "

@@ -2,7 +2,7 @@
 
 From a clip's first blocks the cells of its last ones are predicted, and told apart from all other
 cells of the batch and from those of a negative clip. What is measured of it stands in
-dpc_evaluation.py, every setting in dpc_config.py.
+evaluate.py, every setting in config.py.
 """
 
 from __future__ import annotations
@@ -14,37 +14,24 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from nda.data.clips.batches import ClipBatches, ClipShape, in_blocks
-from nda.data.clips.load import Clips
-from nda.data.clips.views import ClipViews
+from nda.data.clips.batches import in_blocks
+from nda.data.clips.clip_set import Clips
 from nda.negatives import Negative, negative_from_name
 from nda.networks.dpc import DensePredictor
 from nda.objectives.dense_predictive import dense_accuracies, dense_scores, loss_of
 from nda.recipes.dpc.config import DpcConfig
-from nda.recipes.video.load import batches_of, load_splits, remarks, shape_of, views_of
+from nda.recipes.video.load import ClipState, batches_of, remarks, shape_of, views_of
 from nda.runtime.distributed import all_gather
 
 
-@dataclass
-class DpcState:
+@dataclass(kw_only=True)
+class DpcState(ClipState):
     """Everything that is trained, and what it is trained with."""
 
     config: DpcConfig
-    fabric: Fabric
-    train: Clips
     heldout: Clips
     heldout_name: str
-    network: Any  # as Fabric runs it; `.module` is the plain network
-    optimizer: Any
     negative: Negative | None
-    views: ClipViews
-    shape: ClipShape
-    batches: ClipBatches
-    step: int = 0
-
-    @property
-    def data(self) -> str:
-        return self.train.fingerprint
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -62,7 +49,7 @@ class DpcState:
 
 def build(config: DpcConfig, fabric: Fabric) -> DpcState:
     """Open the videos and make the network from the seed."""
-    splits = load_splits(config)
+    splits = config.source.splits(config.holdout)
     remarks(config, fabric, splits)
     torch.manual_seed(config.seed)
     plain = DensePredictor(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, to_float
-from nda.data.images.load import Splits, load_images, load_splits
+from nda.data.images.source import Splits
 from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
@@ -114,14 +114,7 @@ def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> 
 
 def load_training_data(config: GanConfig) -> Splits:
     """The images to train on and those held out, at least 2 of which are measured with."""
-    splits = load_splits(
-        config.data,
-        holdout=config.holdout,
-        resolution=config.resolution,
-        classes=class_names(config.classes),
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
-    )
+    splits = config.source.splits(config.holdout)
     if len(splits.heldout) < 2:
         raise DataError(
             f"{config.data} leaves {len(splits.heldout)} image held out, and measuring needs 2; "
@@ -134,13 +127,13 @@ def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:
     """The second data source, at the size of the first."""
     if config.negative != "data":
         return None
-    other = load_images(
-        config.negative_data or config.data,
+    source = replace(
+        config.source,
+        path=config.negative_data or config.data,
         resolution=train.images.shape[-1],
         classes=class_names(config.negative_classes),
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
     )
+    other = source.load()
     if not config.negative_data and set(other.classes) & set(train.classes):
         raise ConfigError(
             f"Class {min(set(other.classes) & set(train.classes))} is both data and negative; "

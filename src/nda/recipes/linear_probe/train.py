@@ -1,7 +1,7 @@
 """Linear evaluation of an encoder, as published: frozen features and one linear layer.
 
 A layer for each learning rate is trained on the same batches. What is measured of them stands in
-linear_probe_evaluation.py, every setting in linear_probe_config.py.
+evaluate.py, every setting in config.py.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from nda.data import EpochBatches, ImageSet, load_splits, to_float
+from nda.data import EpochBatches, ImageSet, to_float
 from nda.data.augment.crops import crop_and_flip
 from nda.data.images.copies import copy_groups
-from nda.data.reading.layout import class_names
 from nda.errors import CheckpointError, DataError
 from nda.evaluation.features.extract import extract_features
 from nda.networks.linear_heads import LinearHeads
@@ -136,14 +135,7 @@ def load_parts(
     config: LinearProbeConfig, resolution: int | None
 ) -> tuple[ImageSet, ImageSet, ImageSet, str]:
     """Images to train on, to choose the learning rate by, and to test on; and what the last are."""
-    splits = load_splits(
-        config.data,
-        holdout=config.holdout,
-        resolution=resolution,
-        classes=class_names(config.classes),
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
-    )
+    splits = replace(config.source, resolution=resolution).splits(config.holdout)
     every = splits.train
     if len(every.classes) < 2:
         raise DataError(

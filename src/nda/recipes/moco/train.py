@@ -2,7 +2,7 @@
 
 A query shall be nearer to the key of its image than to the keys of others, and than to negatives of
 its own key's view, whose local texture is the same. What is measured of it stands in
-moco_evaluation.py, every setting in moco_config.py.
+evaluate.py, every setting in config.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from nda.data import EpochBatches, Splits, load_splits
+from nda.data import EpochBatches, Splits
 from nda.data.augment.views import Views
-from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.moco import Queue, build_moco, momentum_update, shuffle_bn
@@ -72,14 +71,7 @@ class MocoState:
 
 def build(config: MocoConfig, fabric: Fabric) -> MocoState:
     """Load the images, make the networks from the seed and the queues at random."""
-    splits = load_splits(
-        config.data,
-        holdout=config.holdout,
-        resolution=config.resolution,
-        classes=class_names(config.classes),
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
-    )
+    splits = config.source.splits(config.holdout)
     negative = None if config.negative == "none" else negative_from_name(config.negative)
     if negative is not None:
         negative.check(splits.train.images[: config.shown])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from nda.data.images.counted import counts_by_class, counts_in
-from nda.data.images.load import load_splits
 from nda.errors import ConfigError
 from nda.evaluation.counting.dots import count_dots, dot_diversity
 from nda.evaluation.record import WARNING, Protocol
@@ -46,13 +45,7 @@ def network_counter(config: NumerosityConfig, resolution: int, device: torch.dev
     from nda.evaluation.counting.scenes import scene_diversity
 
     source, known = config.counter_data or config.data, counts_to_learn(config)
-    splits = load_splits(
-        source,
-        holdout=0.1,
-        resolution=resolution,
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
-    )
+    splits = replace(config.source, path=source, resolution=resolution).splits(0.1)
     network = train_count_network(
         splits.train.images,
         counts_by_class(splits.train),

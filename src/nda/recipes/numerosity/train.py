@@ -1,9 +1,9 @@
 """Numerosity containment: a GAN that shall draw a given number of objects (paper, Appendix A).
 
 The real images show exactly so many objects, the negatives more or fewer. The training is that of
-the GAN recipe, on one folder of the data against others (gan.py has the step, read it first); what
-is measured of it, the numbers of objects in what it draws, stands in numerosity_evaluation.py, and
-every setting in numerosity_config.py.
+the GAN recipe, on one folder of the data against others (gan/train.py has the step, read it first).
+What is measured of it, the numbers of objects in what it draws, stands in evaluate.py, every
+setting in config.py.
 """
 
 from __future__ import annotations

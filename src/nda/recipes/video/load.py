@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from typing import Any
 
 from lightning_fabric import Fabric
 
 from nda.data.clips.batches import ClipBatches, ClipShape
-from nda.data.clips.load import Clips, ClipSplits, load_clip_splits
+from nda.data.clips.clip_set import Clips
+from nda.data.clips.source import ClipSplits
 from nda.data.clips.views import ClipViews
-from nda.data.reading.layout import class_names
 from nda.recipes.video.config import ClipConfig
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 
 
-def load_splits(config: ClipConfig) -> ClipSplits:
-    """Videos to train on and videos that are held out."""
-    return load_clip_splits(
-        config.data,
-        resolution=int(config.resolution or 0),
-        holdout=config.holdout,
-        classes=class_names(config.classes),
-        fit=config.fit,
-        split_file=config.split_file,
-        fold=config.fold,
-        skip_broken=config.skip_broken,
-        bit_depth=config.bit_depth,
-        cache=config.cache,
-    )
+@dataclass(kw_only=True)
+class ClipState:
+    """What a recipe of videos trains, and the clips that it trains it with."""
+
+    fabric: Fabric
+    train: Clips
+    network: Any  # as Fabric runs it; `.module` is the plain network
+    optimizer: Any
+    views: ClipViews
+    shape: ClipShape
+    batches: ClipBatches
+    step: int = 0
+
+    @property
+    def data(self) -> str:
+        return self.train.fingerprint
 
 
 def shape_of(config: ClipConfig) -> ClipShape:
