@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--warm_up", type=int, default=2)
     parser.add_argument("--alone", choices=VARIANTS, help="print the memory of one variant")
     parser.add_argument("--out", type=Path)
-    options = parsed(parser, width=8, batch_size=20, turns=2, warm_up=1)
+    options = parsed(parser, width=8, batch_size=32, turns=2, warm_up=1)
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         write_noise(Path(folder), options)

@@ -30,14 +30,14 @@ STEPS = """
 import json, sys
 import torch
 from nda.recipes import RECIPES
-from nda.training.begin import begin
-from nda.training.randomness import generator_for
+from nda.training.start import start
+from nda.runtime.seeding import generator_for
 torch.set_num_threads(1)
 entry = RECIPES[sys.argv[1]]
 for settings in json.loads(sys.argv[2]):
     print(f"now: {settings}", flush=True)
     recipe = entry.recipe()
-    state = begin(recipe, entry.config_class()(**settings)).state
+    state = start(recipe, entry.config_class()(**settings)).state
     logs = recipe.step(state, state.batch(0), generator_for(0, step=0, purpose="train"))
     assert logs and all(value.isfinite().all() for value in logs.values()), logs
 """

@@ -204,6 +204,10 @@ def test_camvid_is_read_as_it_is_described(own_cache: Path) -> None:
     splits = load_pairs(PairSource(str(CAMVID), palette=load_palette("camvid")), resolution=64)
     assert (len(splits.train), len(splits.heldout)) == (367, 193)
     assert splits.train.notes == splits.heldout.notes == ()
+    assert splits.taken == (
+        "367 pairs of split train are taken to train on and 193 of split test to measure on; "
+        "passed over: 101 of split val, files of endings that are not read (.txt 1)."
+    )
     palette = load_palette("camvid")
     shares = torch.bincount(nearest_classes(splits.train.labels, palette).flatten()) / (367 * 64**2)
     road, pavement, sky = (palette.names.index(name) for name in ("Road", "Pavement", "Sky"))
@@ -219,3 +223,14 @@ def test_a_copy_of_a_photograph_is_held_out_with_it(tmp_path: Path, own_cache: P
     assert len(splits.train) == 8
     assert {name.removeprefix("z") for name in splits.heldout.names} == {"train000", "train003"}
     assert "6 of 12 images are copies" in splits.train.notes[-1]
+
+
+def test_what_is_no_pair_is_told(source: PairSource) -> None:
+    folder = Path(source.data)
+    before = loaded(source).taken
+    assert "passed over" not in before or "of no pair" not in before
+    (folder / "notes.docx").write_bytes(b"words")
+    Image.new("RGB", (8, 8)).save(folder / "thumbnail.png")
+    said = loaded(source).taken
+    assert "1 picture of no pair" in said
+    assert ".docx 1" in said

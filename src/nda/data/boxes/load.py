@@ -14,9 +14,11 @@ from torch import Tensor
 from nda.data.boxes.decode import DecodedBoxes, decode_boxes
 from nda.data.boxes.voc import ENDINGS, Annotation, annotations_of, labels_of
 from nda.data.reading.layout import and_more, choose_classes
-from nda.data.reading.source import open_source
+from nda.data.reading.passed import passed_reasons, with_passed
+from nda.data.reading.source import EXTENSIONS, open_source
 from nda.errors import DataError
 from nda.runtime.files import StrPath
+from nda.validators import counted
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class BoxSplits:
 
     train: BoxedImages
     test: BoxedImages
+    taken: str = ""  # a sentence: how many images of the source these are, and what else lies there
 
 
 def load_boxes(
@@ -99,7 +102,16 @@ def load_boxes(
                 )
             source.values.require_range(source.where)
             parts.append(_boxed(decoded, chosen, split, source.values.notes() if parts else []))
-    return BoxSplits(*parts)
+        listed = {annotation.image for annotation in (*train, *test)}
+        pictures = [name for name in source.stamps if name.lower().endswith(EXTENSIONS)]
+        other = sum(name not in listed for name in pictures)
+        reasons = [f"{counted(other, 'picture')} of neither split"] if other else []
+        text = (
+            f"{counted(len(train), 'image')} of split {train_split} are taken to train on and "
+            f"{len(test):,} of split {test_split} to measure on"
+        )
+        taken = with_passed(text, [*reasons, *passed_reasons(source.passed)])
+    return BoxSplits(*parts, taken)
 
 
 def _boxed(

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from nda.data.reading.layout import MASKS, Entry, Selection
-from nda.data.reading.source import NO_FILES
-
-_MOST = 8  # classes or endings that are named
+from nda.data.reading.passed import first_few, passed_reasons, with_passed
 
 
 def told_taken(
@@ -24,25 +22,15 @@ def told_taken(
         f"{name} {chosen[label]:,}" for label, name in enumerate(selected.classes) if chosen[label]
     ]
     where = f" of split {selected.part}" if selected.part else ""
-    sorted_in = f" ({_some(classes)})" if classes else ", in no classes,"
+    sorted_in = f" ({first_few(classes)})" if classes else ", in no classes,"
     text = f"{len(selected.names):,} images{where}{sorted_in} are taken"
     left = Counter(entry.split or "no split" for entry in entries)
     left[selected.part or "no split"] -= len(selected.names)
     reasons = [f"{count:,} of {_part(split)}" for split, count in left.items() if count > 0]
     if masks := len(names) - len(entries):
         reasons.append(f"{masks:,} in {MASKS}")
-    others = [f"{ending} {n:,}" for ending, n in sorted(passed.items()) if ending != NO_FILES]
-    if others:
-        reasons.append(f"files of endings that are not read ({_some(others)})")
-    if passed.get(NO_FILES):
-        reasons.append(f"{NO_FILES} {passed[NO_FILES]:,}")
-    return f"{text}; passed over: {', '.join(reasons)}." if reasons else f"{text}."
+    return with_passed(text, [*reasons, *passed_reasons(passed)])
 
 
 def _part(split: str) -> str:
     return "other classes" if split == "no split" else f"split {split}"
-
-
-def _some(parts: Sequence[str]) -> str:
-    more = len(parts) - _MOST
-    return ", ".join(parts[:_MOST]) + (f" and {more} more" if more > 0 else "")

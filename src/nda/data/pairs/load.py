@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -28,9 +29,11 @@ from nda.data.pairs.layout import (
 from nda.data.pairs.palette import Palette
 from nda.data.reading.layout import choose_split, heldout_split
 from nda.data.reading.open import open_member, open_raw
+from nda.data.reading.passed import passed_reasons, with_passed
 from nda.data.reading.source import Source, open_source
 from nda.errors import DataError
 from nda.runtime.files import StrPath, cache_folder
+from nda.validators import counted
 
 CITYSCAPES = "torchvision:Cityscapes"
 MOSTLY = 0.5  # share of label pixels without a class from which on the palette is doubted
@@ -67,6 +70,7 @@ class PairSplits:
     train: Pairs
     heldout: Pairs
     heldout_name: str
+    taken: str = ""  # a sentence: how many pairs of the source these are, and what else lies there
 
 
 @dataclass(frozen=True)
@@ -121,16 +125,38 @@ def load_pairs(
         training = choose_split(present, None, photos.where)
         load = partial(_load, source=source, photos=photos, labels=labels, options=options)
         chosen = [pair for pair in pairs if pair.split == training]
-        if other := heldout_split(present, training):
+        other = heldout_split(present, training)
+        taken = _told_taken(pairs, training, other, photos, labels)
+        if other:
             held = [pair for pair in pairs if pair.split == other]
-            return PairSplits(load(chosen, part=training), load(held, part=other), f"{other} split")
+            parts = load(chosen, part=training), load(held, part=other)
+            return PairSplits(*parts, f"{other} split", taken)
         every = round(1 / holdout) if holdout else 0
         if not 1 < every <= len(chosen):
             raise DataError(
                 f"{photos.where} has {len(chosen)} pairs and no test split, of which --holdout "
                 f"{holdout:g} holds none out; give a share between 0 and 0.5 that suits them."
             )
-        return _held_out(load(chosen, part=training), every, photos.where)
+        splits = _held_out(load(chosen, part=training), every, photos.where)
+        return replace(splits, taken=taken)
+
+
+def _told_taken(
+    pairs: Sequence[PairNames], training: str, other: str | None, photos: Source, labels: Source
+) -> str:
+    """How many pairs are taken, and what lies beside them that is none."""
+    splits = Counter(pair.split for pair in pairs)
+    text = counted(splits.pop(training), "pair")
+    text += f" of split {training} are taken" if training else " are taken"
+    if other:
+        text += f" to train on and {splits.pop(other):,} of split {other} to measure on"
+    reasons = [f"{count:,} of split {split}" for split, count in splits.items()]
+    sources = {photos.where: photos, labels.where: labels}.values()
+    inside = {name for pair in pairs for name in (pair.photo, pair.label)}
+    if unpaired := sum(name not in inside for source in sources for name in source.stamps):
+        reasons.append(f"{counted(unpaired, 'picture')} of no pair")
+    passed: Counter[str] = sum((Counter(source.passed) for source in sources), Counter())
+    return with_passed(text, [*reasons, *passed_reasons(passed)])
 
 
 def _held_out(pairs: Pairs, every: int, where: str) -> PairSplits:

@@ -42,7 +42,7 @@ def evaluate(state: DetectionState) -> Evaluation:
         "shorter_side": state.config.side_of_tests(state.small),
     }
     metrics = box_metrics(coco, voc, truth, test.classes, protocol)
-    notes = absent_note(coco, voc, test.classes)
+    notes = [state.splits.taken, *absent_note(coco, voc, test.classes)]
     notes += state.splits.train.notes + test.notes
     return Evaluation(state.step, [*metrics, *origin_metrics(state)], notes=notes)
 

@@ -54,6 +54,11 @@ class DetectionState:
     step: int = 0
 
     @property
+    def told(self) -> list[str]:
+        """What whoever begins the run should know of its data."""
+        return [self.splits.taken]
+
+    @property
     def data(self) -> str:
         return self.splits.train.fingerprint
 

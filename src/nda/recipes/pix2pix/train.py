@@ -114,14 +114,8 @@ def load_training_pairs(config: Pix2PixConfig, palette: Palette | None) -> PairS
 
 def remarks(splits: PairSplits) -> list[str]:
     """What a reader of the run's figures must know of its pairs, a sentence each."""
-    return [
-        f"{where}: {note}"
-        for where, pairs in (
-            ("training pairs", splits.train),
-            (splits.heldout_name, splits.heldout),
-        )
-        for note in pairs.notes
-    ]
+    noted = (("training pairs", splits.train), (splits.heldout_name, splits.heldout))
+    return [splits.taken, *(f"{where}: {note}" for where, pairs in noted for note in pairs.notes)]
 
 
 def directed(pairs: Pairs, config: Pix2PixConfig) -> tuple[Tensor, Tensor]:
