@@ -77,5 +77,5 @@ def test_a_quality_out_of_range_is_refused(quality: int) -> None:
 
 @pytest.mark.parametrize("images", [torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8).byte()])
 def test_other_images_are_refused(images: Tensor) -> None:
-    with pytest.raises(ShapeError, match="takes images as uint8 of shape"):
+    with pytest.raises(ShapeError, match="JPEG pass must be uint8 of shape"):
         jpeg_pass(images)

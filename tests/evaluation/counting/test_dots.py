@@ -72,7 +72,7 @@ def test_no_images_have_no_counts() -> None:
 
 @pytest.mark.parametrize("images", [torch.zeros(1, 3, 8, 8), torch.zeros(3, 8, 8).byte()])
 def test_other_tensors_are_refused(images: Tensor) -> None:
-    with pytest.raises(ShapeError, match=r"uint8 images of shape \(N, 3, H, W\)"):
+    with pytest.raises(ShapeError, match=r"find blobs in must be uint8 of shape \(N, 3, H, W\)"):
         count_dots(images)
 
 

@@ -155,9 +155,9 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, damage: Callable[[bytes], by
 
 def test_images_and_counts_must_match() -> None:
     images, counts = blocks(20, seed=1)
-    with pytest.raises(ShapeError, match=r"counts \(N,\); got torch.uint8 \(60, .*and \(59,\)"):
+    with pytest.raises(ShapeError, match=r"counts of shape \(60,\), one an image; got \(59,\)"):
         train_count_network(images, counts[1:], heldout_images=images, heldout_counts=counts)
-    with pytest.raises(ShapeError, match=r"images uint8 .* got torch.float32"):
+    with pytest.raises(ShapeError, match=r"network must be uint8 .* got torch.float32"):
         train_count_network(images.float(), counts, heldout_images=images, heldout_counts=counts)
 
 

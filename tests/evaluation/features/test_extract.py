@@ -43,8 +43,10 @@ def test_features_that_are_not_finite_are_named() -> None:
 
 
 def test_other_images_and_features_are_refused() -> None:
-    for wrong in (images().float(), images()[:, :1], images()[:0]):
-        with pytest.raises(ShapeError, match=r"as uint8 of shape \(N, 3, H, W\); got"):
+    with pytest.raises(ShapeError, match="give at least one"):
+        extract_features(network(), images()[:0])
+    for wrong in (images().float(), images()[:, :1]):
+        with pytest.raises(ShapeError, match=r"features of must be uint8 .*; got"):
             extract_features(network(), wrong)
     with pytest.raises(ShapeError, match=r"shape \(10, D\) .* it gave \(10, 5, 6, 6\)"):
         extract_features(network()[:1], images())

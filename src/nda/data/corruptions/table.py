@@ -21,6 +21,7 @@ from nda.data.corruptions.frost import frost
 from nda.data.corruptions.noise import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 from nda.data.corruptions.spatter import spatter
 from nda.data.corruptions.weather import fog, snow
+from nda.data.images.image_set import check_images
 from nda.errors import ConfigError, ShapeError
 
 Corruption = Callable[[Tensor, int, torch.Generator], Tensor]
@@ -98,11 +99,7 @@ def check_severity(severity: int) -> None:
 
 
 def _check_images(images: Tensor) -> None:
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            f"Images to corrupt must be uint8 of shape (N, 3, H, W); got {images.dtype} of shape "
-            f"{tuple(images.shape)}. Convert with nda.data.to_uint8 and repeat a grey channel."
-        )
+    check_images(images, "Images to corrupt")
     if min(images.shape[-2:]) < _SMALLEST:
         raise ShapeError(
             f"Images to corrupt must have sides of at least {_SMALLEST} pixels; got "

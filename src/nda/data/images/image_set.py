@@ -44,11 +44,7 @@ class ImageSet:
         notes: Sequence[str] = (),
     ) -> ImageSet:
         """An image set of one's own tensors; refuses other shapes and types (`ShapeError`)."""
-        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-            raise ShapeError(
-                f"Images must be uint8 of shape (N, 3, H, W); got {images.dtype} of shape "
-                f"{tuple(images.shape)}. Convert with nda.data.to_uint8 and repeat a grey channel."
-            )
+        check_images(images)
         labels = torch.zeros(len(images), dtype=torch.int64) if labels is None else labels
         _check_labels(labels, len(images), max(len(classes), 1))
         images, labels = images.cpu().contiguous(), labels.to("cpu", torch.int64).contiguous()
@@ -72,6 +68,16 @@ class ImageSet:
         if not most or most >= len(self):
             return self
         return self.only(torch.linspace(0, len(self) - 1, most).long())
+
+
+def check_images(images: Tensor, what: str = "Images") -> None:
+    """Refuse what is not uint8 `(N, 3, H, W)` (`ShapeError`); `what` begins the sentence."""
+    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
+        raise ShapeError(
+            f"{what} must be uint8 of shape (N, 3, H, W); got {images.dtype} of shape "
+            f"{tuple(images.shape)}. Write floats in [0, 1] as (255 * images).round()"
+            ".to(torch.uint8), those in [-1, 1] with nda.data.to_uint8, and repeat a grey channel."
+        )
 
 
 def fingerprint(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nda.errors import ConfigError, ShapeError
+from nda.data.images.image_set import check_images
+from nda.errors import ConfigError
 
 _CHUNK = 256  # images a thread takes at once
 
@@ -30,11 +31,7 @@ def jpeg_pass(images: Tensor, quality: int = 75, *, threads: int | None = None) 
     """
     if not 1 <= quality <= 95:
         raise ConfigError(f"The JPEG quality is {quality}; it must lie between 1 and 95.")
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            f"The JPEG pass takes images as uint8 of shape (N, 3, H, W); got {images.dtype} of "
-            f"shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
-        )
+    check_images(images, "Images for the JPEG pass")
     pixels = images.cpu().permute(0, 2, 3, 1).contiguous().numpy()  # (N, H, W, 3)
     passed = np.empty_like(pixels)
 

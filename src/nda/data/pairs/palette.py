@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nda.data.images.image_set import check_images
 from nda.data.reading.unicode_names import whole_text
-from nda.errors import DataError, ShapeError
+from nda.errors import DataError
 from nda.runtime.files import StrPath
 
 # SegNet's eleven classes of CamVid (Badrinarayanan et al., 2017) and the pixels without one.
@@ -167,11 +168,7 @@ def nearest_classes(images: Tensor, palette: Palette) -> Tensor:
     Distances are Euclidean in RGB, computed in whole numbers: a colour of the palette gives its own
     class exactly, and of two colours equally near the class that comes first.
     """
-    if images.dtype != torch.uint8:
-        raise ShapeError(
-            f"Colours are looked up in uint8 images, values 0 to 255; got {images.dtype}. Convert "
-            "with nda.data.to_uint8."
-        )
+    check_images(images, "Images to look colours up in")
     pixels = images.to(torch.int32)
     best = torch.full_like(pixels[:, 0], 2**30)
     classes = torch.zeros_like(best, dtype=torch.int64)

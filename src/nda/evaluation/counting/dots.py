@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nda.errors import ShapeError
+from nda.data.images.image_set import check_images
 
 # Half of full brightness: the circle itself of an antialiased dot.
 _THRESHOLD = 128
@@ -40,11 +40,7 @@ def find_blobs(images: Tensor) -> Blobs:
     dot that `nda.data.draw_dots` draws by default, are ignored. Raises `ShapeError` for another
     shape or type.
     """
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            f"Blobs are found in uint8 images of shape (N, 3, H, W); got {images.dtype} of shape "
-            f"{tuple(images.shape)}. Convert with nda.data.to_uint8."
-        )
+    check_images(images, "Images to find blobs in")
     found = [
         _find(chunk.cpu().numpy(), number * _CHUNK)
         for number, chunk in enumerate(torch.split(images, _CHUNK))

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nda.data.images.image_set import ImageSet, to_float
+from nda.data.images.image_set import ImageSet, check_images, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.runtime.files import StrPath, write_atomically
 from nda.runtime.progress import tracked
@@ -120,10 +120,11 @@ def _labelled(
     images: Tensor, counts: Tensor, known: tuple[int, ...] | None = None
 ) -> tuple[ImageSet, tuple[int, ...]]:
     """Images with the place of their count among the known ones, which are all by default."""
-    if images.dtype != torch.uint8 or images.dim() != 4 or counts.shape != images.shape[:1]:
+    check_images(images, "Images for the counting network")
+    if counts.shape != images.shape[:1]:
         raise ShapeError(
-            "A counting network learns from images uint8 (N, 3, H, W) and counts (N,); got "
-            f"{images.dtype} {tuple(images.shape)} and {tuple(counts.shape)}."
+            f"A counting network learns from counts of shape ({len(images)},), one an image; got "
+            f"{tuple(counts.shape)}. Pass the counts of these images."
         )
     present = torch.unique(counts.cpu()).tolist()  # sorted
     if known is None:
@@ -185,11 +186,7 @@ def _varied(x: Tensor, rng: torch.Generator) -> Tensor:
 @torch.no_grad()
 def _answers(network: CountingNet, images: Tensor) -> Tensor:
     """The most likely class of each image, int64 (N,) on the CPU."""
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            "A counting network takes images as uint8 of shape (N, 3, H, W); got "
-            f"{images.dtype} of shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
-        )
+    check_images(images, "Images for the counting network")
     device = network.head.weight.device
     parts = [
         network(to_float(x.to(device))).argmax(dim=1).cpu() for x in images.split(256) if len(x)

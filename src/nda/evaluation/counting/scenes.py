@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nda.errors import ShapeError
+from nda.data.images.image_set import check_images
 
 CLEAR = 32  # levels of 255 by which a channel must differ from its row's median
 VIVID = 0.3  # saturation from which on a pixel has a hue
@@ -36,11 +36,7 @@ def scene_diversity(images: Tensor) -> SceneDiversity:
     Every pixel of an object weighs the same; grey objects have a place and a saturation but no
     hue. Raises `ShapeError` for other input.
     """
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            "Diversity is measured on images as uint8 of shape (N, 3, H, W); got "
-            f"{images.dtype} of shape {tuple(images.shape)}."
-        )
+    check_images(images, "Images to measure diversity on")
     hues, cells = torch.zeros(_HUES, dtype=torch.int64), torch.zeros(_CELLS**2, dtype=torch.int64)
     saturation = 0.0
     for part in torch.split(images.cpu(), _PART):

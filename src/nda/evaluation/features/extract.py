@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nda.data.images.image_set import to_float
+from nda.data.images.image_set import check_images, to_float
 from nda.errors import ShapeError, TrainingError
 
 
@@ -26,11 +26,9 @@ def extract_features(
     it was. Raises `ShapeError` for other images or features, and `TrainingError` for features
     that are not finite.
     """
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or not len(images):
-        raise ShapeError(
-            f"Features are taken of images as uint8 of shape (N, 3, H, W); got {images.dtype} of "
-            f"shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
-        )
+    check_images(images, "Images to take features of")
+    if not len(images):
+        raise ShapeError("No images to take features of were given; give at least one.")
     modes = {part: part.training for part in network.modules()}
     network.eval()
     try:

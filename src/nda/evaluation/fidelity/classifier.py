@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nda.data.images.image_set import ImageSet, to_float
+from nda.data.images.image_set import ImageSet, check_images, to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.fidelity.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
@@ -81,11 +81,7 @@ class FeatureClassifier:
 
         Raises `ShapeError` for images of another type or shape.
         """
-        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-            raise ShapeError(
-                "The feature classifier takes images as uint8 of shape (N, 3, H, W); got "
-                f"{images.dtype} of shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
-            )
+        check_images(images, "Images for the feature classifier")
         parts = [self.network.features(x).cpu() for x in _batches(self.network, images, batch_size)]
         return torch.cat([torch.empty(0, WIDTH), *parts])
 

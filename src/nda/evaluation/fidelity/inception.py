@@ -23,7 +23,8 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 from torch_fidelity.version import __version__ as torch_fidelity_version
 
-from nda.errors import CheckpointError, DataError, ShapeError
+from nda.data.images.image_set import check_images
+from nda.errors import CheckpointError, DataError
 from nda.evaluation.fidelity.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
 from nda.runtime.files import StrPath
@@ -158,11 +159,7 @@ def _features(network: nn.Module, images: Tensor, batch_size: int) -> tuple[Tens
 
 
 def _check_images(which: str, images: Tensor) -> None:
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            f"Inception takes {which} images as uint8 of shape (N, 3, H, W); got {images.dtype} "
-            f"of shape {tuple(images.shape)}. Convert with nda.data.to_uint8."
-        )
+    check_images(images, f"{which.capitalize()} images for Inception")
     if len(images) < SPLITS:
         raise DataError(
             f"Inception figures need at least {SPLITS} {which} images, and some thousands to mean "

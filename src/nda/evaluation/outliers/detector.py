@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nda.data.images.image_set import check_images
 from nda.data.reading.decode import Fit
 from nda.errors import CheckpointError, ShapeError, TrainingError
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
@@ -105,11 +106,7 @@ def score_maps(network: nn.Module, images: Tensor, batch_size: int = 32) -> Tens
 
     Raises `TrainingError` where they are not finite and `ShapeError` for other images.
     """
-    if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3:
-        raise ShapeError(
-            f"Images to score must be uint8 of shape (N, 3, R, R); got {images.dtype} of shape "
-            f"{tuple(images.shape)}."
-        )
+    check_images(images, "Images to score")
     device = next(network.parameters()).device
     parts = [network(part.to(device).float() / 127.5 - 1) for part in images.split(batch_size)]
     maps = torch.cat(parts).float().cpu()

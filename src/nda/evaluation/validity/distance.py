@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nda.data.images.image_set import to_float
+from nda.data.images.image_set import check_images, to_float
 from nda.errors import ShapeError
 
 GRID = 4  # places a side
@@ -71,11 +71,7 @@ def describe(images: Tensor) -> Tensor:
 
     For each of 4 x 4 places and each colour its mean, and the mean step from pixel to pixel.
     """
-    if images.dtype != torch.uint8:
-        raise ShapeError(
-            f"Distances are taken of uint8 images, values 0 to 255; got {images.dtype}. Convert "
-            "with nda.data.to_uint8."
-        )
+    check_images(images, "Images to take distances of")
     return torch.cat([_describe(part) for part in torch.split(images, _PART)])
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nda.errors import ShapeError
+from nda.data.images.image_set import check_images
 
 MILD, HOT = (255, 210, 60), (214, 30, 40)  # RGB at the two ends of the scale
 _OPACITY = 0.7  # where it is hottest
@@ -29,11 +29,7 @@ def overlay(images: Tensor, heat: Tensor) -> Tensor:
 
     Heat of another size is enlarged bilinearly.
     """
-    if images.dtype != torch.uint8:
-        raise ShapeError(
-            f"Heat is laid over uint8 images, values 0 to 255; got {images.dtype}. Convert with "
-            "nda.data.to_uint8."
-        )
+    check_images(images, "Images to lay heat over")
     size = list(images.shape[-2:])
     heat = heat[:, None].float()
     if list(heat.shape[-2:]) != size:
