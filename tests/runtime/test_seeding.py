@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nda.runtime.seeding import generator_for, key, seed_global_generators
+from nda.runtime.seeding import generator_for, key, seed_global_generators, seeded
 
 numbers = st.integers(0, 2**63 - 1)
 keys = st.tuples(numbers, st.integers(0, 1000), numbers, st.text(max_size=10))
@@ -57,3 +58,17 @@ def test_dropout_follows_from_seed_rank_and_step() -> None:
     assert dropped(1, 0, 5) == dropped(1, 0, 5)
     places = ((1, 0, 5), (2, 0, 5), (1, 1, 5), (1, 0, 6))
     assert len({tuple(dropped(*place)) for place in places}) == len(places)
+
+
+def test_weights_follow_from_a_seed_and_the_callers_random_state_stays() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    with seeded(7):
+        drawn = torch.rand(4)
+    assert torch.equal(torch.rand(4), expected)
+    assert torch.equal(drawn, torch.rand(4, generator=torch.Generator().manual_seed(7)))
+    torch.manual_seed(3)
+    with pytest.raises(ValueError, match="stops"), seeded(7):
+        raise ValueError("stops")
+    assert torch.equal(torch.rand(4), expected)

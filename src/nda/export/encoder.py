@@ -25,6 +25,7 @@ from nda.recipes.encoders import Pretrained
 from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, follow_umask
 from nda.runtime.sealed import load_tensors, save_tensors
+from nda.runtime.seeding import seeded
 
 EncoderFormat = Literal["timm", "torchvision", "safetensors"]
 FORMAT = "nda encoder 1"
@@ -122,7 +123,7 @@ def opening_lines(name: str, width: int, path: Path, kind: EncoderFormat) -> str
 def opened_by(lines: str) -> nn.Module:
     """The network that `opening_lines` build: our own text, of which only the path is given."""
     found: dict[str, Any] = {}
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+    with seeded(0):  # the caller's random state stays as it is
         exec(lines, found)
     network: nn.Module = found["net"]
     return network

@@ -21,6 +21,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from nda.errors import CheckpointError
 from nda.networks.resnet import build_encoder, feature_dim
+from nda.runtime.seeding import seeded
 
 RATIOS = (0.5, 1.0, 2.0)  # of an anchor's height to its width
 ANCHORS = (32, 64, 128, 256, 512)  # pixels: square roots of their areas
@@ -95,8 +96,7 @@ def build_detector(
     """
     encoder = build_encoder(name, width=width, seed=seed)
     channels = feature_dim(name, width)
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(seed + 1)
+    with seeded(seed + 1):
         detector = FasterRCNN(
             C4Backbone(encoder, channels // 2),
             rpn_anchor_generator=AnchorGenerator((tuple(anchors),), (RATIOS,)),

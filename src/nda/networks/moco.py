@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from nda.errors import ConfigError, ShapeError
 from nda.networks.resnet import build_encoder, feature_dim
 from nda.runtime.distributed import all_gather, rank_and_world_size
+from nda.runtime.seeding import seeded
 
 MOMENTUM = 0.1  # of running statistics, as torch's own
 
@@ -21,8 +22,7 @@ def build_moco(name: str, *, width: int, dim: int, bn_splits: int, seed: int) ->
     """
     encoder = build_encoder(name, width=width, seed=seed)
     features = feature_dim(name, width)
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         head = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, dim))
     if bn_splits > 1:
         split_batch_norms(encoder, bn_splits)

@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from nda.errors import ConfigError
 from nda.networks.pointwise import subsample_first
+from nda.runtime.seeding import seeded
 
 PUBLISHED_WIDTH = 64
 
@@ -40,8 +41,7 @@ def build_encoder(name: str, *, width: int = PUBLISHED_WIDTH, seed: int = 0) -> 
     Raises `ConfigError` for another name or a width below 1.
     """
     kind = _kind(name, width)
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         network = _narrowed(kind, width)
         if kind.small_images:
             network.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)

@@ -19,6 +19,7 @@ from torchvision import models
 
 from nda.errors import CheckpointError, ConfigError
 from nda.networks.pointwise import subsample_first
+from nda.runtime.seeding import seeded
 
 PREFIX = "torchvision:"
 USUAL_SIZE = 224
@@ -115,8 +116,7 @@ def _without_head(name: str, seed: int, *, published_input: bool) -> tuple[nn.Mo
     extra: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
         extra = {"init_weights": True, "transform_input": published_input}
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         network: nn.Module = models.get_model(name, weights=None, **extra)
     subsample_first(network)
     # The head is the last layer: linear, but in SqueezeNet a convolution before the pooling.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -23,3 +25,14 @@ def generator_for(
 def seed_global_generators(seed: int, *, rank: int = 0, step: int = 0) -> None:
     """Seed torch's global generators (dropout and the like) by the same key, before each step."""
     torch.manual_seed(key(seed, rank, step, "global"))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """What is drawn inside, such as weights on the CPU, follows from the seed.
+
+    The caller's random state is afterwards as it was, and that of cards is not touched.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

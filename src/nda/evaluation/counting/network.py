@@ -21,7 +21,7 @@ from nda.errors import ConfigError, DataError, ShapeError
 from nda.runtime.files import StrPath, write_atomically
 from nda.runtime.progress import tracked
 from nda.runtime.sealed import load_tensors, save_tensors
-from nda.runtime.seeding import generator_for
+from nda.runtime.seeding import generator_for, seeded
 
 FORMAT = "nda count network 1"  # anything that changes the training changes this number
 BUDGET = 150_000  # images to learn from, seen again and again: 14 times with 5 x 2,160
@@ -146,8 +146,7 @@ def _labelled(
 
 
 def _initial(counts: int, seed: int) -> CountingNet:
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return CountingNet(counts)
 
 

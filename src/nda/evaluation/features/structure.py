@@ -21,6 +21,7 @@ from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.runtime.progress import tracked
+from nda.runtime.seeding import seeded
 
 Encode = Callable[[Tensor], Tensor]
 VIEWS = "two_views"  # beside the negatives, in names of metrics
@@ -115,8 +116,7 @@ def ordinary_view(images: Tensor, rng: torch.Generator) -> Tensor:
         ]
     )
     seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return torch.stack([view(image) for image in images])
 
 

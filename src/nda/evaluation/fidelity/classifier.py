@@ -27,6 +27,7 @@ from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, write_atomically
 from nda.runtime.progress import tracked
 from nda.runtime.sealed import load_tensors, save_tensors
+from nda.runtime.seeding import seeded
 
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
 WIDTH = 128
@@ -175,8 +176,7 @@ def _check_sets(train: ImageSet, heldout: ImageSet) -> None:
 
 
 def _initial_network(train: ImageSet, seed: int) -> FeatureNetwork:
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return FeatureNetwork(min(train.images.shape[-2:]), len(train.classes))
 
 

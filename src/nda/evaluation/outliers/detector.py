@@ -23,6 +23,7 @@ from nda.networks.torchvision_encoder import parse_model
 from nda.runtime.files import StrPath, write_atomically
 from nda.runtime.plain_types import wrong_type
 from nda.runtime.sealed import load_tensors, save_tensors
+from nda.runtime.seeding import seeded
 
 FORMAT = "nda detector 1"
 
@@ -123,8 +124,7 @@ def build_network(
 ) -> AnomalyMap:
     """The network of these settings with weights that follow from the seed."""
     trunk: nn.Module
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         if backbone == "plain":
             trunk = PlainTrunk(width)
         else:

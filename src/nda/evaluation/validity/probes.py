@@ -19,7 +19,7 @@ from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import Negative
 from nda.networks.probes import GlobalProbe, LocalProbe
-from nda.runtime.seeding import generator_for, key
+from nda.runtime.seeding import generator_for, key, seeded
 
 BATCH = 64  # images of a step, beside as many negatives
 _RATE = 2e-3  # highest learning rate
@@ -143,8 +143,7 @@ class _Learner:
 
 
 def _networks(resolution: int, seed: int, device: torch.device) -> tuple[GlobalProbe, LocalProbe]:
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-        torch.default_generator.manual_seed(key(seed, 0, 0, "probe networks"))
+    with seeded(key(seed, 0, 0, "probe networks")):
         return GlobalProbe(resolution).to(device), LocalProbe(resolution).to(device)
 
 

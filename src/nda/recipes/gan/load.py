@@ -18,6 +18,7 @@ from nda.networks.fit import refuse_misfit
 from nda.recipes import recipe_of
 from nda.recipes.gan.networks import Discriminator, build_discriminator, build_generator
 from nda.recipes.gan.sampler import Sampler
+from nda.runtime.seeding import seeded
 from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 
@@ -47,7 +48,7 @@ def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discrimin
     try:
         settings, weights = checkpoint["config"], checkpoint["state"]["discriminator"]
         network, width = settings["network"], settings["width"]
-        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+        with seeded(0):  # the caller's random state stays as it is
             resolution, classes = shapes_of(network, weights)
             refuse_misfit(lambda: build_discriminator(network, resolution, width, classes), weights)
             discriminator = build_discriminator(network, resolution, width, classes)
@@ -111,7 +112,7 @@ def load_sampler(
         settings, state = checkpoint["config"], checkpoint["state"]
         network, latent_dim = settings["network"], settings["latent_dim"]
         resolution, classes = shapes_of(network, state["discriminator"])
-        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+        with seeded(0):  # the caller's random state stays as it is
             shape = network, resolution, settings["width"], latent_dim, classes
             refuse_misfit(lambda: build_generator(*shape), state["ema"])
             generator = build_generator(*shape)
