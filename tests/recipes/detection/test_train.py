@@ -202,7 +202,7 @@ def test_the_evaluation_names_what_it_could_not_measure(voc: Path, tmp_path: Pat
     assert "coco_ap_moon" not in names
     assert all(math.isfinite(metric.value) for metric in evaluation.metrics)
     assert evaluation.notes[1].startswith("AP of moon: no box in the test split")
-    assert evaluation.notes[1].startswith("Split train: 1 box was left out (Annotations/train00")
+    assert evaluation.notes[2].startswith("Split train: 1 box was left out (Annotations/train00")
     assert state.network.module.training
 
 

@@ -111,7 +111,7 @@ def load_boxes(
             f"{len(test):,} of split {test_split} to measure on"
         )
         taken = with_passed(text, [*reasons, *passed_reasons(source.passed)])
-    return BoxSplits(*parts, taken)
+    return BoxSplits(parts[0], parts[1], taken)
 
 
 def _boxed(
