@@ -21,28 +21,35 @@ from scipy.stats import t as student
 
 from nda.training.run_folder import RunFolder
 
+NEGATING = ("negative", "structure_head", "structure_generator")  # what arms may differ by
 Values = dict[str, dict[int, float]]  # arm to seed to value
 
 
 def collect_runs(folders: list[Path]) -> dict[str, Any]:
-    """Metrics of the latest evaluation of each run; runs differ by negative and seed only."""
+    """Metrics of the latest evaluation of each run. Arms are named by how they negate."""
     runs = [RunFolder.open(folder) for folder in folders]
     values: dict[str, Values] = defaultdict(lambda: defaultdict(dict))
     protocols: dict[str, Any] = {}
     for run in runs:
         config, evaluation = run.config(), run.evaluations()[-1]
         for metric in evaluation["metrics"]:
-            values[metric["name"]][config["negative"]][config["seed"]] = metric["value"]
+            values[metric["name"]][arm(config)][config["seed"]] = metric["value"]
             protocols[metric["name"]] = {"step": evaluation["step"], **metric["protocol"]}
     settings = runs[0].config()
-    for name in ("out", "data", "seed", "negative"):
-        del settings[name]
+    for name in ("out", "data", "seed", *NEGATING):
+        settings.pop(name, None)
     return {
         "settings": settings,
         "metrics": {
             name: {"protocol": protocols[name], **summary(arms)} for name, arms in values.items()
         },
     }
+
+
+def arm(config: dict[str, Any]) -> str:
+    """The negative, and with it the weights of a structure head where there is one."""
+    weights = [f"{name} {config[name]:g}" for name in NEGATING[1:] if config.get(name)]
+    return ", ".join([config["negative"], *weights])
 
 
 def collect_quickstarts(folders: list[Path]) -> dict[str, Any]:

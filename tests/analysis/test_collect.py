@@ -45,3 +45,18 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     gap = COLLECT["collect_runs"](folders)["metrics"]["gap"]
     assert gap["differences"]["jigsaw - none"]["interval_95"] is None
     assert gap["arms"]["none"]["standard_deviation"] is None
+
+
+def test_runs_with_a_structure_head_are_an_arm_of_their_own(tmp_path: Path) -> None:
+    plain = invented_run(tmp_path / "plain", "none", 0, 1.0)
+    mixed = invented_run(tmp_path / "mixed", "jigsaw", 0, 2.0)
+    head = invented_run(tmp_path / "head", "jigsaw", 0, 4.0)
+    config = yaml.safe_load((head / "config.yaml").read_text())
+    config |= {"structure_head": 1.0, "structure_generator": 0.5}
+    (head / "config.yaml").write_text(yaml.safe_dump(config))
+    collected: dict[str, Any] = COLLECT["collect_runs"]([plain, mixed, head])
+    assert list(collected["metrics"]["gap"]["differences"]) == [
+        "jigsaw - none",
+        "jigsaw, structure_head 1, structure_generator 0.5 - none",
+    ]
+    assert "structure_head" not in collected["settings"]
