@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from nda.errors import UserError
 from nda.runtime.signals import Interrupted, ended_by_signals
 from nda.runtime.terminal import plain_output
+from nda.validators import nearest
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,6 @@ def run(words: list[str]) -> int:
 
 def dispatch(words: list[str]) -> int:
     """Call the command that the first word names with the others."""
-    from nda.commands.parser import nearest
-
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0

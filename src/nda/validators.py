@@ -1,6 +1,9 @@
-"""Numbers as they are written: in sentences, names of folders, and lists in settings."""
+"""Words and numbers as they are written: in sentences, names of folders, lists in settings."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 from nda.errors import ConfigError
 
@@ -42,3 +45,9 @@ def above_zero(config: object, *names: str) -> None:
     for name in names:
         if not 0 < getattr(config, name) < float("inf"):
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be above 0.")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence: `; did you mean 'x'?` where something known is near, else a stop."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."

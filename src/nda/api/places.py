@@ -41,7 +41,7 @@ def refuse_lost(options: Any, *names: str) -> None:
     """
     for name in names or ("out",):
         path = getattr(options, name)
-        if path is not None:
+        if path:
             refuse_existing(path, options.overwrite, f"--{name}")
 
 
@@ -51,7 +51,7 @@ def ready_outputs(options: Any, *names: str, source: str = "") -> None:
     Refuses (`ConfigError`) first what lies within the folder `source`, whatever `overwrite` says.
     """
     places = [(name, getattr(options, name)) for name in names or ("out",)]
-    given = [(Path(path), f"--{name}") for name, path in places if path is not None]
+    given = [(Path(path), f"--{name}") for name, path in places if path]
     for path, name in given:
         refuse_within(path, source, name)
     refuse_lost(options, *names)

@@ -1,35 +1,109 @@
-"""The pictures of `nda preview`: every negative on images, or on frames of a video."""
+"""Every negative on one's own images, or on frames of a video: `nda preview`, from Python too."""
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nda.api.media import holds_video_files
+from nda.api.options import options_of, settings_shown
+from nda.api.refusals import refuse_preview
 from nda.api.settings import PreviewOptions
+from nda.data import ImageSet, load_images
 from nda.data.clips.clip_set import Clips
+from nda.data.clips.layout import VIDEO_EXTENSIONS
 from nda.data.clips.source import ClipSource
-from nda.data.images.load import load_images
+from nda.data.images.given import image_set_of, in_words
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.negatives.named import negatives_from_list, suited
-from nda.report.pictures.grid import image_grid, refuse_large_picture, save_png
+from nda.report.pictures.grid import save_png
+from nda.report.pictures.previews import Preview, drawn, preview_negatives
+from nda.runtime.notes import overheard
 from nda.runtime.seeding import generator_for
 from nda.validators import counted
 
 RESOLUTION = 128  # pixels, as published for DPC
 
 
-def preview_video(options: PreviewOptions) -> int:
+@settings_shown(PreviewOptions)
+def preview(images: Any, **settings: Any) -> Preview:
+    """Show every negative on images or a video, as one labelled picture, which notebooks show.
+
+    Args:
+        images: folder, .zip of a folder, torchvision:NAME or a video file; or images at hand: a
+            tensor uint8 (N, 3, H, H), arrays, pictures of Pillow or a data set of them; at least 2
+        settings: those of `nda preview`; the picture is written only if `out` is given
+
+    Returns:
+        The picture, and the images and negatives in it, uint8 (N, 3, H, H).
+
+    Raises:
+        UserError: settings out of range, images that cannot be used, and none of which a negative
+            can be made.
+    """
+    given = not isinstance(images, str | Path)
+    named = in_words(images) if given else images
+    options = options_of(PreviewOptions, {"out": "", **settings, "images": named})
+    refuse_preview(options, given=given)
+    with overheard() as remarks:
+        found = previewed(options, images if given else None)
+    if options.out:
+        save_png(found.picture, Path(options.out))
+    return replace(found, notes=[*found.notes, *remarks])
+
+
+def previewed(options: PreviewOptions, images: Any = None) -> Preview:
+    """Negatives of the images or of the video that the options name, or of `images`."""
+    if images is not None:
+        return preview_images(options, images)
+    if options.video or options.images.lower().endswith(VIDEO_EXTENSIONS):
+        return preview_video(options)
+    return preview_images(options)
+
+
+def preview_images(options: PreviewOptions, images: Any = None) -> Preview:
+    """Images in a row, and each negative of them in a row below."""
+    asked = negatives_from_list(options.negatives)
+    rng = generator_for(options.seed, purpose="preview")
+    data = chosen_images(options, rng, images)
+    negatives, refused = suited(asked, data.images)
+    found = preview_negatives(data.images, negatives, generator=rng, refused=refused)
+    summary = f"{counted(len(data), 'image')}, {counted(len(negatives), 'negative')}"
+    return replace(found, summary=summary, notes=data.told)
+
+
+def chosen_images(options: PreviewOptions, rng: torch.Generator, images: Any = None) -> ImageSet:
+    """As many as the options say, in random order; refuses videos (`DataError`)."""
+    if images is not None:
+        return image_set_of(images, resolution=options.resolution).drawn(options.count, rng)
+    try:
+        return load_images(
+            options.images,
+            resolution=options.resolution,
+            classes=class_names(options.classes),
+            skip_broken=options.skip_broken,
+            bit_depth=options.bit_depth,
+            most=options.count,
+            generator=rng,
+        )
+    except DataError as error:
+        if not holds_video_files(options.images):
+            raise
+        raise DataError(f"{options.images} holds videos; give --video to see one.") from error
+
+
+def preview_video(options: PreviewOptions) -> Preview:
     """Frames in a row, and each negative of them in a row below: one draw for all frames.
 
     Of a folder or archive of several videos one is drawn, and another one to be mixed with it; a
     single video is mixed with itself, half its length later.
     """
-    negatives = negatives_from_list(options.negatives)
+    asked = negatives_from_list(options.negatives)
     rng = generator_for(options.seed, purpose="preview")
     source = ClipSource(
         options.images,
@@ -42,21 +116,14 @@ def preview_video(options: PreviewOptions) -> int:
     numbers = evenly_spaced(int(clips.lengths[0]), options.count)
     some = [clips.frames(0, numbers), *_partner(clips, numbers)]
     pair = torch.stack(some)  # (2, T, 3, R, R), or 1 of them
-    negatives, refused = suited(negatives, pair)
-    tell_refused(refused)
-    rows = [pair[0], *(negative(pair, generator=rng)[0] for negative in negatives.values())]
-    grid = image_grid(
-        torch.cat(rows),
-        len(numbers),
-        row_labels=["real", *(name.replace("_", " ") for name in negatives)],
-        column_labels=[f"frame {number + 1:,}" for number in numbers.tolist()],
+    negatives, refused = suited(asked, pair)
+    made = {name: negative(pair, generator=rng)[0] for name, negative in negatives.items()}
+    found = drawn(pair[0], made, refused, [f"frame {number + 1:,}" for number in numbers.tolist()])
+    return replace(
+        found,
+        summary=f"{len(numbers)} of {int(clips.lengths[0]):,} frames of {clips.names[0]}, "
+        f"{counted(len(negatives), 'negative')}",
     )
-    save_png(grid, Path(options.out))
-    print(
-        f"{len(numbers)} of {int(clips.lengths[0]):,} frames of {clips.names[0]}, "
-        f"{counted(len(negatives), 'negative')}: {options.out}"
-    )
-    return 0
 
 
 def evenly_spaced(length: int, count: int) -> Tensor:
@@ -70,41 +137,3 @@ def _partner(clips: Clips, numbers: Tensor) -> list[Tensor]:
         length = int(clips.lengths[1])
         return [clips.frames(1, numbers * length // int(clips.lengths[0]))]
     return [clips.frames(0, numbers.roll(-(len(numbers) // 2)))] if len(numbers) > 1 else []
-
-
-def preview_images(options: PreviewOptions) -> int:
-    """Images in a row, and each negative of them in a row below."""
-    negatives = negatives_from_list(options.negatives)
-    rng = generator_for(options.seed, purpose="preview")
-    try:
-        data = load_images(
-            options.images,
-            resolution=options.resolution,
-            classes=class_names(options.classes),
-            skip_broken=options.skip_broken,
-            bit_depth=options.bit_depth,
-            most=options.count,
-            generator=rng,
-        )
-    except DataError as error:
-        if not holds_video_files(options.images):
-            raise
-        raise DataError(f"{options.images} holds videos; give --video to see one.") from error
-    chosen = data.images
-    negatives, refused = suited(negatives, chosen)
-    refuse_large_picture(len(chosen), 1 + len(negatives), chosen.shape[-1])
-    for note in data.told:
-        print(f"nda: {note}", file=sys.stderr)
-    tell_refused(refused)
-    rows = [chosen, *(negative(chosen, generator=rng) for negative in negatives.values())]
-    labels = ["real", *(name.replace("_", " ") for name in negatives)]
-    grid = image_grid(torch.cat(rows), len(chosen), row_labels=labels)
-    save_png(grid, Path(options.out))
-    print(f"{counted(len(chosen), 'image')}, {counted(len(negatives), 'negative')}: {options.out}")
-    return 0
-
-
-def tell_refused(refused: dict[str, str]) -> None:
-    """Say which negatives the picture leaves out, and why."""
-    for name, why in refused.items():
-        print(f"nda: {name} is left out: {why}", file=sys.stderr)

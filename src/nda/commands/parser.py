@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -16,6 +15,7 @@ import jsonargparse
 from nda.commands.help import GROUPS, SETTINGS, Formatter, ending, group_of
 from nda.errors import ConfigError
 from nda.runtime.settings_file import FOREIGN, read_settings
+from nda.validators import nearest
 
 T = TypeVar("T")
 PATHS = ("data", "out")  # settings that are never empty, as are those given without a name
@@ -95,12 +95,6 @@ def parse(
 def checked(options: T) -> T:
     """What was understood. The one place that every command line passes through."""
     return options
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence: `; did you mean 'x'?` where something known is near, else a stop."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 class _Parser(jsonargparse.ArgumentParser):

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from torch import Tensor
 
 from nda.evaluation.record import Protocol
+from nda.evaluation.validity.check import CheckedNegative
 from nda.evaluation.validity.distance import Distance
-from nda.evaluation.validity.paired_auroc import Estimate, PairedAurocs
-from nda.evaluation.validity.verdict import Judgement
+from nda.evaluation.validity.paired_auroc import Estimate
+from nda.report.figures import write_figures
 
 HEADER = ("negative", "global AUROC", "local AUROC", "difference", "distance", "verdict")
 
 
 @dataclass(frozen=True)
-class CheckedNegative:
-    """One negative: what the probes found, or why it could not be made of these images."""
-
-    name: str
-    refused: str = ""
-    found: PairedAurocs | None = None  # global, local, and the global less the local
-    distance: Distance | None = None
-    judgement: Judgement | None = None
-    examples: Tensor | None = None  # uint8 (n, 3, H, W), made of `Checked.examples`
-
-    @property
-    def title(self) -> str:
-        return self.name.replace("_", " ")
-
-
-@dataclass(frozen=True)
 class Checked:
-    """Everything that a check has to say."""
+    """Everything that a check has to say; the figures of a negative stand in its row."""
 
     title: str
     summary: str
-    notes: Sequence[str]
+    notes: list[str]
     protocol: Protocol
     negatives: Sequence[CheckedNegative]
     examples: Tensor  # uint8 (n, 3, H, W): held-out images
@@ -83,3 +69,28 @@ def _distance(distance: Distance) -> str:
     if distance.value <= distance.floor:
         return f"≤{_short(max(distance.floor, 0.0005), '')}"
     return _short(distance.value, "")
+
+
+def write_check_figures(path: Path, checked: Checked, command: str) -> Path:
+    """Keep what was measured as JSON, with what to type to measure it again."""
+    content = {
+        "command": command,
+        "summary": checked.summary,
+        "notes": list(checked.notes),
+        "protocol": checked.protocol,
+        "negatives": {row.name: _figures(row) for row in checked.negatives},
+    }
+    write_figures(path, content)
+    return path
+
+
+def _figures(row: CheckedNegative) -> dict[str, object]:
+    if row.found is None or row.distance is None or row.judgement is None:
+        return {"not_measured": row.refused}
+    return {
+        "global": asdict(row.found.first),
+        "local": asdict(row.found.second),
+        "difference": asdict(row.found.difference),
+        "distance": asdict(row.distance),
+        **asdict(row.judgement),
+    }

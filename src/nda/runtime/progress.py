@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,6 +16,7 @@ from rich.progress import (
 )
 
 from nda.runtime.console import console
+from nda.runtime.notes import progress_is_shown
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def tracked(items: Iterable[T], title: str, total: int | None = None) -> Iterabl
         total=total,
         console=console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not progress_is_shown(),
     )
 
 
@@ -42,7 +42,7 @@ def progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    quiet = not sys.stderr.isatty()
+    quiet = not progress_is_shown()
     with Progress(*columns, console=console(stderr=True), transient=True, disable=quiet) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda count=1: bar.advance(task, count)
@@ -70,7 +70,7 @@ def training_progress(
     total: int, done: int, *, unit: str, shown: bool = True
 ) -> Iterator[TrainingBar]:
     """A bar of `total` steps with samples (`unit`) a second, on a terminal and where `shown`."""
-    if not (shown and sys.stderr.isatty()):
+    if not (shown and progress_is_shown()):
         yield TrainingBar(None, total, done, unit)
         return
     columns = (

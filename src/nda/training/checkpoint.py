@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from nda.runtime.files import (
     temporary_name,
     write_atomically,
 )
+from nda.runtime.notes import tell
 from nda.runtime.sealed import DamagedError, check_archive, save_archive
 from nda.training.run_folder import RunFolder
 from nda.training.watch import is_first_process
@@ -161,10 +161,9 @@ def load_latest(folder: RunFolder) -> dict[str, Any]:
             damaged.append(error)
             continue
         if damaged and is_first_process():
-            print(
-                f"nda: {found[0]} is damaged; the checkpoint before it is taken in its place, of "
-                f"step {content['step']}.",
-                file=sys.stderr,
+            tell(
+                f"{found[0]} is damaged; the checkpoint before it is taken in its place, of "
+                f"step {content['step']}."
             )
         return content
     raise damaged[0]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor
 from nda.errors import CheckpointError, TrainingError, UserError
 from nda.evaluation.record import WARNING, Evaluation
 from nda.runtime.memory import peak_memory
+from nda.runtime.notes import tell
 from nda.runtime.progress import training_progress
 from nda.runtime.seeding import generator_for, seed_global_generators
 from nda.runtime.signals import Interrupted, Stop, stop_on_signal
@@ -236,7 +236,7 @@ class Run(Generic[C, S]):
             return
         for metric in metrics:
             if WARNING in metric.protocol:
-                print(f"nda: step {self.state.step}: {metric.protocol[WARNING]}", file=sys.stderr)
+                tell(f"step {self.state.step}: {metric.protocol[WARNING]}")
 
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0

@@ -7,11 +7,11 @@ import contextlib
 import errno
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import IO
 
 from nda.errors import CheckpointError
+from nda.runtime.notes import tell
 
 try:
     import fcntl
@@ -48,10 +48,9 @@ def hold(folder: Path) -> None:
             file.close()
             if error.errno not in _NO_LOCKS:
                 raise
-            print(
-                f"nda: {folder} is on a file system without locks ({error.strerror}); see to it "
-                "that no other run is written there.",
-                file=sys.stderr,
+            tell(
+                f"{folder} is on a file system without locks ({error.strerror}); see to it "
+                "that no other run is written there."
             )
             return
         if _is_still(folder / NAME, file):

@@ -6,9 +6,7 @@ checkpoints/step-<n>.pt (+ latest)  samples/*.png  tensorboard/
 
 from __future__ import annotations
 
-import functools
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 from nda.errors import CheckpointError
 from nda.evaluation.record import Evaluation
 from nda.runtime.files import StrPath, write_text_atomically
+from nda.runtime.notes import tell
 from nda.runtime.plain_types import is_number, wrong_type
 from nda.runtime.settings_file import FOREIGN, read_settings
 
@@ -96,9 +95,10 @@ class RunFolder:
         try:
             return self._evaluations()
         except _DAMAGE as error:
-            _say(
-                f"nda: {self.metrics_path} is damaged ({error}), so its figures are left out; "
-                f"'nda evaluate {self.path}' measures anew."
+            tell(
+                f"{self.metrics_path} is damaged ({error}), so its figures are left out; "
+                f"'nda evaluate {self.path}' measures anew.",
+                once=True,
             )
             return []
 
@@ -131,12 +131,6 @@ class RunFolder:
 
 _CHECKED_BY_THEMSELVES: dict[str, Any] = {"metrics": [], "histograms": []}
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-
-
-@functools.cache
-def _say(text: str) -> None:
-    """Once is enough, however often the file is read."""
-    print(text, file=sys.stderr)
 
 
 def _row(line: str) -> dict[str, float] | None:

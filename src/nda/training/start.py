@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from lightning_fabric import Fabric
 
 from nda.errors import CheckpointError, ConfigError, DataError, LargeBatchError
 from nda.runtime.files import sweep, within_folder, write_text_atomically
+from nda.runtime.notes import tell
 from nda.runtime.plain_types import wrong_type
 from nda.training.checkpoint import (
     checkpoints_newest_first,
@@ -65,10 +65,9 @@ def build_fitting(recipe: Recipe[Any, Any], config: Config, fabric: Fabric) -> t
         except ConfigError:
             raise error from None
         if fabric.is_global_zero:
-            print(
-                f"nda: {error.reason}; batches of {fitting.batch_size} are taken in place of "
-                f"{config.batch_size}.",
-                file=sys.stderr,
+            tell(
+                f"{error.reason}; batches of {fitting.batch_size} are taken in place of "
+                f"{config.batch_size}."
             )
         return fitting, recipe.build(fitting, fabric)
 
@@ -158,11 +157,10 @@ def extend(run: Run[Any, Any]) -> None:
     if run.fabric.is_global_zero and (before := run.folder.config()["steps"]) != steps:
         create(run.folder, run.config)
         if run.config.rate_falls:
-            print(
-                f"nda: the learning rate falls over the length of a run, now {steps:,} steps in "
+            tell(
+                f"the learning rate falls over the length of a run, now {steps:,} steps in "
                 f"place of {before:,}; from step {run.state.step:,} on it follows the new curve, "
-                f"which is not the run of {steps:,} steps from the start.",
-                file=sys.stderr,
+                f"which is not the run of {steps:,} steps from the start."
             )
     run.fabric.barrier()
 

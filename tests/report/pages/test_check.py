@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from nda.evaluation.validity.check import CheckedNegative
 from nda.evaluation.validity.distance import Distance
 from nda.evaluation.validity.paired_auroc import Estimate, PairedAurocs
 from nda.evaluation.validity.verdict import Judgement
-from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
+from nda.report.check_table import HEADER, Checked, cells
 from nda.report.pages.check import write_check_page
 
 FOUND = PairedAurocs(

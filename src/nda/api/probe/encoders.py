@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import torch
+from torch import nn
+
 from nda.api.probe.inputs import load_subject, refuse_other_side, trained_on
 from nda.api.settings import ProbeOptions
 from nda.evaluation.features.structure import structure_similarity
@@ -55,6 +58,35 @@ def probe_torchvision(options: ProbeOptions) -> Probed:
         title=f"{name}: do its features see global structure?",
         summary=f"torchvision's {name} without its head, weights {told}, on {subject.words}.",
         notes=[*subject.notes, *([note] if weights is None or options.input_size is None else [])],
+        protocol=metrics[0].protocol,
+        table=encoder_table(metrics, subject.names, subject.refused),
+        metrics=metrics,
+        histograms=histograms,
+        examples=subject.examples(),
+    )
+
+
+def probe_network(options: ProbeOptions, network: nn.Module) -> Probed:
+    """The same of one's own network, which is left in the mode and on the device it was in."""
+    subject, name = load_subject(options), type(network).__name__
+    place = next(iter(network.parameters()), torch.empty(0)).device
+    was_training = network.training
+    protocol: Protocol = {"model": name, **subject.protocol, "seed": options.seed}
+    try:
+        metrics, histograms = structure_similarity(
+            network.eval(),
+            subject.images,
+            subject.negatives,
+            generator=generator_for(options.seed, purpose="probe"),
+            protocol=protocol,
+            device=place,
+        )
+    finally:
+        network.train(was_training)
+    return Probed(
+        title=f"{name}: do its features see global structure?",
+        summary=f"{name}, on {subject.words}.",
+        notes=subject.notes,
         protocol=metrics[0].protocol,
         table=encoder_table(metrics, subject.names, subject.refused),
         metrics=metrics,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -12,6 +13,8 @@ from torchvision.transforms.v2 import functional as v2
 
 from nda.api.media import within
 from nda.api.settings import ProbeOptions
+from nda.data.images.given import image_set_of
+from nda.data.images.image_set import ImageSet
 from nda.data.images.load import load_images
 from nda.data.images.torchvision import torchvision_splits
 from nda.data.reading.decode import Fit
@@ -33,6 +36,13 @@ from nda.runtime.seeding import generator_for
 
 EXAMPLES = 8  # images shown with their negatives
 _TORCHVISION = "torchvision:"
+
+
+@dataclass(frozen=True)
+class ProbeAtHand(ProbeOptions):
+    """The same, with images in place of their path."""
+
+    at_hand: Any = None
 
 
 @dataclass(frozen=True)
@@ -93,19 +103,7 @@ def load_subject(
     where the options choose none. Raises `ShapeError` where not a single one of the negatives can
     be made of the images.
     """
-    split = _split(options)
-    chosen = options.classes or classes
-    data = load_images(
-        options.images,
-        split=split or None,
-        resolution=options.resolution,
-        fit=fit,
-        classes=class_names(chosen),
-        skip_broken=options.skip_broken,
-        bit_depth=options.bit_depth,
-        most=options.count,
-        generator=generator_for(options.seed, purpose="probe images"),
-    )
+    data, split = drawn_images(options, options.classes or classes, fit)
     images, notes = data.images, list(data.notes)
     if data.skipped:
         notes.append(skipped_note(len(data.skipped)))
@@ -131,6 +129,27 @@ def load_subject(
     )
 
 
+def drawn_images(options: ProbeOptions, classes: str | None, fit: Fit) -> tuple[ImageSet, str]:
+    """Images in random order, and the split that they are of."""
+    rng = generator_for(options.seed, purpose="probe images")
+    if isinstance(options, ProbeAtHand) and options.at_hand is not None:
+        found = image_set_of(options.at_hand, resolution=options.resolution, fit=fit)
+        return found.drawn(options.count, rng), ""
+    split = _split(options)
+    data = load_images(
+        options.images,
+        split=split or None,
+        resolution=options.resolution,
+        fit=fit,
+        classes=class_names(classes),
+        skip_broken=options.skip_broken,
+        bit_depth=options.bit_depth,
+        most=options.count,
+        generator=rng,
+    )
+    return data, split
+
+
 def refuse_other_side(options: ProbeOptions, side: int) -> None:
     """Refuse a resolution that is not that of a run (`ConfigError`)."""
     if options.resolution not in (None, side):
@@ -142,7 +161,8 @@ def refuse_other_side(options: ProbeOptions, side: int) -> None:
 
 def trained_on(options: ProbeOptions, data: str, subject: Subject) -> list[str]:
     """A warning where the run with this `data` may know these very images or videos."""
-    if not within(options.images, data) or subject.split in HELDOUT_SPLITS:
+    at_hand = isinstance(options, ProbeAtHand) and options.at_hand is not None
+    if at_hand or not within(options.images, data) or subject.split in HELDOUT_SPLITS:
         return []
     return [
         f"The run was trained on {subject.of}s of this data. Its network may know them by heart; "

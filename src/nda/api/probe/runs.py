@@ -1,24 +1,22 @@
-"""What `nda probe` does: open the model, measure it, and tell.
-
-Kept apart from the options, so that `--help` does not wait for torch.
-"""
+"""How sensitive a model is to global structure: `nda probe`, from Python too."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.table import Table
+from torch import nn
 
 from nda.api.media import expecting_images
-from nda.api.probe.encoders import probe_moco, probe_torchvision
-from nda.api.probe.inputs import Subject, load_subject, refuse_other_side, trained_on
+from nda.api.options import called, options_of, settings_shown
+from nda.api.probe.encoders import probe_moco, probe_network, probe_torchvision
+from nda.api.probe.inputs import ProbeAtHand, Subject, load_subject, refuse_other_side, trained_on
 from nda.api.probe.videos import probe_video
+from nda.api.refusals import refuse_probe
 from nda.api.settings import ProbeOptions
+from nda.data.images.given import in_words
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.outliers.detector import image_scores
@@ -27,12 +25,11 @@ from nda.networks.torchvision_encoder import PREFIX, encoder_names
 from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.load import open_detector
 from nda.recipes.gan.load import discriminator_of
-from nda.report.pages.probe import Probed
+from nda.report.pages.probe import Probed, write_probe_figures, write_probe_page
 from nda.report.probe_table import discriminator_table
 from nda.report.words import number, run_title
-from nda.runtime.console import console
 from nda.runtime.devices import choose_device
-from nda.runtime.files import write_text_atomically
+from nda.runtime.notes import overheard
 from nda.runtime.progress import tracked
 from nda.runtime.seeding import generator_for
 from nda.training.checkpoint import load_latest
@@ -45,6 +42,50 @@ TAKES = {
     "encoder": "encoder takes images",
     "video encoder": "encoder takes frames",
 }
+
+
+@settings_shown(ProbeOptions)
+def probe(model: Any, images: Any, **settings: Any) -> Probed:
+    """Measure how a model's output or features change when global structure breaks.
+
+    Args:
+        model: a run of gan, anomaly, moco or dpc, a network torchvision:NAME[:weights.pth], or
+            one's own `torch.nn.Module` that turns images float32 (B, 3, H, H) in [-1, 1] into
+            features (B, D); it is run in eval mode
+        images: folder, .zip of a folder or torchvision:NAME, of videos for a run of dpc; or images
+            at hand: a tensor uint8 (N, 3, H, H), arrays, pictures of Pillow or a data set of them;
+            at least 4
+        settings: those of `nda probe`; nothing is written unless `out` or `json` is given
+
+    Returns:
+        What was found: `.metrics` for each negative (gaps in units of the model's output, cosines
+        from -1 to 1), `.histograms`, and the same as a `.table` with how to read it.
+
+    Raises:
+        UserError: settings out of range, and models and images that cannot be used.
+    """
+    command = called("nda.probe", model, images, **settings)
+    network = model if isinstance(model, nn.Module) else None
+    given = not isinstance(images, str | Path)
+    options = options_of(
+        ProbeAtHand,
+        {
+            "out": "",
+            **settings,
+            "model": type(network).__name__ if network is not None else model,
+            "images": in_words(images) if given else images,
+        },
+    )
+    refuse_probe(options, given=given, own=network is not None)
+    with overheard() as remarks:
+        options = replace(options, at_hand=images if given else None)
+        probed = measure(options) if network is None else probe_network(options, network)
+    probed.notes.extend(remarks)
+    if options.json:
+        write_probe_figures(Path(options.json), probed, command)
+    if options.out:
+        write_probe_page(Path(options.out), probed, command)
+    return probed
 
 
 def measure(options: ProbeOptions) -> Probed:
@@ -163,38 +204,3 @@ def _probed_run(
         histograms=histograms,
         examples=subject.examples(),
     )
-
-
-def show(probed: Probed) -> None:
-    """Print what was probed, the table and how to read it."""
-    out = console()
-    out.print(probed.summary)
-    for note in probed.notes:
-        out.print(f"note: {note}")
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)  # fits 80 columns
-    for column, heading in enumerate(probed.table.header):
-        table.add_column(heading, justify="right" if column else "left", no_wrap=column > 0)
-    for row in probed.table.rows:
-        table.add_row(row.name, *(row.cells or ["not measured"]))
-    out.print(table)
-    for row in probed.table.rows:
-        if row.refused:
-            text = f"{row.name} was not measured: {row.refused}"
-            out.print(text)
-    out.print(probed.table.reading)
-
-
-def write_figures(path: Path, probed: Probed, command: str) -> Path:
-    """Keep what was measured, with what to type to measure it again."""
-    content = {
-        "command": command,
-        "summary": probed.summary,
-        "notes": probed.notes,
-        "protocol": probed.protocol,
-        "not_measured": {row.name: row.refused for row in probed.table.rows if row.refused},
-        "metrics": [asdict(metric) for metric in probed.metrics],
-        "histograms": [asdict(histogram) for histogram in probed.histograms],
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return path

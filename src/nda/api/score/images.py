@@ -1,17 +1,14 @@
-"""What `nda score` does once its options are read: stream, score, write.
-
-Kept apart from the options, so that `--help` does not wait for torch.
-"""
+"""Images by a detector, as many as there are: stream, score, write."""
 
 from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +16,7 @@ from torch import Tensor
 from nda.api.media import expecting_images
 from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
+from nda.data.images.given import stream_of_pictures
 from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.data.reading.source import EXTENSIONS
 from nda.errors import CheckpointError, ConfigError, DataError
@@ -36,10 +34,6 @@ from nda.validators import counted
 if TYPE_CHECKING:
     from nda.api.settings import ScoreOptions
 
-FLAGGED = 3  # the exit code of --fail_on_anomaly
-
-UNREADABLE = 2  # and that of a source of which nothing could be scored
-
 # What an operating system says of a name that it cannot give: too long, or a folder's already.
 NAMELESS = {
     errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ,
@@ -48,8 +42,25 @@ NAMELESS = {
 CACHED = 32  # images at once on a processor: almost twice as fast as 256
 
 
-def score_images(options: ScoreOptions) -> int:
-    """Score every image and write the results; gives the exit code."""
+@dataclass(frozen=True)
+class Scoring:
+    """What a scoring found, and how: sentences for the reader, and remarks on what went amiss."""
+
+    seen: ScoredImages
+    rate: float  # of false alarms
+    how: str
+    of: str = "image"
+    notes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+
+
+def score_images(
+    options: ScoreOptions, *, at_hand: Any = None, each: Callable[[Scored], None] | None = None
+) -> Scoring:
+    """Score every image that the options name, or `at_hand`; write what they ask for.
+
+    `each` is called with every result, in the order of the images.
+    """
     detector = open_detector(options.run).to(choose_device(options.device))
     settings, rate = detector.settings, options.false_alarm_rate
     rate = settings.false_alarm_rate if rate is None else rate
@@ -65,15 +76,21 @@ def score_images(options: ScoreOptions) -> int:
     }
     lost: list[str] = []
     seen = ScoredImages(keep_pictures=options.html is not None)
+
+    def take(scored: Scored) -> None:
+        seen.add(scored)
+        if each is not None:
+            each(scored)
+
     with ExitStack() as opened:
         opened.enter_context(expecting_images(options.images, options.run))
         stream = opened.enter_context(
-            images_of(options.images, options.bit_depth or settings.bit_depth)
+            images_of(options.images, options.bit_depth or settings.bit_depth, at_hand)
         )
         kept, write = opened.enter_context(table(place, about, options.batch_size))
         advance = opened.enter_context(progress("scoring", stream.count, len(kept)))
         for scored in kept:
-            seen.add(scored)
+            take(scored)
         left = replace(stream, names=names_after(kept, iter(stream.names), place))
         for batch in left.batches(options.batch_size, settings.resolution, settings.fit):
             found = list(score_batch(detector, batch, rate))
@@ -81,7 +98,7 @@ def score_images(options: ScoreOptions) -> int:
                 lost += save_heats(found, Path(options.heatmaps))
             write(found)
             for scored in found:
-                seen.add(scored)
+                take(scored)
             advance(len(batch.names))
         if not seen.total:
             raise DataError(f"{options.images} names no images, so there is nothing to score.")
@@ -92,17 +109,26 @@ def score_images(options: ScoreOptions) -> int:
     if options.html:
         judged = judged_by(detector, rate)
         write_score_page(Path(options.html), seen, judged, source=options.images)
-    summarise(options, seen, detector, rate)
-    if lost:
-        one = len(lost) == 1
-        print(
-            f"nda: {len(lost):,} heat map{'' if one else 's'} could not be written; the first is "
-            f"of {lost[0]}.",
-            file=sys.stderr,
-        )
-    for note in stream.values.notes():
-        print(f"nda: {note}", file=sys.stderr)
-    return exit_code(options, seen)
+    return Scoring(
+        seen, rate, how_scored(detector), remarks=[*lost_heats(lost), *stream.values.notes()]
+    )
+
+
+def how_scored(detector: Detector) -> str:
+    """A sentence on what becomes of an image before it is scored."""
+    settings = detector.settings
+    how = "all of it" if settings.fit == "stretch" else "its middle"
+    return (
+        f"each was scored in RGB at {settings.resolution} x {settings.resolution} pixels ({how}), "
+        "whatever its own size, as the normal images were in training"
+    )
+
+
+def lost_heats(lost: Sequence[str]) -> list[str]:
+    """A sentence where heat maps could not be written."""
+    if not lost:
+        return []
+    return [f"{counted(len(lost), 'heat map')} could not be written; the first is of {lost[0]}."]
 
 
 def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:
@@ -120,29 +146,12 @@ def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:
     return lost
 
 
-def exit_code(options: ScoreOptions, seen: ScoredImages) -> int:
-    """Of a command that has written its results: what was found, or that nothing could be read."""
-    if seen.counts["broken"] == seen.total:
-        print(
-            f"nda: none of {seen.total:,} files in {options.images} could be read; {options.out} "
-            "says why.",
-            file=sys.stderr,
-        )
-        return UNREADABLE
-    return FLAGGED if options.fail_on_anomaly and seen.counts["anomalous"] else 0
-
-
 @torch.inference_mode()
 def score_batch(detector: Detector, batch: StreamedBatch, rate: float) -> Iterator[Scored]:
     """One result a file, in the order of the files."""
     results: Iterator[tuple[Tensor, float, float, Tensor]] = iter(())
     if len(batch.images):
         scores, maps = score_in_parts(detector, batch.images)
-        if not bool(scores.isfinite().all()):
-            raise CheckpointError(
-                "The detector gives scores that are not finite (NaN or infinite), which say "
-                "nothing: its weights are damaged, or its run has diverged. Train it anew."
-            )
         rarity = p_values(scores, detector.calibration).tolist()
         heat = warmth(detector.heat(maps), rate).cpu()
         results = iter(zip(batch.images, scores.tolist(), rarity, heat, strict=True))
@@ -156,19 +165,31 @@ def score_batch(detector: Detector, batch: StreamedBatch, rate: float) -> Iterat
 
 
 def score_in_parts(detector: Detector, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores and maps of uint8 images; on a processor in parts that its caches hold."""
+    """Scores and maps of uint8 images; on a processor in parts that its caches hold.
+
+    Raises `CheckpointError` where they are not finite.
+    """
     device = detector.calibration.device
     part = CACHED if device.type == "cpu" else len(images)
     found = [
         detector(some.to(device).contiguous(memory_format=torch.channels_last))
         for some in images.split(part)
     ]
-    return torch.cat([scores for scores, _, _ in found]), torch.cat([maps for _, _, maps in found])
+    scores, maps = (torch.cat([each[place] for each in found]) for place in (0, 2))
+    if not bool(scores.isfinite().all()):
+        raise CheckpointError(
+            "The detector gives scores that are not finite (NaN or infinite), which say "
+            "nothing: its weights are damaged, or its run has diverged. Train it anew."
+        )
+    return scores, maps
 
 
 @contextmanager
-def images_of(source: str, bit_depth: int | None = None) -> Iterator[Stream]:
-    """The images of a folder or zip, one image, or those that standard input lists."""
+def images_of(source: str, bit_depth: int | None = None, at_hand: Any = None) -> Iterator[Stream]:
+    """The images of a folder or zip, one image, those that standard input lists, or at hand."""
+    if at_hand is not None:
+        yield stream_of_pictures(at_hand)
+        return
     if source == "-":
         yield stream_of_paths(listed_paths(sys.stdin.buffer), bit_depth)
         return
@@ -181,25 +202,3 @@ def images_of(source: str, bit_depth: int | None = None) -> Iterator[Stream]:
         return
     with open_stream(Path(source), bit_depth) as stream:
         yield stream
-
-
-def summarise(options: ScoreOptions, seen: ScoredImages, detector: Detector, rate: float) -> None:
-    """What was found, and where it was written."""
-    counts, settings = seen.counts, detector.settings
-    print(
-        f"{counted(seen.total, 'image')} at a false-alarm rate of {rate:g}: "
-        f"{counts['anomalous']} anomalous, {counts['normal']} normal, "
-        f"{counts['broken']} could not be read"
-    )
-    how = "all of it" if settings.fit == "stretch" else "its middle"
-    print(
-        f"each was scored in RGB at {settings.resolution} x {settings.resolution} pixels ({how}), "
-        "whatever its own size, as the normal images were in training"
-    )
-    for what, path in (
-        ("scores", options.out),
-        ("page", options.html),
-        ("heat maps", options.heatmaps),
-    ):
-        if path:
-            print(f"{what}: {path}")

@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table goes, and what may be done to what is there."""
+    """Where a table goes, if anywhere, and what may be done to what is there."""
 
-    out: Path
+    out: Path | None
     overwrite: bool
     resume: bool
 
     @property
     def part(self) -> Path:
+        assert self.out is not None
         return self.out.with_name(f"{self.out.name}.part")
 
     def goes_on(self) -> bool:
         """Whether there is an unfinished table to go on with; refuses one that is not asked for."""
-        if not self.part.exists() or self.overwrite:
+        if self.out is None or not self.part.exists() or self.overwrite:
             return False
         if not self.resume:
             raise ConfigError(
@@ -39,7 +40,7 @@ class Place:
 
 def ready_places(options: ScoreOptions) -> Place:
     """Places for all that is written; refuses what would be lost there."""
-    place = Place(Path(options.out), options.overwrite, options.resume)
+    place = Place(Path(options.out) if options.out else None, options.overwrite, options.resume)
     if place.goes_on():  # what goes on has been allowed to before
         options = replace(options, overwrite=True)
     ready_outputs(options, "out", "html")

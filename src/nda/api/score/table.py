@@ -32,6 +32,9 @@ def table(
     Raises `DataError` where the kept rows are of other settings `about`.
     """
     kept: list[Scored] = []
+    if place.out is None:  # a caller in Python, who takes the rows themselves
+        yield kept, lambda _: None
+        return
     goes_on = place.goes_on()
     with place.part.open("r+b" if goes_on else "wb") as file:
         if goes_on:

@@ -1,12 +1,9 @@
-"""What `nda score` does with a run of dpc: how surprising is each video to it?
-
-Kept apart from the options, so that `--help` does not wait for torch.
-"""
+"""Videos by a run of dpc: how surprising is each of them to it?"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nda.api.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, within
-from nda.api.score.images import exit_code
+from nda.api.score.images import Scoring
 from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
 from nda.data.clips.clip_set import Clips
@@ -40,7 +37,6 @@ from nda.runtime.devices import choose_device
 from nda.runtime.digest import weights_digest
 from nda.runtime.progress import progress, tracked
 from nda.training.run_folder import RunFolder
-from nda.validators import counted
 
 if TYPE_CHECKING:
     from nda.api.settings import ScoreOptions
@@ -56,8 +52,8 @@ def is_run_of_videos(path: str) -> bool:
     return folder.config_path.is_file() and recipe_of(folder.config()["recipe"]).scores == "videos"
 
 
-def score_videos(options: ScoreOptions) -> int:
-    """Score every video and write the results; gives the exit code."""
+def score_videos(options: ScoreOptions, *, each: Callable[[Scored], None] | None = None) -> Scoring:
+    """Score every video and write the results; `each` is called with every one, in order."""
     refuse(options)
     rate = RATE if options.false_alarm_rate is None else options.false_alarm_rate
     images_needed(rate)  # refuses what is no rate before anything is read
@@ -69,6 +65,12 @@ def score_videos(options: ScoreOptions) -> int:
         refuse_unlike_frames(stream, options.images, options.run)
         judge = Judge.of(options, rate)
         seen = ScoredImages(keep_pictures=options.html is not None)
+
+        def take(scored: Scored) -> None:
+            seen.add(scored)
+            if each is not None:
+                each(scored)
+
         place = ready_places(options)
         if options.html and place.goes_on():
             raise ConfigError(
@@ -86,17 +88,21 @@ def score_videos(options: ScoreOptions) -> int:
         kept, write = opened.enter_context(table(place, about, 1))
         advance = opened.enter_context(progress("scoring", len(stream.videos), len(kept)))
         for scored in kept:
-            seen.add(scored)
+            take(scored)
         names_after(kept, (video.name for video in stream.videos), place)
         for scored in judge.scores_of(stream, len(kept)):
             write([scored])
-            seen.add(scored)
+            take(scored)
             advance()
     if options.html:
         judged = judge.judged(notes_on(options, judge))
         write_score_page(Path(options.html), seen, judged, source=options.images)
-    summarise(options, seen, judge)
-    return exit_code(options, seen)
+    how = (
+        f"a score is the surprise of {judge.predictor.name} at step {judge.predictor.step:,}, "
+        f"averaged over the windows of a video ({judge.window}), and was judged by the "
+        f"{len(judge.calibration)} videos that the run held out"
+    )
+    return Scoring(seen, rate, how, "video", notes_on(options, judge))
 
 
 def bit_depth_of(options: ScoreOptions) -> int | None:
@@ -249,23 +255,3 @@ def notes_on(options: ScoreOptions, judge: Judge) -> list[str]:
             "or holds them out to judge by, where they are compared with themselves. Score others."
         )
     return notes
-
-
-def summarise(options: ScoreOptions, seen: ScoredImages, judge: Judge) -> None:
-    """What was found, and where it was written."""
-    counts = seen.counts
-    print(
-        f"{counted(seen.total, 'video')} at a false-alarm rate of {judge.rate:g}: "
-        f"{counts['anomalous']} anomalous, {counts['normal']} normal, "
-        f"{counts['broken']} could not be read"
-    )
-    print(
-        f"a score is the surprise of {judge.predictor.name} at step {judge.predictor.step:,}, "
-        f"averaged over the windows of a video ({judge.window}), and was judged by the "
-        f"{len(judge.calibration)} videos that the run held out"
-    )
-    for note in notes_on(options, judge):
-        print(f"note: {note}")
-    for what, path in (("scores", options.out), ("page", options.html)):
-        if path:
-            print(f"{what}: {path}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 
-from nda.commands.parser import nearest
 from nda.errors import ConfigError
+from nda.validators import nearest
 
 # What is made, and what makes it; imported only when it is asked for.
 KINDS = {

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from nda.api.places import ready_outputs, refuse_missing
+import sys
+
+from nda.api.refusals import refuse_preview
 from nda.api.settings import PreviewOptions
-from nda.bit_depths import check_bit_depth
 from nda.commands.parser import parse
-from nda.errors import ConfigError
-from nda.validators import at_least
 
 
 def preview(words: list[str]) -> int:
     """Write the picture."""
     options = parse(words, PreviewOptions, command="preview", positional="images")
-    at_least(options, "seed", 0)
-    check_bit_depth(options.bit_depth)
-    if options.count < 2:
-        raise ConfigError(f"count is {options.count}; stitch and mixup need at least 2 images.")
-    if not options.out.endswith(".png"):
-        raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
-    refuse_missing(options, "images")
+    refuse_preview(options)
 
-    ready_outputs(options, source=options.images)
+    from pathlib import Path
 
-    from nda.api.preview import preview_images, preview_video
-    from nda.data.clips.layout import VIDEO_EXTENSIONS
+    from nda.api.preview import previewed
+    from nda.report.pictures.grid import save_png
 
-    if options.video or options.images.lower().endswith(VIDEO_EXTENSIONS):
-        return preview_video(options)
-    return preview_images(options)
+    found = previewed(options)
+    left_out = [f"{name} is left out: {why}" for name, why in found.refused.items()]
+    for note in (*found.notes, *left_out):
+        print(f"nda: {note}", file=sys.stderr)
+    save_png(found.picture, Path(options.out))
+    print(f"{found.summary}: {options.out}")
+    return 0

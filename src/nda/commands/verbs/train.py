@@ -8,13 +8,13 @@ from typing import Any
 
 from nda.api.places import refuse_missing
 from nda.commands.examples import EXAMPLES
-from nda.commands.parser import nearest, parse, typed_names
+from nda.commands.parser import parse, typed_names
 from nda.errors import ConfigError
 from nda.recipes import RECIPES
 from nda.recipes.narrow import Narrow
 from nda.runtime.cards import card_is_likely
 from nda.training.watch import is_first_process
-from nda.validators import counted
+from nda.validators import counted, nearest
 
 FULL_SIZE = "full_size"
 _HINT = "'nda train RECIPE --help' lists the options of a recipe."

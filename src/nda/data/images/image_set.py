@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -62,6 +62,11 @@ class ImageSet:
     def only(self, rows: Tensor) -> ImageSet:
         """The images `rows`, int64 `(M,)` or bool `(N,)`, without what was said of the whole."""
         return ImageSet.of(self.images[rows], self.labels[rows], self.classes)
+
+    def drawn(self, most: int, rng: torch.Generator | None) -> ImageSet:
+        """At most `most` images in an order drawn at random, with what was said of them."""
+        some = self.only(torch.randperm(len(self), generator=rng)[:most])
+        return replace(some, skipped=self.skipped, notes=self.notes, taken=self.taken)
 
     def spread_out(self, most: int) -> ImageSet:
         """At most `most` images evenly spread over the set; all for 0."""

@@ -113,8 +113,7 @@ def _shuffled(images: ImageSet, most: int | None, generator: torch.Generator | N
     """The images in an order drawn at random, at most so many; as they are without a number."""
     if most is None:
         return images
-    some = images.only(torch.randperm(len(images), generator=generator)[:most])
-    return replace(some, skipped=images.skipped, notes=images.notes, taken=images.taken)
+    return images.drawn(most, generator)
 
 
 def _source_splits(split: str | None, every: int, options: ImageSource) -> Splits:

@@ -6,7 +6,6 @@ straight into its place: the memory needed is that of the result.
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -208,9 +207,10 @@ def _progress(total: int, label: str) -> Iterator[Callable[[], None]]:
     from rich.progress import Progress
 
     from nda.runtime.console import console
+    from nda.runtime.notes import progress_is_shown
 
     progress = Progress(
-        console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+        console=console(stderr=True), transient=True, disable=not progress_is_shown()
     )
     task = progress.add_task(label, total=total)
     began = time.monotonic()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from nda.errors import CheckpointError
 from nda.evaluation.outliers.detector import Detector, load_detector
 from nda.recipes.anomaly.config import AnomalyConfig
+from nda.runtime.notes import tell
 from nda.training.checkpoint import newest_checkpoint
 from nda.training.run_folder import RunFolder
 
@@ -34,9 +34,8 @@ def open_detector(path: str) -> Detector:
     detector = load_detector(folder.detector_path)
     newest = newest_checkpoint(folder.checkpoints)
     if newest is not None and newest.stem != f"step-{detector.settings.step:08d}":
-        print(
-            f"nda: {path} was calibrated at step {detector.settings.step} and has been trained "
-            f"further since; 'nda evaluate {path}' calibrates it anew.",
-            file=sys.stderr,
+        tell(
+            f"{path} was calibrated at step {detector.settings.step} and has been trained "
+            f"further since; 'nda evaluate {path}' calibrates it anew."
         )
     return detector

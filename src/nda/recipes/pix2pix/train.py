@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.pix2pix import Generator, PatchDiscriminator
 from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.pix2pix.config import Pix2PixConfig
+from nda.runtime.notes import tell
 from nda.training.batches import batches_of_run
 
 Batch = tuple[Tensor, Tensor, Tensor]  # rows (B,), inputs and targets uint8 (B, 3, R, R)
@@ -67,7 +67,7 @@ def build(config: Pix2PixConfig, fabric: Fabric) -> Pix2PixState:
     splits = load_training_pairs(config, palette)
     if fabric.is_global_zero:
         for note in remarks(splits):
-            print(f"nda: {note}", file=sys.stderr)
+            tell(note)
     inputs, targets = directed(splits.train, config)
     negative, lends_partner = negative_of(config, targets)
     torch.manual_seed(config.seed)

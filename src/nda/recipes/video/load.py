@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from nda.data.clips.clip_set import Clips
 from nda.data.clips.source import ClipSplits
 from nda.data.clips.views import ClipViews
 from nda.recipes.video.config import ClipConfig
+from nda.runtime.notes import tell
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 
@@ -64,7 +64,7 @@ def remarks(config: ClipConfig, fabric: Fabric, splits: ClipSplits) -> None:
     """On stderr of the first process: how many videos there are, and what became of the others."""
     if fabric.is_global_zero:
         for where, clips in (("training", splits.train), (splits.heldout_name, splits.heldout)):
-            print(f"nda: videos of {where}: {used(clips, shape_of(config))}", file=sys.stderr)
+            tell(f"videos of {where}: {used(clips, shape_of(config))}")
 
 
 def used(clips: Clips, shape: ClipShape) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from markupsafe import Markup
 from torch import Tensor
 
+from nda.evaluation.validity.check import CheckedNegative
 from nda.evaluation.validity.verdict import GIVEN_AWAY, SEPARATES, VERDICTS
-from nda.report.check_table import HEADER, Checked, CheckedNegative, cells
+from nda.report.check_table import HEADER, Checked, cells
 from nda.report.pages.run import render
 from nda.report.pictures.embed import Picture
 from nda.report.pictures.grid import image_grid

@@ -29,8 +29,37 @@ class Table:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of one recipe side by side; `settings` are those in which they differ.
+
+    Runs that differ by seed alone make one group. `blocks` are figures, a row for each name,
+    protocol and step, with the values of every group.
+    """
+
+    runs: Sequence[RunContents]
+    groups: Sequence[Group]
+    settings: Sequence[tuple[str, Sequence[str]]]
+    blocks: Sequence[Block]
+    notes: Sequence[str]
+
+
+def compare_runs(runs: Sequence[RunFolder]) -> Comparison:
+    """What the folders of two or more runs tell, side by side.
+
+    Raises:
+        ConfigError: fewer than two runs, one run twice, or runs of different recipes.
+        CheckpointError: a run's config.yaml cannot be read.
+    """
+    contents = _read([run.path for run in runs])
+    groups = group_by_seed(contents)
+    return Comparison(
+        contents, groups, differing_settings(groups), metric_blocks(groups), _notes(contents)
+    )
+
+
 def write_comparison(
-    runs: Sequence[RunFolder],
+    runs: Sequence[RunFolder] | Comparison,
     out: Path,
     *,
     title: str | None = None,
@@ -41,13 +70,10 @@ def write_comparison(
     Figures stand in one row only where name, protocol and step agree. Runs that differ by seed
     alone share a column: mean ± sample standard deviation, and the single values.
 
-    Raises:
-        ConfigError: fewer than two runs, one run twice, or runs of different recipes.
-        CheckpointError: a run's config.yaml cannot be read.
+    Raises what `compare_runs` does.
     """
-    contents = _read([run.path for run in runs])
-    groups = group_by_seed(contents)
-    blocks = metric_blocks(groups)
+    found = runs if isinstance(runs, Comparison) else compare_runs(runs)
+    contents, groups, blocks = found.runs, found.groups, found.blocks
     # The runs of a group share its label, and with it a colour and a place in the legend.
     curves = [(group.label, run) for group in groups for run in group.runs]
     page = render(
@@ -56,10 +82,10 @@ def write_comparison(
         tables=tables,
         groups=groups,
         runs=contents,
-        settings=differing_settings(groups),
+        settings=found.settings,
         blocks=[block for block in blocks if not block.table],
         block_tables=_by_table(blocks),
-        notes=_notes(contents),
+        notes=found.notes,
         translations=_translations(groups),
         samples=_samples_side_by_side(contents),
         curves=compared_log_drawings(curves),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 from PIL import Image
 
 from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.report.figures import write_figures
 from nda.report.pages.plots import Drawing
 from nda.report.pages.run import render
 from nda.report.pictures.embed import Picture
@@ -28,7 +29,7 @@ class Probed:
 
     title: str
     summary: str
-    notes: Sequence[str]  # what the reader has to know before the figures
+    notes: list[str]  # what the reader has to know before the figures
     protocol: Protocol
     table: ProbeTable
     metrics: Sequence[Metric]
@@ -53,6 +54,21 @@ def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(out, page)
     return out
+
+
+def write_probe_figures(path: Path, probed: Probed, command: str) -> Path:
+    """Keep what was measured as JSON, with what to type to measure it again."""
+    content = {
+        "command": command,
+        "summary": probed.summary,
+        "notes": probed.notes,
+        "protocol": probed.protocol,
+        "not_measured": {row.name: row.refused for row in probed.table.rows if row.refused},
+        "metrics": [asdict(metric) for metric in probed.metrics],
+        "histograms": [asdict(histogram) for histogram in probed.histograms],
+    }
+    write_figures(path, content)
+    return path
 
 
 def _drawing(histogram: Histogram) -> Drawing:

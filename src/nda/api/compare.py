@@ -1,0 +1,38 @@
+"""Runs side by side: `nda compare`, from Python too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nda.api.options import options_of
+from nda.api.places import ready_outputs
+from nda.api.settings import CompareOptions
+from nda.report.pages.compare import Comparison, compare_runs, write_comparison
+from nda.runtime.files import StrPath
+from nda.runtime.notes import overheard
+from nda.training.run_folder import RunFolder
+
+
+def compare(runs: Sequence[StrPath], *, out: StrPath = "", overwrite: bool = False) -> Comparison:
+    """Set runs of one recipe side by side; runs that differ by seed only make one group.
+
+    Args:
+        runs: folders of the runs, two or more
+        out: .html page to write; none if not given
+        overwrite: replace a file that is there
+
+    Returns:
+        The settings in which they differ, and their figures, a block for each.
+
+    Raises:
+        UserError: fewer than two runs, one run twice, runs of different recipes, and folders that
+            are no runs.
+    """
+    options = options_of(CompareOptions, {"runs": list(runs), "out": out, "overwrite": overwrite})
+    ready_outputs(options)
+    with overheard():
+        comparison = compare_runs([RunFolder.open(run) for run in options.runs])
+        if options.out:
+            write_comparison(comparison, Path(options.out))
+    return comparison

@@ -1,0 +1,78 @@
+"""What is refused of settings before anything heavy is imported; outputs are made ready too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nda.api.places import (
+    ready_outputs,
+    refuse_absent,
+    refuse_missing,
+    refuse_no_model,
+    refuse_no_run,
+)
+from nda.api.score.place import ready_places
+from nda.api.settings import MIN_IMAGES
+from nda.bit_depths import check_bit_depth
+from nda.errors import ConfigError
+from nda.validators import at_least
+
+if TYPE_CHECKING:
+    from nda.api.settings import CheckOptions, PreviewOptions, ProbeOptions, ScoreOptions
+
+
+def refuse_check(options: CheckOptions, *, given: bool = False) -> None:
+    """Of a check; with `given` its images are at hand, and no path."""
+    for name, smallest in (("count", MIN_IMAGES), ("steps", 1), ("seeds", 1), ("seed", 0)):
+        at_least(options, name, smallest)
+    refuse_endings(options, out=".html", json=".json")
+    if not given:
+        refuse_missing(options, "images")
+    ready_outputs(options, "out", "json")
+
+
+def refuse_probe(options: ProbeOptions, *, given: bool = False, own: bool = False) -> None:
+    """Of a probe; with `given` its images are at hand, with `own` its model, and no paths."""
+    at_least(options, "count", 4)
+    at_least(options, "seed", 0)
+    check_bit_depth(options.bit_depth)
+    refuse_endings(options, out=".html", json=".json")
+    if not own:
+        refuse_no_model(options.model)
+    if not given:
+        refuse_absent(options.images)
+    ready_outputs(options, "out", "json")
+
+
+def refuse_score(options: ScoreOptions, *, given: bool = False) -> None:
+    """Of a scoring; with `given` its images are at hand, and no path."""
+    at_least(options, "batch_size", 1)
+    if options.overwrite and options.resume:
+        raise ConfigError("--overwrite begins anew and --resume goes on; give one of them.")
+    check_bit_depth(options.bit_depth)
+    refuse_endings(options, out=".csv", html=".html")
+    refuse_no_run(options.run, or_file=True)
+    if options.images != "-" and not given:
+        refuse_absent(options.images)
+    ready_places(options)
+
+
+def refuse_preview(options: PreviewOptions, *, given: bool = False) -> None:
+    """Of a preview; with `given` its images are at hand, and no path."""
+    at_least(options, "seed", 0)
+    check_bit_depth(options.bit_depth)
+    if options.count < 2:
+        raise ConfigError(f"count is {options.count}; stitch and mixup need at least 2 images.")
+    if options.out and not options.out.endswith(".png"):
+        raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
+    if not given:
+        refuse_missing(options, "images")
+    ready_outputs(options, source="" if given else options.images)
+
+
+def refuse_endings(options: object, **endings: str) -> None:
+    """Refuse (`ConfigError`) names of files that do not end as they should; "" and None pass."""
+    for name, ending in endings.items():
+        path = getattr(options, name)
+        if path and not path.endswith(ending):
+            raise ConfigError(f"--{name} {path} must end in {ending}.")

@@ -1,0 +1,94 @@
+"""What a scoring gives to Python."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nda.errors import ConfigError
+
+
+@dataclass(frozen=True, repr=False)
+class Scores:
+    """Of N images or videos, in their order, on the CPU.
+
+    `names` are those of the files, or 0, 1, 2, ... of images at hand; `scores` (N,) are float64,
+    high where an image is anomalous, NaN where it could not be read; `p_values` (N,) say how rare
+    so high a score is among normal images, 0 to 1; `flags` bool (N,) are true where that is at most
+    the `false_alarm_rate`; `reasons` say why a file could not be read, "" where it could. `maps`
+    float32 (N, R / 4, R / 4) are logits place by place, where the scoring has them; `notes` are
+    sentences that a reader should know.
+    """
+
+    names: tuple[str, ...]
+    scores: Tensor
+    p_values: Tensor
+    flags: Tensor
+    reasons: tuple[str, ...]
+    false_alarm_rate: float
+    maps: Tensor | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        broken = sum(map(bool, self.reasons))
+        return (
+            f"Scores({len(self)} scored at a false-alarm rate of {self.false_alarm_rate:g}: "
+            f"{int(self.flags.sum())} flagged, {broken} could not be read)"
+        )
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with columns name, score, p_value, flag and reason.
+
+        Raises `ConfigError` where pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")  # whose types nobody needs here
+        except ImportError as error:
+            raise ConfigError(
+                "to_pandas needs the package pandas; install it: pip install pandas."
+            ) from error
+        return pandas.DataFrame(
+            {
+                "name": self.names,
+                "score": self.scores.numpy(),
+                "p_value": self.p_values.numpy(),
+                "flag": self.flags.numpy(),
+                "reason": self.reasons,
+            }
+        )
+
+
+class Rows:
+    """Results as they come, to be made `Scores` of."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, float, float, str]] = []
+        self.maps: list[Tensor] = []
+
+    def add(self, name: str, score: float | None, p_value: float | None, reason: str) -> None:
+        nan = float("nan")
+        self.rows.append(
+            (name, nan if score is None else score, nan if p_value is None else p_value, reason)
+        )
+
+    def scores(self, rate: float, maps: Tensor | None, notes: Sequence[str]) -> Scores:
+        names, scores, p_values, reasons = zip(*self.rows, strict=True)
+        rarity = torch.tensor(p_values, dtype=torch.float64)
+        return Scores(
+            names=names,
+            scores=torch.tensor(scores, dtype=torch.float64),
+            p_values=rarity,
+            flags=rarity <= rate,  # false for NaN
+            reasons=reasons,
+            false_alarm_rate=rate,
+            maps=maps,
+            notes=tuple(notes),
+        )

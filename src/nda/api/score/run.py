@@ -1,0 +1,58 @@
+"""Which images or videos are anomalous: `nda score`, from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nda.api.options import options_of, settings_shown
+from nda.api.refusals import refuse_score
+from nda.api.score.images import score_images
+from nda.api.score.result import Rows, Scores
+from nda.api.score.videos import is_run_of_videos, score_videos
+from nda.api.settings import ScoreOptions
+from nda.data.images.given import in_words
+from nda.errors import DataError
+from nda.report.scored import Scored
+from nda.runtime.files import StrPath
+from nda.runtime.notes import overheard
+
+
+@settings_shown(ScoreOptions, without="fail_on_anomaly")
+def score(run: StrPath, images: Any, **settings: Any) -> Scores:
+    """Score images with a run of anomaly, or videos with one of dpc.
+
+    Args:
+        run: folder of the run, or a detector file that nda exported
+        images: folder or .zip of images, one image, or of videos for a run of dpc; or images at
+            hand: a tensor uint8 (N, 3, H, W), arrays, pictures of Pillow or a data set of them
+        settings: those of `nda score`; nothing is written unless `out`, `html` or `heatmaps` is
+            given
+
+    Returns:
+        Scores, p-values from 0 to 1 and flags, (N,) each, in the order of the images. Images of any
+        size are brought to that of the training, as from the command line.
+
+    Raises:
+        UserError: settings out of range, a rate that the calibration cannot promise, and runs and
+            images that cannot be used.
+    """
+    given = not isinstance(images, str | Path)
+    named = in_words(images) if given else images
+    options = options_of(ScoreOptions, {"out": "", **settings, "run": run, "images": named})
+    if options.images == "-":
+        raise DataError("From Python nothing is read on standard input; give a list of pictures.")
+    refuse_score(options, given=given)
+    rows = Rows()
+
+    def each(scored: Scored) -> None:
+        rows.add(scored.file, scored.score, scored.p_value, scored.reason)
+
+    with overheard() as remarks:
+        if not is_run_of_videos(options.run):
+            found = score_images(options, at_hand=images if given else None, each=each)
+        elif given:
+            raise DataError(f"{options.run} takes videos; give the path of a folder of them.")
+        else:
+            found = score_videos(options, each=each)
+    return rows.scores(found.rate, None, [*remarks, *found.notes, *found.remarks])
