@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from nda.training.config import RunConfig
-
-if TYPE_CHECKING:
-    from nda.data.images.source import ImageSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +13,7 @@ class ImageConfig(RunConfig):
     """Images of one source."""
 
     @property
-    def source(self) -> ImageSource:
+    def source(self) -> Any:  # ImageSource, which jsonargparse would import
         """Where the images of the run come from."""
         from nda.data.images.source import ImageSource  # not above: settings are free of torch
         from nda.data.reading.layout import class_names

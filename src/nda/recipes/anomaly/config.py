@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from nda.errors import ConfigError
 from nda.recipes.image_config import ImageConfig
 from nda.validators import at_least
-
-if TYPE_CHECKING:
-    from nda.data.images.source import ImageSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +54,7 @@ class AnomalyConfig(ImageConfig):
     sample_every: int = 500
 
     @property
-    def source(self) -> ImageSource:
+    def source(self) -> Any:  # ImageSource, which jsonargparse would import
         return replace(super().source, fit=self.fit)
 
     @property

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from nda.errors import ConfigError
 from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least
-
-if TYPE_CHECKING:
-    from nda.data.clips.source import ClipSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +51,7 @@ class ClipConfig(RunConfig):
     cache: bool = field(default=True, metadata=FREE)
 
     @property
-    def source(self) -> ClipSource:
+    def source(self) -> Any:  # ClipSource, which jsonargparse would import
         """Where the videos of the run come from."""
         from nda.data.clips.source import ClipSource  # not above: settings are free of torch
         from nda.data.reading.layout import class_names
