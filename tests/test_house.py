@@ -110,6 +110,37 @@ def test_no_file_has_more_than_300_lines() -> None:
     assert {path: count for path, count in lines.items() if count > 300} == {}
 
 
+EQUAL = 8  # lines that two places may share
+
+
+def repeated(texts: dict[str, str]) -> list[list[str]]:
+    """Places that share more lines than that; imports, comments and lone marks do not count."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, text in texts.items():
+        lines = [line.strip() for line in text.splitlines()]
+        kept = [
+            (number, line)
+            for number, line in enumerate(lines, 1)
+            if len(line) > 2 and not line.startswith(("#", "from ", "import "))
+        ]
+        for first in range(len(kept) - EQUAL):
+            run = kept[first : first + EQUAL + 1]
+            places[tuple(line for _, line in run)].append(f"{name}:{run[0][0]}")
+    return [where for where in places.values() if len(where) > 1]
+
+
+def test_no_two_places_share_more_than_eight_lines() -> None:
+    texts = {str(path): path.read_text(encoding="utf-8") for path in MODULES.values()}
+    assert repeated(texts) == []
+
+
+def test_a_repetition_is_found() -> None:
+    lines = [f"line_{number}()" for number in range(9)]
+    texts = {"a": "\n".join(lines), "b": "import c\n    " + "\n    # why\n\n    ".join(lines)}
+    assert repeated(texts) == [["a:1", "b:2"]]
+    assert repeated({"a": texts["a"], "b": "\n".join(lines[1:])}) == []
+
+
 def test_recipes_are_named_in_their_table_and_their_own_settings_alone() -> None:
     names = {*RECIPES, *(name.replace("-", "_") for name in RECIPES)}
     table = MODULES["nda.recipes"]
