@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from nda.data.reading.layout import and_more, split_of
 from nda.data.reading.unicode_names import composed
 from nda.errors import DataError
 
+CITYSCAPES = "torchvision:Cityscapes"
 PHOTO_TREE, LABEL_TREE = "leftImg8bit", "gtFine"  # of Cityscapes
 _PHOTO_END, _LABEL_END = "_leftImg8bit", "_gtFine_labelIds"
 
@@ -58,6 +59,19 @@ def pairs_of_sources(
 def pairs_side_by_side(names: Iterable[str]) -> list[PairNames]:
     """Pairs of images that hold both halves."""
     return _divided((_stem(name), name, name) for name in sorted(names))
+
+
+def cityscapes_root(data: str, folder: Path) -> Path:
+    """Where torchvision's set `data` lies in the cache `folder` (`DataError` for others)."""
+    if data != CITYSCAPES:
+        raise DataError(f"{data} holds no pairs; of torchvision's sets {CITYSCAPES} does.")
+    root = folder / "torchvision" / "cityscapes"
+    if not root.is_dir():
+        raise DataError(
+            f"{CITYSCAPES} cannot be fetched without an account at cityscapes-dataset.com. Unpack "
+            f"leftImg8bit and gtFine into {root}, or give the folder that holds them as --data."
+        )
+    return root
 
 
 def pairs_of_cityscapes(names: Collection[str], where: str) -> list[PairNames]:

@@ -20,6 +20,7 @@ from nda.data.images.image_set import ImageSet
 from nda.data.pairs.decode import DecodedPairs, Reading, decode_pairs
 from nda.data.pairs.layout import (
     PairNames,
+    cityscapes_root,
     is_cityscapes,
     pairs_of_cityscapes,
     pairs_of_sources,
@@ -35,7 +36,6 @@ from nda.errors import DataError
 from nda.runtime.files import StrPath, cache_folder
 from nda.validators import counted
 
-CITYSCAPES = "torchvision:Cityscapes"
 MOSTLY = 0.5  # share of label pixels without a class from which on the palette is doubted
 
 
@@ -179,7 +179,7 @@ def _open(
     """The pairs by name, and the sources of their two files."""
     root = Path(source.data).expanduser()
     if os.fspath(source.data).startswith("torchvision:"):
-        root = _cityscapes_root(os.fspath(source.data), options.folder)
+        root = cityscapes_root(os.fspath(source.data), options.folder)
     photos = opened.enter_context(open_source(root, bit_depth=options.bit_depth))
     if source.label_data is not None:
         beside = Path(source.label_data).expanduser()
@@ -193,18 +193,6 @@ def _open(
     else:
         found = pairs_of_trees(photos.stamps, source.photo_tree, source.label_tree, photos.where)
     return found, photos, photos
-
-
-def _cityscapes_root(data: str, folder: Path) -> Path:
-    if data != CITYSCAPES:
-        raise DataError(f"{data} holds no pairs; of torchvision's sets {CITYSCAPES} does.")
-    root = folder / "torchvision" / "cityscapes"
-    if not root.is_dir():
-        raise DataError(
-            f"{CITYSCAPES} cannot be fetched without an account at cityscapes-dataset.com. Unpack "
-            f"leftImg8bit and gtFine into {root}, or give the folder that holds them as --data."
-        )
-    return root
 
 
 def _load(
