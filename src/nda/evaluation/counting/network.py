@@ -7,22 +7,19 @@ that comes of it.
 
 from __future__ import annotations
 
-import json
-import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nda.data.images.image_set import ImageSet, check_images, to_float
-from nda.errors import ConfigError, DataError, ShapeError
-from nda.runtime.files import StrPath, write_atomically
-from nda.runtime.progress import tracked
-from nda.runtime.sealed import load_tensors, save_tensors
-from nda.runtime.seeding import generator_for, seeded
+from nda.errors import DataError, ShapeError
+from nda.evaluation.small_classifier import Training, fit_one_cycle, guesses, refuse_no_budget
+from nda.runtime.files import StrPath
+from nda.runtime.seeding import generator_for
 
+WHAT = "counting network"
 FORMAT = "nda count network 1"  # anything that changes the training changes this number
 BUDGET = 150_000  # images to learn from, seen again and again: 14 times with 5 x 2,160
 BATCH = 64
@@ -76,7 +73,8 @@ class CountNetwork:
 
         Raises `ShapeError` for images of another type or shape.
         """
-        return torch.tensor(self.counts)[_answers(self.network, images)]
+        check_images(images, "Images for the counting network")
+        return torch.tensor(self.counts)[guesses(self.network, images)]
 
 
 def train_count_network(
@@ -98,22 +96,21 @@ def train_count_network(
     `DataError` where there are not two counts or nothing is held out, and `ShapeError` where shapes
     do not match.
     """
-    if budget < 1:
-        raise ConfigError(f"The budget of the counting network is {budget} images; give 1 or more.")
+    refuse_no_budget(budget, WHAT)
     train, known = _labelled(images, counts)
     heldout, _ = _labelled(heldout_images, heldout_counts, known)
     origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
-    cache_path = None if cache_path is None else Path(cache_path)
-    if cache_path is not None and cache_path.is_file():
-        kept = _load(cache_path, _initial(len(known), seed).to(device), known, heldout, origin)
-        if kept is not None:
-            return kept
-    network = _initial(len(known), seed).to(device)
-    _fit(network, train, seed, budget)
-    trained = CountNetwork(network, known, _confusion(network, heldout))
-    if cache_path is not None:
-        _save(cache_path, trained, origin)
-    return trained
+    training = Training(
+        WHAT,
+        "counter",
+        ("confusion",),
+        build=lambda: CountingNet(len(known)),
+        fit=lambda network: _fit(network, train, seed, budget),
+        measure=lambda network: {"confusion": _confusion(network, heldout)},
+        verify=lambda network: {"confusion": _confusion(network, heldout)},
+    )
+    network, facts = training.result(origin, seed=seed, device=device, cache_path=cache_path)
+    return CountNetwork(network, known, torch.tensor(facts["confusion"]))
 
 
 def _labelled(
@@ -145,11 +142,6 @@ def _labelled(
     return ImageSet.of(images, labels, tuple(map(str, known))), known
 
 
-def _initial(counts: int, seed: int) -> CountingNet:
-    with seeded(seed):
-        return CountingNet(counts)
-
-
 def _fit(network: CountingNet, train: ImageSet, seed: int, budget: int) -> None:
     """AdamW with one cycle of the learning rate."""
     device = next(network.parameters()).device
@@ -158,20 +150,20 @@ def _fit(network: CountingNet, train: ImageSet, seed: int, budget: int) -> None:
     steps = max(1, budget // size)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + 1)
-    rng = generator_for(seed, purpose="count network")
+    batches = _batches(images, labels, size, generator_for(seed, purpose="count network"))
+    fit_one_cycle(network, optimizer, schedule, batches, steps, WHAT)
+
+
+def _batches(
+    images: Tensor, labels: Tensor, size: int, rng: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches without end; a new epoch begins with what is left of the old one."""
     order = torch.empty(0, dtype=torch.int64)
-    network.train()
-    for _ in tracked(range(steps), "training the counting network"):
-        if len(order) < size:  # a new epoch; what is left of the old one comes first
-            order = torch.cat([order, torch.randperm(len(train), generator=rng)])
-        rows, order = order[:size], order[size:]
-        x = _varied(to_float(images[rows.to(device)]), rng)
-        loss = F.cross_entropy(network(x), labels[rows.to(device)])
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        schedule.step()
-    network.eval().requires_grad_(False)
+    while True:
+        if len(order) < size:
+            order = torch.cat([order, torch.randperm(len(images), generator=rng)])
+        rows, order = order[:size].to(images.device), order[size:]
+        yield _varied(to_float(images[rows]), rng), labels[rows]
 
 
 def _varied(x: Tensor, rng: torch.Generator) -> Tensor:
@@ -182,48 +174,8 @@ def _varied(x: Tensor, rng: torch.Generator) -> Tensor:
     return x.gather(1, channels.view(-1, 3, 1, 1).expand_as(x))
 
 
-@torch.no_grad()
-def _answers(network: CountingNet, images: Tensor) -> Tensor:
-    """The most likely class of each image, int64 (N,) on the CPU."""
-    check_images(images, "Images for the counting network")
-    device = network.head.weight.device
-    parts = [
-        network(to_float(x.to(device))).argmax(dim=1).cpu() for x in images.split(256) if len(x)
-    ]
-    return torch.cat([torch.empty(0, dtype=torch.int64), *parts])
-
-
-def _confusion(network: CountingNet, heldout: ImageSet) -> Tensor:
+def _confusion(network: CountingNet, heldout: ImageSet) -> list[list[int]]:
+    """Held-out images by true count (row) and answer (column)."""
     known = len(heldout.classes)
-    cells = heldout.labels.cpu() * known + _answers(network, heldout.images)
-    return torch.bincount(cells, minlength=known**2).view(known, known)
-
-
-def _save(path: Path, trained: CountNetwork, origin: str) -> None:
-    weights = {k: v.cpu().contiguous() for k, v in trained.network.state_dict().items()}
-    about = json.dumps({"origin": origin, "confusion": trained.confusion.tolist()})
-    content = save_tensors(weights, "counter", about)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(content))
-
-
-def _load(
-    path: Path, network: CountingNet, counts: tuple[int, ...], heldout: ImageSet, origin: str
-) -> CountNetwork | None:
-    """The counter kept at `path`, measured again; None where it is of other data or damaged."""
-    try:
-        tensors, metadata = load_tensors(path, ("counter",))
-        about = json.loads(metadata["counter"])
-        if about["origin"] != origin:
-            return None
-        network.load_state_dict(tensors)
-        network.eval().requires_grad_(False)
-        confusion = _confusion(network, heldout)
-        if confusion.tolist() != about["confusion"]:
-            raise ValueError("it does not count as it did")
-        return CountNetwork(network, counts, confusion)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        warnings.warn(
-            f"{path} is damaged ({error}); the counting network is trained anew.", stacklevel=3
-        )
-        return None
+    cells = heldout.labels.cpu() * known + guesses(network, heldout.images)
+    return torch.bincount(cells, minlength=known**2).view(known, known).tolist()

@@ -7,28 +7,28 @@ compares runs on one data set with each other, in one fixed space, which its pro
 
 from __future__ import annotations
 
-import json
 import math
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nda.data.images.image_set import ImageSet, check_images, to_float
-from nda.errors import ConfigError, DataError, ShapeError
+from nda.errors import DataError, ShapeError
 from nda.evaluation.fidelity.frechet import frechet_distance
 from nda.evaluation.record import Metric, Protocol
+from nda.evaluation.small_classifier import (
+    Training,
+    fit_one_cycle,
+    float_parts,
+    guesses,
+    refuse_no_budget,
+)
 from nda.runtime.digest import weights_digest
-from nda.runtime.files import StrPath, write_atomically
-from nda.runtime.progress import tracked
-from nda.runtime.sealed import load_tensors, save_tensors
-from nda.runtime.seeding import seeded
+from nda.runtime.files import StrPath
 
+WHAT = "feature classifier"
 FORMAT = "nda feature classifier 1"  # anything that changes the training changes this number
 WIDTH = 128
 BATCH = 128
@@ -83,7 +83,8 @@ class FeatureClassifier:
         Raises `ShapeError` for images of another type or shape.
         """
         check_images(images, "Images for the feature classifier")
-        parts = [self.network.features(x).cpu() for x in _batches(self.network, images, batch_size)]
+        batches = float_parts(self.network, images, batch_size)
+        parts = [self.network.features(x).cpu() for x in batches]
         return torch.cat([torch.empty(0, WIDTH), *parts])
 
 
@@ -104,27 +105,25 @@ def train_feature_classifier(
     other data or is damaged is trained anew. Raises `DataError` where there are not two classes to
     tell apart, and `ShapeError` where the two sets differ in size or classes.
     """
-    if budget < 1:
-        raise ConfigError(
-            f"The budget of the feature classifier is {budget} images; give 1 or more."
-        )
+    refuse_no_budget(budget, WHAT)
     _check_sets(train, heldout)
     origin = f"{FORMAT}: {train.fingerprint} {heldout.fingerprint} seed={seed} budget={budget}"
     if len(train) > budget:
         origin += " of a larger set"  # which earlier versions have seen all of
-    cache_path = None if cache_path is None else Path(cache_path)
-    if cache_path is not None and cache_path.is_file():
-        cached = _load(cache_path, _initial_network(train, seed).to(device), origin)
-        if cached is not None:
-            return cached
-    network = _initial_network(train, seed).to(device)
-    _fit(network, train, seed, budget)
-    classifier = FeatureClassifier(
-        network, _accuracy(network, heldout, budget), weights_digest(network)
+    training = Training(
+        WHAT,
+        "classifier",
+        ("accuracy", "fingerprint"),
+        build=lambda: FeatureNetwork(min(train.images.shape[-2:]), len(train.classes)),
+        fit=lambda network: _fit(network, train, seed, budget),
+        measure=lambda network: {
+            "accuracy": _accuracy(network, heldout, budget),
+            "fingerprint": weights_digest(network),
+        },
+        verify=lambda network: {"fingerprint": weights_digest(network)},
     )
-    if cache_path is not None:
-        _save(cache_path, classifier, origin)
-    return classifier
+    network, facts = training.result(origin, seed=seed, device=device, cache_path=cache_path)
+    return FeatureClassifier(network, facts["accuracy"], facts["fingerprint"])
 
 
 def classifier_frechet(
@@ -175,11 +174,6 @@ def _check_sets(train: ImageSet, heldout: ImageSet) -> None:
         )
 
 
-def _initial_network(train: ImageSet, seed: int) -> FeatureNetwork:
-    with seeded(seed):
-        return FeatureNetwork(min(train.images.shape[-2:]), len(train.classes))
-
-
 def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> None:
     """SGD with one cycle of the learning rate, on shuffled and randomly mirrored images."""
     device = next(network.parameters()).device
@@ -192,18 +186,11 @@ def _fit(network: FeatureNetwork, train: ImageSet, seed: int, budget: int) -> No
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=0.2, total_steps=len(order) + 1, cycle_momentum=False
     )
-    network.train()
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        for step in tracked(range(len(order)), "training the feature classifier"):
-            rows = order[step].to(device)
-            x = to_float(images[rows])
-            x = torch.where(mirrored[step].to(device).view(-1, 1, 1, 1), x.flip(-1), x)
-            loss = F.cross_entropy(network(x), labels[rows])
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-            schedule.step()
-    network.eval().requires_grad_(False)
+    batches = (
+        (_mirrored(to_float(images[rows]), which), labels[rows])
+        for rows, which in zip(order.to(device), mirrored.to(device), strict=True)
+    )
+    fit_one_cycle(network, optimizer, schedule, batches, len(order), WHAT)
 
 
 def _draw_batches(count: int, epochs: int, seed: int, *, most: int) -> tuple[Tensor, Tensor]:
@@ -219,44 +206,10 @@ def _draw_batches(count: int, epochs: int, seed: int, *, most: int) -> tuple[Ten
     return rows, torch.rand(rows.shape, generator=rng) < 0.5
 
 
+def _mirrored(x: Tensor, which: Tensor) -> Tensor:
+    return torch.where(which.view(-1, 1, 1, 1), x.flip(-1), x)
+
+
 def _accuracy(network: FeatureNetwork, heldout: ImageSet, budget: int) -> float:
     some = heldout.spread_out(min(MOST_MEASURED, max(FEWEST_MEASURED, budget // 10)))
-    guesses = [network(x).argmax(dim=1).cpu() for x in _batches(network, some.images, 256)]
-    return float((torch.cat(guesses) == some.labels).double().mean())
-
-
-def _batches(network: nn.Module, images: Tensor, size: int) -> Iterator[Tensor]:
-    device = next(network.parameters()).device
-    return (to_float(part.to(device)) for part in torch.split(images, size) if len(part))
-
-
-def _save(path: Path, classifier: FeatureClassifier, origin: str) -> None:
-    weights = {k: v.cpu().contiguous() for k, v in classifier.network.state_dict().items()}
-    known = {
-        "origin": origin,
-        "accuracy": classifier.accuracy,
-        "fingerprint": classifier.fingerprint,
-    }
-    content = save_tensors(weights, "classifier", json.dumps(known))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(content))
-
-
-def _load(path: Path, network: FeatureNetwork, origin: str) -> FeatureClassifier | None:
-    """The classifier kept at `path`, or None where it is of other data or damaged (a warning)."""
-    try:
-        tensors, metadata = load_tensors(path, ("classifier",))
-        known = json.loads(metadata["classifier"])
-        if known["origin"] != origin:
-            return None
-        network.load_state_dict(tensors)
-        network.eval().requires_grad_(False)
-        fingerprint = weights_digest(network)
-        if fingerprint != known["fingerprint"]:
-            raise ValueError("its weights are not those that were saved")
-        return FeatureClassifier(network, known["accuracy"], fingerprint)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        warnings.warn(
-            f"{path} is damaged ({error}); the feature classifier is trained anew.", stacklevel=3
-        )
-        return None
+    return float((guesses(network, some.images) == some.labels).double().mean())
