@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from nda.objectives import logistic_g as logistic_g
     from nda.objectives import nda_info_nce as nda_info_nce
     from nda.objectives import sample_mixture as sample_mixture
+    from nda.objectives import structure_d as structure_d
+    from nda.objectives import structure_g as structure_g
     from nda.objectives import wasserstein_d as wasserstein_d
     from nda.objectives import wasserstein_g as wasserstein_g
 
@@ -52,7 +54,7 @@ _HOMES = {
     "nda.objectives": (
         "dense_predictive", "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d",
         "least_squares_g", "logistic_d", "logistic_g", "nda_info_nce", "sample_mixture",
-        "wasserstein_d", "wasserstein_g",
+        "structure_d", "structure_g", "wasserstein_d", "wasserstein_g",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -60,9 +60,14 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(image_folder: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model(image_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "how", [{"joint_forward": "false"}, {"structure_head": "1", "structure_generator": "0.5"}]
+)
+def test_two_processes_train_one_model(
+    image_folder: Path, tmp_path: Path, how: dict[str, str]
+) -> None:
     folder = tmp_path / "run"
-    words = train(image_folder, folder, devices="2", joint_forward="false", steps="6")
+    words = train(image_folder, folder, devices="2", steps="6", **how)
     with started(words) as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

@@ -86,11 +86,18 @@ class Discriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        labels = _labels_or_zero(labels, images, self.classes)
+        return self.logits(self.features(images), labels)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What was found in the whole image, `(B, channels)`."""
         maps = images
         for block in self.blocks:
-            maps = block(maps, labels)
-        features = F.relu(maps).sum(dim=(2, 3))  # (B, channels)
+            maps = block(maps)
+        return F.relu(maps).sum(dim=(2, 3))
+
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The logits `(B,)` of images with these features."""
+        labels = _labels_or_zero(labels, features, self.classes)
         logits = self.linear(features).squeeze(1)
         return logits + (self.embedding(labels) * features).sum(dim=1)
 
@@ -126,8 +133,7 @@ class DownBlock(nn.Module):
         if halves or inputs != outputs:
             self.shortcut = _normed(nn.Conv2d(inputs, outputs, 1))
 
-    def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        del labels
+    def forward(self, maps: Tensor) -> Tensor:
         hidden = self.conv1(maps if self.first else F.relu(maps))
         hidden = self._shrink(self.conv2(F.relu(hidden)))
         # A 1x1 convolution and averaging commute; this order costs a quarter.
@@ -163,8 +169,8 @@ class SelfAttention(nn.Module):
         self.output = _normed(nn.Conv2d(channels // 2, channels, 1, bias=False))
         self.gain = nn.Parameter(torch.zeros(()))
 
-    def forward(self, maps: Tensor, labels: Tensor) -> Tensor:
-        del labels
+    def forward(self, maps: Tensor, labels: Tensor | None = None) -> Tensor:
+        del labels  # the generator's blocks are given them
         query = self.query(maps).flatten(2).transpose(1, 2)  # (B, HW, C/8)
         key = F.max_pool2d(self.key(maps), 2).flatten(2).transpose(1, 2)  # (B, HW/4, C/8)
         value = F.max_pool2d(self.value(maps), 2).flatten(2).transpose(1, 2)  # (B, HW/4, C/2)

@@ -55,9 +55,7 @@ class Discriminator(nn.Module):
         self.linear = spectral_norm(nn.Linear(4 * width * (resolution // 8) ** 2, 1))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        del labels
-        logits: Tensor = self.linear(self.features(images)).squeeze(1)
-        return logits
+        return self.logits(self.features(images), labels)
 
     def features(self, images: Tensor) -> Tensor:
         """What was found at each place, `(B, 4 width (R / 8)²)`."""
@@ -65,6 +63,12 @@ class Discriminator(nn.Module):
         for conv in self.convs:
             maps = F.leaky_relu(conv(maps), 0.1)  # half the size
         return maps.flatten(1)
+
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The logits `(B,)` of images with these features."""
+        del labels
+        logits: Tensor = self.linear(features).squeeze(1)
+        return logits
 
 
 def _check(resolution: int, width: int) -> None:

@@ -59,11 +59,19 @@ class Discriminator(nn.Module):
         self.linear = nn.Linear(channels[-1] * _SMALLEST**2, 1)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        del labels
+        return self.logits(self.features(images), labels)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What was found at each of 4 x 4 places, `(B, 16 channels)`."""
         maps = self.conv(images)
         for block in self.blocks:
             maps = block(maps)  # half the size
-        values: Tensor = self.linear(maps.flatten(1)).squeeze(1)
+        return maps.flatten(1)
+
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The values `(B,)` of images with these features."""
+        del labels
+        values: Tensor = self.linear(features).squeeze(1)
         return values
 
 

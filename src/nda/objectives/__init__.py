@@ -14,6 +14,7 @@ from nda.objectives.adversarial import (
 from nda.objectives.contrastive import nda_info_nce
 from nda.objectives.dense_predictive import dense_predictive
 from nda.objectives.penalty import gradient_penalty
+from nda.objectives.structure import structure_d, structure_g
 
 __all__ = [
     "dense_predictive",
@@ -26,6 +27,8 @@ __all__ = [
     "logistic_g",
     "nda_info_nce",
     "sample_mixture",
+    "structure_d",
+    "structure_g",
     "wasserstein_d",
     "wasserstein_g",
 ]

@@ -6,6 +6,7 @@ It knows steps and files and has never heard of GANs.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import time
 from collections.abc import Callable
@@ -258,12 +259,17 @@ class Run(Generic[C, S]):
 
 
 def refuse_changes(old: dict[str, Any], config: RunConfig, folder: RunFolder) -> None:
-    """Refuse to continue with settings other than those of the checkpoint."""
+    """Refuse to continue with settings other than those of the checkpoint.
+
+    A setting that the checkpoint knows nothing of is younger than it, and had its default there.
+    """
     free = config.marked("free")
+    defaults = {each.name: each.default for each in dataclasses.fields(config)}
     for name, value in config.as_dict().items():
-        if name not in free and old.get(name) != value:
+        before = old.get(name, defaults[name])
+        if name not in free and before != value:
             raise CheckpointError(
-                f"{name} is {value!r} in {folder.config_path} but was {old.get(name)!r} when "
+                f"{name} is {value!r} in {folder.config_path} but was {before!r} when "
                 "the checkpoint was written. Set it back, or train a new run."
             )
 

@@ -36,6 +36,9 @@ class GanConfig(ImageConfig):
         fake_weight: λ, the share of generated samples in the mixture of eq. 3
         mixture: weighted (losses of both parts, as the paper's code) or sampled (same expectation)
         joint_forward: one forward of the discriminator for real, generated and negative samples
+        structure_head: μ, weight of a structure head's loss beside the plain GAN's; 0 for no head,
+            but negatives in the mixture
+        structure_generator: ν, weight in the generator's loss of what the head holds of its images
         positives: transforms that serve as ordinary augmentation of the real images, or none
         positive_probability: share of the real images that `positives` changes
         d_steps: updates of the discriminator a step, each on a fresh batch
@@ -64,6 +67,8 @@ class GanConfig(ImageConfig):
     fake_weight: float = 0.25
     mixture: Literal["weighted", "sampled"] = "weighted"
     joint_forward: bool = True
+    structure_head: float = 0.0
+    structure_generator: float = 0.0
     positives: str | None = None
     positive_probability: float = 0.5
     d_steps: int = 4
@@ -110,6 +115,7 @@ class GanConfig(ImageConfig):
                 "--negative data needs --negative_data, --negative_classes or both, to say which "
                 "images are negatives."
             )
+        self._check_structure()
         if self.inception_weights and not Path(self.inception_weights).is_file():
             raise ConfigError(
                 f"inception_weights is {self.inception_weights}, and there is no such file; give "
@@ -123,6 +129,32 @@ class GanConfig(ImageConfig):
             raise ConfigError(
                 f"gradient_penalty differentiates twice, which does not work across processes; "
                 f"use --devices 1, not {self.devices}."
+            )
+
+    def _check_structure(self) -> None:
+        """Refuse what means nothing with a structure head, or without one."""
+        for name in ("structure_head", "structure_generator"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; it must be at least 0 and finite."
+                )
+        if self.structure_generator and not self.structure_head:
+            raise ConfigError(
+                f"structure_generator is {self.structure_generator} and there is no structure head "
+                "to judge the generator; give --structure_head as well, such as 1."
+            )
+        if not self.structure_head:
+            return
+        if self.negative == "none":
+            raise ConfigError(
+                f"structure_head is {self.structure_head} and --negative none leaves it nothing to "
+                "learn; name a negative, such as jigsaw:seam=feather."
+            )
+        if self.mixture != "weighted" or self.fake_weight != type(self).fake_weight:
+            raise ConfigError(
+                f"mixture ({self.mixture}) and fake_weight ({self.fake_weight}) say how negatives "
+                "share the loss with generated images, and a structure head takes them out of it; "
+                "leave both as they are by default."
             )
 
 

@@ -146,11 +146,16 @@ def draw_negatives(state: GanState, folder: RunFolder, rng: torch.Generator) -> 
         0, len(images) - 1, min(COLUMNS, len(images))
     ).long()  # over all classes
     rows, names = [images[spread]], ["real"]
-    if state.negative is not None:
-        rows.append(state.negative(rows[0].to(rng.device), generator=rng).cpu())
+    negative = state.negative
+    if negative is not None:
+        params = negative.draw(real := rows[0].to(rng.device), rng)
+        rows.append(negative.replay(real, params).cpu())
+        names.append(state.config.negative)
+        if state.config.structure_head:
+            rows.append(negative.null(real, params).cpu())
+            names.append("null")
     elif state.other is not None:
         rows.append(state.other[: len(rows[0])].cpu())
-    if len(rows) > 1:
         names.append(state.config.negative)
     grid = image_grid(torch.cat(rows), len(rows[0]), row_labels=names)
     save_png(grid, folder.samples / "negatives.png")

@@ -10,6 +10,7 @@ from torch import nn
 from nda.data import ImageSet
 from nda.errors import ConfigError
 from nda.networks import biggan, dcgan, wgan_gp
+from nda.networks.heads.structure import TwoHeads
 from nda.recipes.gan.config import GanConfig
 
 Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
@@ -23,7 +24,10 @@ UNCONDITIONAL: dict[str, tuple[Any, Any]] = {
 
 
 def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator for the images, with weights that follow from the seed."""
+    """Generator and discriminator for the images, with weights that follow from the seed.
+
+    A structure head is drawn last, so that the others begin as they do without one.
+    """
     if config.conditional and len(train.classes) < 2:
         raise ConfigError(
             f"--conditional needs images of at least two classes, and {config.data} has "
@@ -34,7 +38,9 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
     classes = len(train.classes) if config.conditional else 1
     torch.manual_seed(config.seed)
     generator = build_generator(config.network, resolution, width, config.latent_dim, classes)
-    discriminator = build_discriminator(config.network, resolution, width, classes)
+    discriminator: nn.Module = build_discriminator(config.network, resolution, width, classes)
+    if config.structure_head:
+        discriminator = TwoHeads(discriminator)
     # Convolutions of few channels run up to half again as fast in this memory format.
     channels_last = {"memory_format": torch.channels_last}
     return generator.to(**channels_last), discriminator.to(**channels_last)

@@ -14,8 +14,15 @@ from nda.data.images.source import Splits
 from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
+from nda.networks.heads.structure import TwoHeads
 from nda.objectives import adversarial, gradient_penalty
 from nda.recipes.gan.config import GanConfig
+from nda.recipes.gan.losses import (
+    Shown,
+    against_mixture,
+    beside_structure,
+    loss_of_generator,
+)
 from nda.recipes.gan.networks import build_networks
 from nda.recipes.gan.sampler import Sampler
 from nda.training.batches import batches_of_run
@@ -52,9 +59,15 @@ class GanState:
 
     @property
     def saved(self) -> dict[str, Any]:
+        network = self.discriminator.module
+        heads = (
+            {"discriminator": network.discriminator, "structure_head": network.head}
+            if isinstance(network, TwoHeads)
+            else {"discriminator": network}
+        )
         return {
             "generator": self.generator.module,
-            "discriminator": self.discriminator.module,
+            **heads,
             "optimizer_g": self.optimizer_g,
             "optimizer_d": self.optimizer_d,
             "ema": self.ema,
@@ -174,81 +187,75 @@ def step(state: GanState, batch: Batch, rng: torch.Generator) -> dict[str, Tenso
 def update_discriminator(
     state: GanState, real: Tensor, labels: Tensor, rng: torch.Generator
 ) -> dict[str, Tensor]:
-    """Eq. 3, the discriminator's side: real images against generated ones and negatives."""
-    config, discriminator = state.config, state.discriminator
+    """The discriminator's side: eq. 3, or the plain GAN's game beside a structure head."""
+    config = state.config
     if state.positive is not None:
         real = state.positive(real, generator=rng)
     with torch.no_grad():
         fake = state.generator(state.sampler.draw_latents(len(real), rng), labels)
-        negative = make_negatives(state, real, rng)
+        negative, null = make_negatives(state, real, rng)
 
-    parts = [real, fake]
-    if negative is not None and config.mixture == "weighted":
-        parts = [real, fake, negative]
-    elif negative is not None:
-        mixed = adversarial.sample_mixture(
-            fake, negative, fake_weight=config.fake_weight, generator=rng
-        )
-        parts = [real, mixed]
-    if config.joint_forward:
-        logits = discriminator(torch.cat(parts), labels.repeat(len(parts))).split(len(real))
+    shown = Shown(real, fake, negative, null, labels)
+    if config.structure_head:
+        loss, logs, others = beside_structure(config, state.discriminator, shown)
     else:
-        logits = tuple(discriminator(part, labels) for part in parts)
-
-    loss_of_discriminator, _ = adversarial.LOSSES[config.objective]
-    loss = loss_of_discriminator(*logits, fake_weight=config.fake_weight)
-    logs = {"loss_d": loss}
+        loss, logs, others = against_mixture(config, state.discriminator, shown, rng)
     if config.gradient_penalty:
-        penalty = penalty_between(state, parts, labels, rng)
+        penalty = penalty_between(state, real, others, labels, rng)
         loss = loss + config.gradient_penalty * penalty
         logs["gradient_penalty"] = penalty
     state.optimizer_d.zero_grad()
     state.fabric.backward(loss)
     state.optimizer_d.step()
-    second = "d_mixture" if negative is not None and len(parts) == 2 else "d_fake"
-    names = ("d_real", second, "d_negative")
-    return logs | {name: part.mean() for name, part in zip(names, logits, strict=False)}
+    return logs
 
 
 def penalty_between(
-    state: GanState, parts: list[Tensor], labels: Tensor, rng: torch.Generator
+    state: GanState, real: Tensor, others: list[Tensor], labels: Tensor, rng: torch.Generator
 ) -> Tensor:
-    """The gradient penalty between real images and the mixture, the first and the other parts.
+    """The gradient penalty between real images and the mixture that the others are the parts of.
 
     The mixture is what the critic compares with the data, so its slope matters on the way from one
     to the other. Where its two parts are weighted, each image's partner is drawn: a generated image
     with probability λ, else a negative. That costs no more than the penalty of an ordinary GAN.
     """
-    real, other = parts[:2]
-    if len(parts) == 3:
+    other = others[0]
+    if len(others) == 2:
         other = adversarial.sample_mixture(
-            *parts[1:], fake_weight=state.config.fake_weight, generator=rng
+            *others, fake_weight=state.config.fake_weight, generator=rng
         )
     critic = state.discriminator.module.forward  # plain: see gradient_penalty
     return gradient_penalty(lambda images: critic(images, labels), real, other, generator=rng)
 
 
 def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]:
-    """Eq. 3, the generator's side: it sees no negatives."""
+    """The generator's side: it sees no negatives, but a structure head may judge its images."""
     # The plain network: its own gradients are not wanted, so processes need not exchange them.
     discriminator = state.discriminator.module.requires_grad_(False)
     count = state.config.batch_size
     labels = state.sampler.draw_labels(count, rng)
     fake = state.generator(state.sampler.draw_latents(count, rng), labels)
-    with state.fabric.autocast():
-        logits = discriminator(fake, labels).float()
-    _, loss_of_generator = adversarial.LOSSES[state.config.objective]
-    loss = loss_of_generator(logits)
+    loss, logs = loss_of_generator(state.config, state.fabric, discriminator, fake, labels)
     state.optimizer_g.zero_grad()
     state.fabric.backward(loss)
     state.optimizer_g.step()
     discriminator.requires_grad_(True)
-    return {"loss_g": loss}
+    return logs
 
 
-def make_negatives(state: GanState, real: Tensor, rng: torch.Generator) -> Tensor | None:
-    """Negatives of a batch, shown under the labels of `real`; None in an ordinary GAN."""
+def make_negatives(
+    state: GanState, real: Tensor, rng: torch.Generator
+) -> tuple[Tensor | None, Tensor | None]:
+    """Negatives of a batch, shown under the labels of `real`, and for a structure head their nulls.
+
+    None in place of both in an ordinary GAN; images from elsewhere are of no image here, and have
+    no nulls.
+    """
     if state.other is not None:
         rows = torch.randint(len(state.other), (len(real),), generator=rng, device=real.device)
-        return to_float(state.other[rows])
-    return None if state.negative is None else state.negative(real, generator=rng)
+        return to_float(state.other[rows]), None
+    if state.negative is None:
+        return None, None
+    params = state.negative.draw(real, rng)
+    null = state.negative.null(real, params) if state.config.structure_head else None
+    return state.negative.replay(real, params), null

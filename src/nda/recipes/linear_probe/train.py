@@ -20,7 +20,7 @@ from nda.data.augment.crops import crop_and_flip
 from nda.data.images.copies import copy_groups
 from nda.errors import CheckpointError, DataError
 from nda.evaluation.features.extract import extract_features
-from nda.networks.linear_heads import LinearHeads
+from nda.networks.heads.linear import LinearHeads
 from nda.recipes.encoders import Pretrained, open_encoder
 from nda.recipes.linear_probe.config import LinearProbeConfig
 from nda.training.batches import batches_of_run

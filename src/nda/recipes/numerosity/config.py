@@ -31,6 +31,9 @@ class NumerosityConfig(ImageConfig):
         negative_data: where the negatives come from; --data if not given
         fake_weight: λ, the share of generated samples in the mixture; by default one half
         mixture: weighted (losses of both parts) or sampled (same expectation, one batch)
+        structure_head: μ, weight of a structure head's loss beside the plain GAN's; 0 for no head,
+            but negatives in the mixture
+        structure_generator: ν, weight in the generator's loss of what the head holds of its images
         joint_forward: one forward of the critic for real, generated and negative samples
         network: wgan_gp, biggan, or dcgan_dense or dcgan, small ones for processors
         width: channels of the networks; 64 is full size
@@ -59,6 +62,8 @@ class NumerosityConfig(ImageConfig):
     negative_data: str | None = field(default=None, metadata=PATH)
     fake_weight: float = 0.5
     mixture: Literal["weighted", "sampled"] = "weighted"
+    structure_head: float = 0.0
+    structure_generator: float = 0.0
     joint_forward: bool = True
     network: Literal["wgan_gp", "biggan", "dcgan_dense", "dcgan"] = "wgan_gp"
     width: int = 64
@@ -114,6 +119,8 @@ class NumerosityConfig(ImageConfig):
         names = {field.name for field in dataclasses.fields(GanConfig)} - {"recipe"}
         settings = {name: value for name, value in self.as_dict().items() if name in names}
         settings["classes"] = str(self.right_count)
+        if self.structure_head and self.fake_weight == type(self).fake_weight:
+            del settings["fake_weight"]  # not given, so not refused
         if self.negative == "other_counts":
             settings["negative"] = "data"
             settings["negative_classes"] = ",".join(map(str, negative_counts))

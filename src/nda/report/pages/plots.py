@@ -25,6 +25,8 @@ SPEED = "images_per_second"
 _ROLES = {
     "loss_d": "discriminator",
     "loss_g": "generator",
+    "loss_structure": "structure head",
+    "loss_structure_g": "generator, by the structure head",
     "d_real": "real",
     "d_fake": "generated",
     "d_negative": "negative",
@@ -46,6 +48,9 @@ _TOGETHER = (  # how names begin whose curves share a figure, with its axis and 
 _AXES = {
     "loss_d": "discriminator's loss",
     "loss_g": "generator's loss",
+    "loss_structure": "structure head's loss",
+    "loss_structure_g": "generator's loss by the structure head",
+    "structure_right": "share of nulls scored above their negatives",
     "d_real": "mean D(real)",
     "d_fake": "mean D(generated)",
     "d_negative": "mean D(negative)",

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from nda.errors import ConfigError
-from nda.networks.linear_heads import LinearHeads
+from nda.networks.heads.linear import LinearHeads
 
 
 def test_each_head_is_a_linear_layer() -> None:
