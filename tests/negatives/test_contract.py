@@ -13,10 +13,26 @@ from torch import Tensor, nn
 from nda.errors import ShapeError
 from nda.negatives import NEGATIVE_NAMES, Negative, RandomApply, Stitch, negative_from_name
 
-SOFT = ["jigsaw:seam=feather", "jigsaw:grid=4,seam=feather,width=2"]
+SOFT = [
+    "jigsaw:seam=feather",
+    "jigsaw:grid=4,seam=feather,width=2",
+    "jigsaw:seam=poisson",
+    "jigsaw:offset=random",
+    "jigsaw:grid=4,edge=wavy",
+    "jigsaw:seam=feather,offset=random,edge=wavy",
+    "jigsaw:seam=poisson,offset=random",
+    "stitch:seam=feather",
+    "stitch:seam=feather,offset=random,edge=wavy",
+    "stitch:seam=poisson,offset=random",
+    "cutmix:seam=feather",
+    "cutmix:edge=wavy",
+    "cutmix:seam=poisson",
+    "blemish:seam=feather",
+]
 MIXED = ["jigsaw+stitch", "cutmix+mixup+cutout"]
 NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=4", "jigsaw:grid=8", *MIXED, *SOFT]
-MIXING = ["stitch", "cutmix", "mixup", "blemish", "jigsaw+stitch"]
+SOFT_MIXING = [name for name in SOFT if not name.startswith("jigsaw")]
+MIXING = [*SOFT_MIXING, "stitch", "cutmix", "mixup", "blemish", "jigsaw+stitch"]
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8]
 
 
@@ -107,7 +123,7 @@ def test_memory_layout_does_not_matter(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_is_that_of_finite_differences(name: str) -> None:
-    x = random_batch((3, 1, 8, 8), torch.float64).requires_grad_()
+    x = torch.rand(3, 1, 8, 8, dtype=torch.float64, generator=seeded(0)).requires_grad_()
     negative = negative_from_name(name)
     params = negative.draw(x, seeded(2))
     assert torch.autograd.gradcheck(lambda x: negative.replay(x, params), x)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import Jigsaw
-from nda.negatives.jigsaw import draw_orders, unrank_orders
+from nda.negatives.orders import draw_orders, unrank_orders
 
 
 def naive_jigsaw(image: Tensor, order: list[int], grid: int) -> Tensor:

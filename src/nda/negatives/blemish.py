@@ -22,7 +22,9 @@ from nda.negatives.base import (
     draw_partners,
     to_device_like,
 )
+from nda.negatives.feather import feather, over_planes
 from nda.negatives.patch import box_sides
+from nda.negatives.seams import Cut, breaks, near
 
 _WAVES = 12  # that make up the outline of a stain
 _FREQUENCY = (1.5, 12.0)  # their highest, in cycles an image
@@ -43,16 +45,21 @@ class Blemish(Negative):
     mixed with up to 50 % of black or 20 % of white, and covers the image by 30 to 100 %. Floating
     images are taken to lie in [-1, 1], and so do the results.
 
+    `seam="feather"` blurs the outline of the box or stain over `width` pixels, as in `Jigsaw`.
+    There is no blending in the gradient domain, which would undo how light a blemish is.
+
     `draw` yields, for each sample, `partner` int64 (itself or another), `shift` (B, 2) int64 in
     pixels, `stain` bool, `box` (B, 4) int64 (top, left, height, width), `waves` (B, 12, 3) float32
     (cycles down, cycles across, phase), `area`, `light` and `cover` float32.
 
     Raises:
-        ConfigError: unless 0 < low <= high < 1.
+        ConfigError: unless 0 < low <= high < 1, `width` is at least 1 and `seam` is known.
         ShapeError: for a batch of fewer than two.
     """
 
-    def __init__(self, low: float = 0.03, high: float = 0.4) -> None:
+    def __init__(
+        self, low: float = 0.03, high: float = 0.4, *, seam: str = "hard", width: int = 3
+    ) -> None:
         super().__init__()
         if not 0 < low <= high < 1:
             raise ConfigError(
@@ -61,6 +68,7 @@ class Blemish(Negative):
             )
         self.low = low
         self.high = high
+        self.cut = Cut("blemish", seam, width, seams=("hard", "feather"))
 
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
         self.check(x)
@@ -113,15 +121,23 @@ class Blemish(Negative):
         texture = shifted(image, params["partner"], params["shift"])
         light = params["light"].view(-1, *ones, 1, 1).to(exact)
         texture = texture + light.abs() * (torch.where(light < 0, black, white) - texture)
-        cover = params["cover"].view(-1, 1, 1, 1) * self.mask(x, params)
-        cover = cover.view(x.shape[0], *ones, *x.shape[-2:])
+        shape = self._shape(x, params)
+        cover = over_planes(params["cover"].view(-1, 1, 1, 1) * shape, x)
         result = image.lerp(texture, cover.to(exact))
+        if self.cut.seam == "feather":
+            result = feather(result, near(*breaks(shape[:, 0]), self.cut.width), self.cut.width)
         if not x.is_floating_point():
             result = result.round_()
         return result.to(x.dtype)
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
-        """1 inside the box or the stain."""
+        """1 inside the box or the stain, and where its outline is blurred."""
+        shape = self._shape(x, params)
+        if self.cut.seam == "hard":
+            return shape
+        return torch.maximum(shape, near(*breaks(shape[:, 0]), self.cut.width))
+
+    def _shape(self, x: Tensor, params: Params) -> Tensor:
         down, across = box_sides(params["box"], x[..., :1, :, :].float())
         box = (down * across).view(x.shape[0], 1, *x.shape[-2:])
         stain = highest(waves(params["waves"], *x.shape[-2:]), params["area"])
@@ -132,7 +148,7 @@ class Blemish(Negative):
         check_partners(x, "blemish")
 
     def extra_repr(self) -> str:
-        return f"low={self.low:g}, high={self.high:g}"
+        return f"low={self.low:g}, high={self.high:g}{self.cut}"
 
 
 def waves(drawn: Tensor, H: int, W: int) -> Tensor:

@@ -40,8 +40,13 @@ def feather(x: Tensor, mask: Tensor, width: int) -> Tensor:
 
 def masked(x: Tensor, other: Tensor, mask: Tensor) -> Tensor:
     """`other` where `mask` `(B, 1, H, W)` is 1, else `x`, in the dtype of `other`."""
-    mask = mask.view(x.shape[0], *[1] * (x.dim() - 3), *x.shape[-2:])
-    return x.to(other.dtype).lerp(other, mask.to(other.dtype))  # thrice as quick as where
+    # Thrice as quick as where.
+    return x.to(other.dtype).lerp(other, over_planes(mask, x).to(other.dtype))
+
+
+def over_planes(mask: Tensor, x: Tensor) -> Tensor:
+    """View a value a pixel, `(B, H, W)` or `(B, 1, H, W)`, so that it broadcasts over `x`."""
+    return mask.view(x.shape[0], *[1] * (x.dim() - 3), *mask.shape[-2:])
 
 
 def blurred(x: Tensor, width: int) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from functools import partial
 from itertools import permutations
 
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative, Params, draw_device, to_device_like
-from nda.negatives.feather import feather_grid_
-from nda.negatives.seams import check_seam, described_seam, seams
-
-_LARGEST_RANKED = 20  # 20! is the last factorial an int64 holds
+from nda.negatives.feather import feather, feather_grid_
+from nda.negatives.orders import draw_band_orders, draw_orders
+from nda.negatives.pieces import broken, displaced, draw_offset, move_pixels
+from nda.negatives.poisson import blend_pieces
+from nda.negatives.seams import Cut, draw_waves, near, seams
 
 
 class Jigsaw(Negative):
@@ -22,65 +24,109 @@ class Jigsaw(Negative):
     Every one of the (grid²)! - 1 other orders is equally likely, for each sample by itself. The
     paper found a grid of 2 to work best.
 
-    `seam` is `hard`, as published, or `feather`: blurred by a triangular kernel within `width`
-    pixels of every cut.
+    `seam="hard"` cuts as published. `"feather"` blurs by a triangular kernel within `width` pixels
+    of the cuts. `"poisson"` lays the gradients of the tiles and solves for the image that has them,
+    so brightness runs on across a cut; results stay within the range of the image.
+
+    `offset="random"` moves all cuts of a sample by up to half a tile, down and across. The tiles
+    are then unequal, and keep what they show: bands of tiles change their order, and tiles do
+    within their band, in all (grid!)^(grid + 1) - 1 ways. `edge="wavy"` lets the cuts stray by up
+    to a 16th of the side; what of a tile then lies beyond the border is reflected.
 
     `draw` yields `permutation` `(B, grid²)` int64: tile k of the result, counted row by row, is
-    tile `permutation[b, k]` of the image.
+    tile `permutation[b, k]` of the image; `offset` `(B, 2)` int64, in pixels, and `waves`
+    `(B, 2, 4)` float32, phases, where these are asked for.
 
     Raises:
-        ConfigError: where `grid` is less than 2, `width` less than 1 or `seam` another word.
+        ConfigError: where `grid` is less than 2, `width` less than 1 or another word is unknown.
         ShapeError: where height or width is not a multiple of `grid`.
     """
 
     orders: Tensor
 
-    def __init__(self, grid: int = 2, *, seam: str = "hard", width: int = 3) -> None:
+    def __init__(
+        self,
+        grid: int = 2,
+        *,
+        seam: str = "hard",
+        width: int = 3,
+        offset: str = "fixed",
+        edge: str = "straight",
+    ) -> None:
         super().__init__()
         if not isinstance(grid, int) or grid < 2:
             raise ConfigError(f"jigsaw was given grid={grid}; expected a whole number from 2 on")
-        check_seam("jigsaw", seam, width, ("hard", "feather"))
         self.grid = grid
-        self.seam = seam
-        self.width = width
+        self.cut = Cut("jigsaw", seam, width, offset, edge)
         # For the usual grid all 23 other orders fit a table, which is quicker than unranking.
         few = list(permutations(range(grid**2)))[1:] if grid == 2 else []
         self.register_buffer("orders", torch.tensor(few), persistent=False)
 
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
         self.check(x)
+        params = {"permutation": self._draw_permutation(x, generator)}
+        if self.cut.offset == "random":
+            params["offset"] = draw_offset(x, self.grid, generator)
+        if self.cut.edge == "wavy":
+            params["waves"] = draw_waves(x, generator)
+        return params
+
+    def _draw_permutation(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         B, n, device = x.shape[0], self.grid**2, draw_device(x, generator)
+        if self.cut.offset == "random":
+            return to_device_like(draw_band_orders(B, self.grid, device, generator), x)
         if self.grid == 2:
             row = torch.randint(len(self.orders), (B,), generator=generator, device=device)
-            return {"permutation": to_device_like(self.orders, x)[to_device_like(row, x)]}
-        return {"permutation": to_device_like(draw_orders(B, n, device, generator), x)}
+            return to_device_like(self.orders, x)[to_device_like(row, x)]
+        return to_device_like(draw_orders(B, n, device, generator), x)
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        itself = torch.arange(x.shape[0], device=x.device)[:, None]
-        return self._soften_(rearrange_tiles(x, itself, params["permutation"], self.grid))
+        lay: Callable[[Tensor], Tensor]
+        if self._equal_tiles():
+            itself = torch.arange(x.shape[0], device=x.device)[:, None]
+            order, grid = params["permutation"], self.grid
+            lay = partial(rearrange_tiles, image=itself, tile=order, grid=grid)
+        else:
+            lay = partial(move_pixels, move=displaced(x, self.grid, params))
+        if self.cut.seam == "poisson":
+            return blend_pieces(x, lay)
+        return self._soften_(lay(x), params)
 
     def null(self, x: Tensor, params: Params) -> Tensor:
-        """The image as it is, but for the same blur at the same seams."""
-        return self._soften_(super().null(x, params))
+        """The image as it is, but for the same blur at the same cuts.
 
-    def _soften_(self, x: Tensor) -> Tensor:
-        if self.seam == "hard":
+        Laid in order, the tiles' gradients are those of the image, so blending gives it back.
+        """
+        return self._soften_(super().null(x, params), params)
+
+    def _soften_(self, x: Tensor, params: Params) -> Tensor:
+        if self.cut.seam != "feather":
             return x
-        return feather_grid_(x, self.grid, self.width)
+        if self._equal_tiles():
+            return feather_grid_(x, self.grid, self.cut.width)
+        return feather(x, self.mask(x, params), self.cut.width)
+
+    def _equal_tiles(self) -> bool:
+        return self.cut.offset == "fixed" and self.cut.edge == "straight"
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
         """1 along the seams, on both sides: where neighbours were none before.
 
-        A hard seam is shown a 32nd of the side wide. Feathering blurs every cut, also one across
-        which neighbours stayed what they were, so there all cuts are shown, as wide as the blur.
+        A seam is shown a 32nd of the side wide, or as wide as its blur. In a grid of equal tiles
+        every cut is blurred, also where neighbours stayed what they were, and so shown.
         """
+        feathered = self.cut.seam == "feather"
+        if not self._equal_tiles():
+            thin = max(1, min(x.shape[-2:]) // 32)
+            breaks = broken(displaced(x, self.grid, params))
+            return near(*breaks, self.cut.width if feathered else thin)
         tile = params["permutation"].view(-1, self.grid, self.grid)
         beside = tile[:, :, 1:] - tile[:, :, :-1] != 1
         beside |= tile[:, :, :-1] % self.grid == self.grid - 1  # the next one began a new row
         below = tile[:, 1:] - tile[:, :-1] != self.grid
-        if self.seam == "feather":
-            return seams(x, torch.ones_like(beside), torch.ones_like(below), self.width)
+        if feathered:
+            return seams(x, torch.ones_like(beside), torch.ones_like(below), self.cut.width)
         return seams(x, beside, below)
 
     def check(self, x: Tensor) -> None:
@@ -94,30 +140,7 @@ class Jigsaw(Negative):
             )
 
     def extra_repr(self) -> str:
-        return f"grid={self.grid}{described_seam(self.seam, self.width)}"
-
-
-def draw_orders(
-    count: int, n: int, device: torch.device, generator: torch.Generator | None
-) -> Tensor:
-    """Orders of n things `(count, n)`, each uniform among all but the original one."""
-    if n <= _LARGEST_RANKED:  # rank 0 is the original order
-        ranks = torch.randint(1, math.factorial(n), (count,), generator=generator, device=device)
-        return unrank_orders(ranks, n)
-    order = torch.rand(count, n, generator=generator, device=device).argsort(dim=1)
-    # One chance in n!, less than 1e-25 here: a swap of the first two mends it without a branch.
-    original = (order == torch.arange(n, device=device)).all(dim=1, keepdim=True)
-    return torch.where(original, order.roll(1, dims=1), order)
-
-
-def unrank_orders(ranks: Tensor, n: int) -> Tensor:
-    """The orders of n things with these ranks in lexicographic order (Lehmer code): (B, n)."""
-    columns: list[Tensor] = []
-    # From the last thing to the first: the i-th takes place d among those after it, which move up.
-    for i in reversed(range(n)):
-        digit = ranks // math.factorial(n - 1 - i) % (n - i)
-        columns = [digit, *(later + (later >= digit) for later in columns)]
-    return torch.stack(columns, dim=1)
+        return f"grid={self.grid}{self.cut}"
 
 
 def rearrange_tiles(x: Tensor, image: Tensor, tile: Tensor, grid: int) -> Tensor:

@@ -26,12 +26,14 @@ def _number(text: str) -> float:
     return float(above) / float(below or 1)
 
 
+_SEAM: dict[str, Parser] = {"seam": str, "width": int}
+
 _NEGATIVES: dict[str, tuple[Callable[..., Negative], dict[str, Parser]]] = {
-    "jigsaw": (Jigsaw, {"grid": int, "seam": str, "width": int}),
-    "stitch": (Stitch, {}),
+    "jigsaw": (Jigsaw, {"grid": int, **_SEAM, "offset": str, "edge": str}),
+    "stitch": (Stitch, {**_SEAM, "offset": str, "edge": str}),
     "cutout": (Cutout, {"low": _number, "high": _number}),
-    "cutmix": (CutMix, {"low": _number, "high": _number}),
-    "blemish": (Blemish, {"low": _number, "high": _number}),
+    "cutmix": (CutMix, {"low": _number, "high": _number, **_SEAM, "edge": str}),
+    "blemish": (Blemish, {"low": _number, "high": _number, **_SEAM}),
     "mixup": (Mixup, {"alpha": _number}),
     "horizontal_flip": (HorizontalFlip, {}),
     "random_crop": (RandomCrop, {"padding": _number}),

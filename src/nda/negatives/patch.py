@@ -16,6 +16,9 @@ from nda.negatives.base import (
     draw_partners,
     to_device_like,
 )
+from nda.negatives.feather import feather, over_planes
+from nda.negatives.poisson import blend_patch
+from nda.negatives.seams import Cut, breaks, draw_waves, near, places
 
 
 class Patch(Negative):
@@ -91,31 +94,87 @@ class Cutout(Patch):
 class CutMix(Patch):
     """Fill a box of each image with another image's pixels at the same place.
 
-    Every sample serves exactly once as a partner and never as its own. `draw` yields `partner`
-    `(B,)` int64 beside `box`. Pixels are expected to be finite.
+    Every sample serves exactly once as a partner and never as its own. Pixels are expected to be
+    finite.
+
+    `seam` and `width` are those of `Jigsaw`: hard, feathered, or blended in the gradient domain,
+    which spreads a difference of brightness over the whole image. `edge="wavy"` lets the sides of
+    the box stray by up to a 16th of the image's.
+
+    `draw` yields `partner` `(B,)` int64 beside `box`, and `waves` `(B, 2, 4)` float32 if wavy.
 
     Raises:
-        ConfigError: unless 0 < low <= high < 1.
+        ConfigError: unless 0 < low <= high < 1, `width` is at least 1 and the words are known.
         ShapeError: for a batch of fewer than two.
     """
 
     name = "cutmix"
 
+    def __init__(
+        self,
+        low: float = 1 / 3,
+        high: float = 1 / 2,
+        *,
+        seam: str = "hard",
+        width: int = 3,
+        edge: str = "straight",
+    ) -> None:
+        super().__init__(low, high)
+        self.cut = Cut("cutmix", seam, width, edge=edge)
+
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
-        return {**super().draw(x, generator), "partner": draw_partners(x, generator)}
+        params = {**super().draw(x, generator), "partner": draw_partners(x, generator)}
+        if self.cut.edge == "wavy":
+            params["waves"] = draw_waves(x, generator)
+        return params
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         partner = x.index_select(0, params["partner"])
+        if self.cut.seam == "poisson":
+            return blend_patch(x, partner, self._inside(x, params))
+        if self.cut.edge == "wavy":
+            inside = over_planes(self._inside(x, params), x)
+            return self._soften(torch.where(inside, partner, x), params)
         down, across = box_sides(params["box"], x)
         outside = torch.maximum(1 - down, 1 - across)
         if x.is_floating_point():  # exact and quick, as in Cutout
-            return partner.lerp_(x, outside)
-        return (x - partner).mul_(outside).add_(partner)
+            return self._soften(partner.lerp_(x, outside), params)
+        return self._soften((x - partner).mul_(outside).add_(partner), params)
+
+    def null(self, x: Tensor, params: Params) -> Tensor:
+        """The box filled with the image's own pixels: as it is, but for the same blur."""
+        return self._soften(super().null(x, params), params)
+
+    def _soften(self, x: Tensor, params: Params) -> Tensor:
+        if self.cut.seam != "feather":
+            return x
+        edges = near(*breaks(self._inside(x, params)), self.cut.width)
+        return feather(x, edges, self.cut.width)
+
+    def _inside(self, x: Tensor, params: Params) -> Tensor:
+        """Whether a pixel is the partner's, `(B, H, W)`."""
+        shortest = min(side_range(size, self.low, self.high)[0] for size in x.shape[-2:])
+        row, column = places(x, params.get("waves"), shortest)
+        top, left, height, width = params["box"][:, :, None, None].unbind(1)
+        within = (row >= top) & (row < top + height)
+        return within & (column >= left) & (column < left + width)
+
+    def mask(self, x: Tensor, params: Params) -> Tensor:
+        """1 inside the box, and where its edge is blurred."""
+        if self.cut.seam == "hard" and self.cut.edge == "straight":
+            return super().mask(x, params)
+        inside = self._inside(x, params)
+        if self.cut.seam != "feather":
+            return inside.float()[:, None]
+        return torch.maximum(inside.float()[:, None], near(*breaks(inside), self.cut.width))
 
     def check(self, x: Tensor) -> None:
         super().check(x)
         check_partners(x, "cutmix")
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}{self.cut}"
 
 
 def side_range(size: int, low: float, high: float) -> tuple[int, int]:
