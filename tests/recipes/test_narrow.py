@@ -26,4 +26,7 @@ def test_what_belongs_to_something_typed_is_left() -> None:
     chosen = NARROW["gan"].beside({"lr_d", "out"})
     assert not {"lr_d", "lr_g", "width"} & set(chosen)
     assert chosen["steps"] == 1000
+    assert chosen["structure_head"] == 1.0
+    for typed in ("negative", "fake_weight", "mixture"):  # the paper's mixture is meant
+        assert not {"negative", "structure_head"} & set(NARROW["gan"].beside({typed}))
     assert "width" not in NARROW["action"].beside({"encoder"})

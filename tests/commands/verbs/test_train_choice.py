@@ -48,7 +48,7 @@ def test_with_a_card_the_published_size_is_taken(device: list[str]) -> None:
 def test_what_is_typed_stays() -> None:
     config, said = settings_of("gan", [*NEEDED, "--steps", "97500", "--d-steps=4"])
     assert (config.steps, config.d_steps, config.width, config.ema_start) == (97_500, 4, 8, 1000)
-    assert "(width 8, batch_size 32)" in said
+    assert "(width 8, batch_size 32, negative jigsaw:seam=feather, structure_head 1.0)" in said
 
 
 def test_full_size_can_be_insisted_on() -> None:
