@@ -123,6 +123,17 @@ def test_options_in_the_text_exist(page: Path, capsys: pytest.CaptureFixture[str
 def in_readme(names: dict[str, Any]) -> None:
     names |= {name: torch.rand(4, 3, 8, 8) for name in ("real", "fake")}
     names["discriminator"] = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 1))
+    names |= {f"{kind}_images": grey_levels(50) for kind in ("normal", "new")}
+
+
+def grey_levels(count: int) -> torch.Tensor:
+    """Images of 32 x 32 pixels, all of which differ."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 3, 32, 32))
+    return torch.from_numpy(pixels.astype(np.uint8))
+
+
+def in_python(names: dict[str, Any]) -> None:
+    names |= {"normal": grey_levels(220), "new": grey_levels(3)}
 
 
 def in_concepts(names: dict[str, Any]) -> None:
@@ -184,6 +195,7 @@ def write_zip(path: str, names: list[str], side: int) -> None:
 TAKEN_FOR_GRANTED: dict[str, Callable[[dict[str, Any]], None]] = {
     "README.md": in_readme,
     "concepts.md": in_concepts,
+    "python.md": in_python,
     "how-to.md": in_how_to,
     "anomaly-detection.md": in_anomaly,
     "corruptions.md": in_corruptions,

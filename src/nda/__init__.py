@@ -12,6 +12,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nda import data as data
+    from nda import negatives as negatives
+    from nda import objectives as objectives
+    from nda.api.check import check as check
+    from nda.api.compare import compare as compare
+    from nda.api.detector import AnomalyDetector as AnomalyDetector
+    from nda.api.preview import preview as preview
+    from nda.api.probe.runs import probe as probe
+    from nda.api.runs.train import evaluate as evaluate
+    from nda.api.runs.train import resume as resume
+    from nda.api.runs.train import train as train
+    from nda.api.score.run import score as score
     from nda.errors import UserError as UserError
     from nda.evaluation.outliers.detector import load_detector as load_detector
     from nda.export.encoder import load_encoder as load_encoder
@@ -43,7 +55,16 @@ if TYPE_CHECKING:
     from nda.objectives import wasserstein_d as wasserstein_d
     from nda.objectives import wasserstein_g as wasserstein_g
 
+    __version__: str
+
 _HOMES = {
+    "nda.api.check": ("check",),
+    "nda.api.compare": ("compare",),
+    "nda.api.detector": ("AnomalyDetector",),
+    "nda.api.preview": ("preview",),
+    "nda.api.probe.runs": ("probe",),
+    "nda.api.runs.train": ("evaluate", "resume", "train"),
+    "nda.api.score.run": ("score",),
     "nda.errors": ("UserError",),
     "nda.evaluation.outliers.detector": ("load_detector",),
     "nda.export.encoder": ("load_encoder",),
@@ -57,16 +78,23 @@ _HOMES = {
         "structure_d", "structure_g", "wasserstein_d", "wasserstein_g",
     ),
 }  # fmt: skip
+_ROOMS = ("data", "negatives", "objectives")  # modules that are there without being imported first
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"nda.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("nda-torch")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'nda' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*__all__, *_ROOMS, "__version__"])

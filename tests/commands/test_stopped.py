@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from nda.api.runs.work import has_page
 from nda.cli import main
 from nda.commands.runs import finish
-from nda.commands.runs.finish import has_page
 from nda.evaluation.outliers.detector import (
     Detector,
     DetectorSettings,

@@ -29,7 +29,7 @@ HELD_OUT = 5  # one image in so many
 _SLOW = 96  # pixels: from this side on, probes take minutes
 
 
-@settings_shown(CheckOptions)
+@settings_shown(CheckOptions, out=None)
 def check(images: Any, **settings: Any) -> Checked:
     """Find which negatives are valid and informative for images, before training on them.
 
@@ -48,7 +48,9 @@ def check(images: Any, **settings: Any) -> Checked:
     """
     given = not isinstance(images, str | Path)
     named = in_words(images) if given else images
-    options = options_of(CheckOptions, {"out": "", **settings, "images": named})
+    options = options_of(
+        CheckOptions, {**settings, "out": settings.get("out") or "", "images": named}
+    )
     refuse_check(options, given=given)
     with overheard() as remarks:
         checked = measure(options, images if given else None)

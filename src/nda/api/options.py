@@ -54,10 +54,10 @@ def called(name: str, *given: Any, **settings: Any) -> str:
     return f"{name}({', '.join(words)})"
 
 
-def settings_shown(options: type, without: str = "") -> Callable[[F], F]:
+def settings_shown(options: type, without: str = "", **defaults: Any) -> Callable[[F], F]:
     """Give a function that takes `**settings` the signature and the help of `options`.
 
-    What it names itself, and the words of `without`, are left out.
+    What it names itself, and the words of `without`, are left out; `defaults` go over others.
     """
 
     def show(function: F) -> F:
@@ -69,7 +69,7 @@ def settings_shown(options: type, without: str = "") -> Callable[[F], F]:
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=_default(field),
+                default=defaults.get(field.name, _default(field)),
                 annotation=field.type,
             )
             for field in fields

@@ -30,7 +30,7 @@ from nda.validators import counted
 RESOLUTION = 128  # pixels, as published for DPC
 
 
-@settings_shown(PreviewOptions)
+@settings_shown(PreviewOptions, out=None)
 def preview(images: Any, **settings: Any) -> Preview:
     """Show every negative on images or a video, as one labelled picture, which notebooks show.
 
@@ -48,7 +48,9 @@ def preview(images: Any, **settings: Any) -> Preview:
     """
     given = not isinstance(images, str | Path)
     named = in_words(images) if given else images
-    options = options_of(PreviewOptions, {"out": "", **settings, "images": named})
+    options = options_of(
+        PreviewOptions, {**settings, "out": settings.get("out") or "", "images": named}
+    )
     refuse_preview(options, given=given)
     with overheard() as remarks:
         found = previewed(options, images if given else None)

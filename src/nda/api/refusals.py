@@ -18,7 +18,13 @@ from nda.errors import ConfigError
 from nda.validators import at_least
 
 if TYPE_CHECKING:
-    from nda.api.settings import CheckOptions, PreviewOptions, ProbeOptions, ScoreOptions
+    from nda.api.settings import (
+        CheckOptions,
+        EvaluateOptions,
+        PreviewOptions,
+        ProbeOptions,
+        ScoreOptions,
+    )
 
 
 def refuse_check(options: CheckOptions, *, given: bool = False) -> None:
@@ -68,6 +74,17 @@ def refuse_preview(options: PreviewOptions, *, given: bool = False) -> None:
     if not given:
         refuse_missing(options, "images")
     ready_outputs(options, source="" if given else options.images)
+
+
+def refuse_evaluate(options: EvaluateOptions) -> None:
+    """Of the evaluation of a run."""
+    refuse_no_run(options.run)
+    for named in options.ood:
+        name, _, path = (part.strip() for part in named.partition("="))
+        if path:
+            refuse_absent(path, f"--ood {name}: ")
+    if options.corruptions not in (None, "made"):
+        refuse_absent(str(options.corruptions))
 
 
 def refuse_endings(options: object, **endings: str) -> None:

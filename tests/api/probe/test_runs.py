@@ -14,8 +14,8 @@ import yaml
 from torchvision import models
 
 from nda.api.media import within
+from nda.api.runs.work import open_run
 from nda.cli import main
-from nda.commands.runs.finish import open_run
 from nda.data.images.load import load_images
 from nda.evaluation.fidelity.gap import discriminator_gap
 from nda.negatives import negative_from_name

@@ -44,7 +44,7 @@ TAKES = {
 }
 
 
-@settings_shown(ProbeOptions)
+@settings_shown(ProbeOptions, out=None)
 def probe(model: Any, images: Any, **settings: Any) -> Probed:
     """Measure how a model's output or features change when global structure breaks.
 
@@ -70,8 +70,8 @@ def probe(model: Any, images: Any, **settings: Any) -> Probed:
     options = options_of(
         ProbeAtHand,
         {
-            "out": "",
             **settings,
+            "out": settings.get("out") or "",
             "model": type(network).__name__ if network is not None else model,
             "images": in_words(images) if given else images,
         },

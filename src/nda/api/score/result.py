@@ -71,7 +71,6 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, float, float, str]] = []
-        self.maps: list[Tensor] = []
 
     def add(self, name: str, score: float | None, p_value: float | None, reason: str) -> None:
         nan = float("nan")

@@ -18,7 +18,7 @@ from nda.runtime.files import StrPath
 from nda.runtime.notes import overheard
 
 
-@settings_shown(ScoreOptions, without="fail_on_anomaly")
+@settings_shown(ScoreOptions, without="fail_on_anomaly", out=None)
 def score(run: StrPath, images: Any, **settings: Any) -> Scores:
     """Score images with a run of anomaly, or videos with one of dpc.
 
@@ -39,7 +39,9 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
     """
     given = not isinstance(images, str | Path)
     named = in_words(images) if given else images
-    options = options_of(ScoreOptions, {"out": "", **settings, "run": run, "images": named})
+    options = options_of(
+        ScoreOptions, {**settings, "out": settings.get("out") or "", "run": run, "images": named}
+    )
     if options.images == "-":
         raise DataError("From Python nothing is read on standard input; give a list of pictures.")
     refuse_score(options, given=given)

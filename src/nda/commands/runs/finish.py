@@ -1,66 +1,24 @@
-"""What commands do with a run once it is open: train it to its end, measure it, report.
-
-Kept apart from the options, so that `--help` does not wait for torch.
-"""
+"""What commands tell of a run that is trained to its end, measured and reported."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from nda.api.runs.work import lacks_page_alone, measure
 from nda.commands.runs.figures import print_evaluation
-from nda.evaluation.outliers.metrics import outlier_part
-from nda.evaluation.record import Evaluation
-from nda.recipes import recipe_of
 from nda.report.pages.run import write_report
-from nda.training.start import extend, resume
-from nda.training.engine import Run, check_unfinished
-from nda.training.lock import release
-from nda.training.run_folder import RunFolder
 from nda.runtime.signals import Interrupted
-from nda.training.watch import lost_processes_told
-
-
-@contextmanager
-def at_work() -> Iterator[None]:
-    """Around all that a command does with a run: its folder is free again at the end.
-
-    Where one of the run's processes is lost, that is told and not what follows from it.
-    """
-    try:
-        with lost_processes_told():
-            yield
-    finally:
-        release()
-
-
-def open_run(path: str, **changes: Any) -> Run[Any, Any]:
-    """The run in a folder, with `changes` to its settings where they are not None."""
-    folder = RunFolder.open(path)
-    entry = recipe_of(folder.config()["recipe"])
-    return resume(entry.recipe(), entry.config_class(), folder, **changes)
+from nda.training.engine import Run
 
 
 def resume_and_evaluate(run: Run[Any, Any]) -> int:
     """`train_and_evaluate` for a run that is not finished yet; refuses another (`TrainingError`)."""
-    # It may have been cut off between its last step and its evaluation, or its page.
-    if any(measured["step"] >= run.state.step for measured in run.folder.evaluations()):
-        if run.state.step >= run.config.steps and not has_page(run.folder):
-            if run.fabric.is_global_zero:
-                print(f"report: {write_report(run.folder)}")
-            return 0
-        check_unfinished(run.state, run.config)
-    extend(run)
+    if lacks_page_alone(run):
+        if run.fabric.is_global_zero:
+            print(f"report: {write_report(run.folder)}")
+        return 0
     return train_and_evaluate(run)
-
-
-def has_page(folder: RunFolder) -> bool:
-    """Whether the run's page was written after its last evaluation."""
-    page = folder.path / "report.html"
-    measured = folder.metrics_path.stat().st_mtime_ns
-    return page.is_file() and page.stat().st_mtime_ns >= measured
 
 
 def train_and_evaluate(run: Run[Any, Any]) -> int:
@@ -91,18 +49,8 @@ def evaluate_and_report(run: Run[Any, Any]) -> None:
     """On the first process: evaluate, write the report, print the figures and where they are."""
     if not run.fabric.is_global_zero:
         return
-    kept = outlier_part(evaluation_so_far(run) or Evaluation(run.state.step, []))
-    # What is kept was not measured again, and may have taken long.
-    evaluation = run.evaluate(kept if kept.metrics else None)
-    page = write_report(run.folder)
-    print_evaluation(evaluation)
-    for table in dict.fromkeys(metric.table for metric in kept.metrics):
+    measured = measure(run)
+    print_evaluation(measured.evaluation)
+    for table in dict.fromkeys(metric.table for metric in measured.kept.metrics):
         print(f"kept as it was: {table}")
-    print(f"report: {page}")
-
-
-def evaluation_so_far(run: Run[Any, Any]) -> Evaluation | None:
-    """What is known of the run at its present step."""
-    steps = {int(fields["step"]): fields for fields in run.folder.evaluations()}
-    fields = steps.get(run.state.step)
-    return None if fields is None else Evaluation.from_dict(fields)
+    print(f"report: {measured.page}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nda.api.places import ready_outputs, refuse_absent, refuse_lost, refuse_no_run
+from nda.api.refusals import refuse_evaluate
 from nda.api.settings import EvaluateOptions, ResumeOptions, SampleOptions
 from nda.commands.parser import parse
 from nda.errors import ConfigError
@@ -16,7 +17,8 @@ def resume(words: list[str]) -> int:
     options = parse(words, ResumeOptions, command="resume", positional="run")
     refuse_no_run(options.run)
 
-    from nda.commands.runs.finish import at_work, open_run, resume_and_evaluate
+    from nda.api.runs.work import at_work, open_run
+    from nda.commands.runs.finish import resume_and_evaluate
 
     with at_work():
         return resume_and_evaluate(
@@ -39,16 +41,12 @@ def evaluate(words: list[str]) -> int:
         positional="run",
         alone={"corruptions": "made"},
     )
-    refuse_no_run(options.run)
-    for named in options.ood:
-        name, _, path = (part.strip() for part in named.partition("="))
-        if path:
-            refuse_absent(path, f"--ood {name}: ")
-    if options.corruptions not in (None, "made"):
-        refuse_absent(str(options.corruptions))
+    refuse_evaluate(options)
 
-    from nda.commands.runs.finish import at_work, evaluate_and_report, open_run
-    from nda.commands.runs.outliers import conclude_with_outliers, detector_of
+    from nda.api.runs.outliers import detector_of, measure_outliers
+    from nda.api.runs.work import at_work, open_run
+    from nda.commands.runs.figures import print_evaluation
+    from nda.commands.runs.finish import evaluate_and_report
 
     detector = detector_of(options)
     with at_work():
@@ -61,8 +59,10 @@ def evaluate(words: list[str]) -> int:
         )
         if detector is None:
             evaluate_and_report(run)
-        else:
-            conclude_with_outliers(run, detector, options)
+        elif run.fabric.is_global_zero:
+            measured = measure_outliers(run, detector, options)
+            print_evaluation(measured.evaluation)
+            print(f"report: {measured.page}")
     return 0
 
 

@@ -43,7 +43,8 @@ def train(words: list[str]) -> int:
         print(f"nda: {said}", file=sys.stderr, flush=True)
 
     # After the parsing, so that --help does not wait for torch.
-    from nda.commands.runs.finish import at_work, train_and_evaluate
+    from nda.api.runs.work import at_work
+    from nda.commands.runs.finish import train_and_evaluate
     from nda.training.start import start
 
     with at_work():

@@ -75,6 +75,8 @@ class Detector(nn.Module):
                 f"255; got {images.dtype} of shape {tuple(images.shape)}. Resize them to {side} "
                 "pixels, and write floats in [0, 1] as (255 * images).round().to(torch.uint8)."
             )
+        if images.shape[0] == 0:  # not len(images), which an export would fix at its value
+            raise ShapeError("The batch holds no images; give at least one.")
         maps = self.network(images.float() / 127.5 - 1)
         scores = image_scores(maps)
         return scores, self.rarity(scores), maps

@@ -6,8 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from nda.commands.runs.figures import print_evaluation
-from nda.commands.runs.finish import evaluation_so_far
+from nda.api.runs.work import Measured, evaluation_so_far
 from nda.api.settings import EvaluateOptions
 from nda.data.images.outlier_sets import named_sources
 from nda.errors import ConfigError
@@ -51,12 +50,10 @@ def detector_of(options: EvaluateOptions) -> Detector | None:
     return detector
 
 
-def conclude_with_outliers(
+def measure_outliers(
     run: Run[Any, Any], detector: Detector, options: EvaluateOptions
-) -> None:
-    """On the first process: measure the detector, add that to the other figures, report."""
-    if not run.fabric.is_global_zero:
-        return
+) -> Measured:
+    """On the first process alone: measure the detector, add that to the other figures, report."""
     found = detector(
         run.state,
         sets=named_sources(options.ood),
@@ -67,6 +64,4 @@ def conclude_with_outliers(
     # A run that was cut off before its evaluation gets the other figures too.
     earlier = evaluation_so_far(run) or run.evaluate()
     run.folder.save_evaluation(earlier.updated(found).as_dict())
-    page = write_report(run.folder)
-    print_evaluation(found)
-    print(f"report: {page}")
+    return Measured(found, earlier, write_report(run.folder))

@@ -1,0 +1,197 @@
+"""A detector of anomalous images in one object: fit, predict, save, load."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nda.api.media import expecting_images
+from nda.api.options import settings_shown
+from nda.api.places import refuse_absent
+from nda.api.runs.result import RunResult
+from nda.api.runs.settings import recipe_settings
+from nda.api.runs.train import train
+from nda.api.score.images import images_of, score_in_parts
+from nda.api.score.result import Rows, Scores
+from nda.data.images.stream import Stream
+from nda.errors import ConfigError, DataError
+from nda.evaluation.outliers.conformal import conformal_threshold, p_values
+from nda.evaluation.outliers.detector import Detector, save_detector
+from nda.export.detector import export_onnx
+from nda.recipes.anomaly.config import AnomalyConfig
+from nda.recipes.anomaly.load import open_detector
+from nda.runtime.devices import choose_device
+from nda.runtime.files import StrPath
+from nda.runtime.notes import overheard
+
+
+class AnomalyDetector:
+    """A detector of anomalous images that learns from normal ones alone.
+
+        detector = nda.AnomalyDetector(steps=1500).fit("normal.zip")
+        found = detector.predict("new/")  # found.scores, found.p_values, found.flags, found.maps
+
+    Settings are those of `nda train anomaly`, by the same names. Images of any size, also tensors,
+    are brought to `resolution` as from the command line: in RGB, the whole of the image ("stretch")
+    or its middle ("crop"), as `fit` says among the settings. Their values are 0 to 255, uint8.
+    """
+
+    @settings_shown(AnomalyConfig, without="data out recipe devices")
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        named = {"data": "-", "out": "-", "config": None, "full_size": False, **settings}
+        recipe_settings(AnomalyConfig.recipe, **named)  # refuses what is wrong at once
+        self._detector: Detector | None = None
+        self._gone: Callable[[], object] = lambda: None  # takes the run of before away
+        self.result: RunResult | None = None  # of the training: its run, figures and page
+
+    def fit(self, images: Any, *, out: StrPath | None = None) -> AnomalyDetector:
+        """Train on normal images and calibrate on some of them; gives this detector.
+
+        Args:
+            images: folder, .zip of a folder, or torchvision:NAME; or images at hand: a tensor uint8
+                (N, 3, H, W), arrays, pictures of Pillow or a data set of them
+            out: folder of the run to write; a temporary one, gone with this object, if not given
+
+        Raises:
+            UserError: images that cannot be used or are too few, and a folder that holds a run.
+            KeyboardInterrupt: Ctrl-C; a run in `out` is kept, and `nda.resume` goes on with it.
+        """
+        self._gone()
+        if out is None:
+            folder = tempfile.mkdtemp(prefix="nda-")
+            self._gone = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            out = Path(folder) / "run"
+        self.result = train(AnomalyConfig.recipe, data=images, out=out, **self._settings)
+        self._detector = open_detector(str(self.result.run))
+        return self
+
+    def predict(
+        self,
+        images: Any,
+        *,
+        false_alarm_rate: float | None = None,
+        batch_size: int = 64,
+        device: str = "auto",
+    ) -> Scores:
+        """Scores, p-values, flags and maps of N images.
+
+        Args:
+            images: an image, folder or .zip; or images at hand: a picture of Pillow, an array uint8
+                (H, W, 3), a tensor uint8 (3, H, W), batches of them, or any iterable or data set
+            false_alarm_rate: share of normal images that may be flagged; as trained if not given
+            batch_size: images scored at once
+            device: auto, cpu, cuda, mps, or one card such as cuda:1
+
+        Raises:
+            UserError: floats or other shapes, no image at all, a rate that the calibration cannot
+                promise, and a detector that was not fitted.
+        """
+        detector = self.module.to(choose_device(device))
+        rate = detector.settings.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
+        conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
+        if batch_size < 1:
+            raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
+        with overheard() as remarks, _stream(images, detector.settings.bit_depth) as stream:
+            return _scored(detector, stream, rate, batch_size, remarks)
+
+    @property
+    def module(self) -> Detector:
+        """The trained `torch.nn.Module`: images uint8 (B, 3, R, R) to scores, p-values, maps.
+
+        Raises `ConfigError` where nothing has been fitted or loaded.
+        """
+        if self._detector is None:
+            raise ConfigError(
+                "This detector has not been fitted; call fit with normal images, or load one with "
+                "AnomalyDetector.load(path)."
+            )
+        return self._detector
+
+    def save(self, path: StrPath) -> Path:
+        """Write weights, calibration and settings as one .safetensors file, for `load`.
+
+        Raises `ConfigError` for another ending.
+        """
+        save_detector(_ending(path, ".safetensors"), self.module)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: StrPath) -> AnomalyDetector:
+        """The detector in a file that `save` wrote, or of the folder of a run of anomaly.
+
+        Raises `CheckpointError` for what is missing, damaged or of something else.
+        """
+        with overheard():
+            detector = open_detector(str(path))
+        about = detector.settings
+        loaded = cls(resolution=about.resolution, false_alarm_rate=about.false_alarm_rate)
+        loaded._detector = detector
+        return loaded
+
+    def to_onnx(self, path: StrPath) -> Path:
+        """Write an ONNX file, checked against PyTorch: uint8 images to scores, p_values, maps.
+
+        Raises `ConfigError` for another ending, and where the extra `export` is not installed.
+        """
+        export_onnx(self.module, _ending(path, ".onnx"))
+        return Path(path)
+
+    def __repr__(self) -> str:
+        if self._detector is None:
+            return f"AnomalyDetector(not fitted, {self._settings})"
+        about = self._detector.settings
+        return (
+            f"AnomalyDetector({about.step} steps against {about.negative}, {about.resolution} "
+            f"pixels, false-alarm rate {about.false_alarm_rate:g})"
+        )
+
+
+def _ending(path: StrPath, ending: str) -> Path:
+    if Path(path).suffix != ending:
+        raise ConfigError(f"{path} must end in {ending}.")
+    return Path(path)
+
+
+@contextmanager
+def _stream(images: Any, bit_depth: int | None) -> Iterator[Stream]:
+    if not isinstance(images, str | Path):
+        with images_of("images", bit_depth, images) as stream:
+            yield stream
+        return
+    refuse_absent(str(images))
+    with (
+        expecting_images(str(images), "this detector"),
+        images_of(str(images), bit_depth) as stream,
+    ):
+        yield stream
+
+
+@torch.inference_mode()
+def _scored(
+    detector: Detector, stream: Stream, rate: float, batch_size: int, remarks: list[str]
+) -> Scores:
+    side, fit = detector.settings.resolution, detector.settings.fit
+    rows, maps = Rows(), []
+    for batch in stream.batches(batch_size, side, fit):
+        broken = torch.tensor([bool(reason) for reason in batch.reasons])
+        found = torch.full((len(broken), 2), float("nan"), dtype=torch.float64)
+        places = torch.full((len(broken), side // 4, side // 4), float("nan"))
+        if len(batch.images):
+            scores, logits = score_in_parts(detector, batch.images)
+            rarity = p_values(scores, detector.calibration)
+            found[~broken] = torch.stack([scores.double(), rarity.double()], dim=1).cpu()
+            places[~broken] = logits.float().cpu()
+        for name, pair, reason in zip(batch.names, found.tolist(), batch.reasons, strict=True):
+            rows.add(name, pair[0], pair[1], reason)
+        maps.append(places)
+    if not rows.rows:
+        raise DataError("No images were found, where at least one was expected; give one or more.")
+    return rows.scores(rate, torch.cat(maps), [*remarks, *stream.values.notes()])
