@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from nda.networks.dpc import DensePredictor
+from nda.recipes.sources import clip_source
 from nda.training.checkpoint import save_checkpoint
 from nda.training.run_folder import RunFolder
 from tests.support.tiny_video import tiny_dpc
@@ -26,7 +27,7 @@ def write_dpc_run(folder: Path, data: Path, **changes: Any) -> Path:
     network = DensePredictor(config.network, width=config.width, steps=config.predict)
     content = {
         "config": config.as_dict(),
-        "data": config.source.splits(config.holdout).train.fingerprint,
+        "data": clip_source(config).splits(config.holdout).train.fingerprint,
         "state": {
             "encoder": network.encoder.state_dict(),
             "predictor": network.predictor.state_dict(),

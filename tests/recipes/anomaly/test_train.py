@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from nda.data import to_float
@@ -36,6 +38,17 @@ def build(data: Path, **changes: Any) -> AnomalyState:
     config = tiny_anomaly(data, **changes)
     config.check()
     return anomaly.build(config, launch(config))
+
+
+@pytest.mark.parametrize(("fit", "darkest"), [("stretch", 0), ("crop", 100)])
+def test_images_become_squares_as_the_settings_say(tmp_path: Path, fit: str, darkest: int) -> None:
+    for number in range(20):
+        wide = np.full((16, 48), 100 + number, dtype=np.uint8)
+        wide[:, :8] = 0  # which no crop of the middle shows
+        Image.fromarray(wide).save(tmp_path / f"{number:02}.png")
+    train, calibration = anomaly.load_normal(tiny_anomaly(tmp_path, fit=fit, resolution=16))
+    found = torch.cat([train.images, calibration.images])
+    assert abs(int(found.min()) - darkest) < 5
 
 
 def draws(seed: int = 3) -> torch.Generator:

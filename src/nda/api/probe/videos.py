@@ -21,6 +21,7 @@ from nda.evaluation.record import Protocol
 from nda.negatives.named import negatives_from_list, suited
 from nda.networks.dpc import VideoEncoder
 from nda.recipes.dpc.load import Predictor, open_predictor
+from nda.recipes.sources import clip_source
 from nda.recipes.video.load import shape_of
 from nda.report.pages.probe import Probed
 from nda.report.probe_table import encoder_table
@@ -113,7 +114,7 @@ def drawn_videos(options: ProbeOptions, predictor: Predictor) -> tuple[Clips, st
     config = predictor.config
     own = same_place(options.images, config.data)
     source = replace(
-        config.source,
+        clip_source(config),
         path=options.images,
         classes=class_names(options.classes),
         split_file=config.split_file if own else None,

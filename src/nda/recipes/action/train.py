@@ -21,6 +21,7 @@ from nda.errors import DataError
 from nda.networks.dpc import ActionClassifier
 from nda.recipes.action.config import ActionConfig
 from nda.recipes.encoders import NONE, EncoderOrigin, open_video_encoder
+from nda.recipes.sources import clip_source
 from nda.recipes.video.load import ClipState, batches_of, remarks, shape_of, views_of
 from nda.training.run_folder import RunFolder
 
@@ -53,7 +54,7 @@ class ActionState(ClipState):
 
 def build(config: ActionConfig, fabric: Fabric) -> ActionState:
     """Open videos and encoder, and make the classifier from the seed."""
-    splits = config.source.splits(config.holdout)
+    splits = clip_source(config).splits(config.holdout)
     if len(splits.train.classes) < 2:
         raise DataError(
             f"{config.data} has {len(splits.train.classes)} classes of videos; a classifier needs "

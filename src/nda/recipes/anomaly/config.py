@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.image_config import ImageConfig
+from nda.training.config import RunConfig
 from nda.validators import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnomalyConfig(ImageConfig):
+class AnomalyConfig(RunConfig):
     """A network that learns normal images against negatives, and scores others.
 
     No labels, no anomalous images and no generator are needed. Where a negative has a place (a
@@ -52,10 +52,6 @@ class AnomalyConfig(ImageConfig):
     false_alarm_rate: float | None = None
     checkpoint_every: int = 250
     sample_every: int = 500
-
-    @property
-    def source(self) -> Any:  # ImageSource, which jsonargparse would import
-        return replace(super().source, fit=self.fit)
 
     @property
     def rate_falls(self) -> bool:

@@ -24,6 +24,7 @@ from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.torchvision_encoder import parse_model
 from nda.recipes.anomaly.config import AnomalyConfig
+from nda.recipes.sources import image_source
 from nda.training.batches import batches_of_run
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
@@ -94,7 +95,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
 
 def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
     """The normal images of the training split: those to train on and those to calibrate on."""
-    normal = config.source.load()
+    normal = replace(image_source(config), fit=config.fit).load()
     groups = copy_groups(normal.images)
     held = held_out(groups, round(1 / config.holdout), config.data)
     # Copies of an image say no more than the image: it is calibrated on once.

@@ -14,6 +14,7 @@ from nda.errors import CheckpointError, DataError
 from nda.networks.dpc import DensePredictor
 from nda.networks.fit import refuse_misfit
 from nda.recipes.dpc.config import DpcConfig
+from nda.recipes.sources import clip_source
 from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, write_text_atomically
 from nda.runtime.sealed import load_json, sealed_json
@@ -80,7 +81,7 @@ def heldout_videos(predictor: Predictor) -> Clips:
     """
     config, where = predictor.config, predictor.folder.path
     try:
-        splits = config.source.splits(config.holdout)
+        splits = clip_source(config).splits(config.holdout)
     except DataError as error:
         raise CheckpointError(
             f"Videos are judged by those that {where} held out, and its data cannot be used. "

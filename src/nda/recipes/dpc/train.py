@@ -20,6 +20,7 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.dpc import DensePredictor
 from nda.objectives.dense_predictive import dense_accuracies, dense_scores, loss_of
 from nda.recipes.dpc.config import DpcConfig
+from nda.recipes.sources import clip_source
 from nda.recipes.video.load import ClipState, batches_of, remarks, shape_of, views_of
 from nda.runtime.distributed import all_gather
 
@@ -49,7 +50,7 @@ class DpcState(ClipState):
 
 def build(config: DpcConfig, fabric: Fabric) -> DpcState:
     """Open the videos and make the network from the seed."""
-    splits = config.source.splits(config.holdout)
+    splits = clip_source(config).splits(config.holdout)
     remarks(config, fabric, splits)
     torch.manual_seed(config.seed)
     plain = DensePredictor(

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.image_config import ImageConfig
 from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.recipes.published import GAN
-from nda.training.config import FREE, PATH
+from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least
 
 MOST_SAMPLES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class GanConfig(ImageConfig):
+class GanConfig(RunConfig):
     """A GAN whose discriminator also learns what the data is not (paper, section 3).
 
     A step is one update of the generator, after `d_steps` updates of the discriminator.

@@ -25,6 +25,7 @@ from nda.recipes.gan.losses import (
 )
 from nda.recipes.gan.networks import build_networks
 from nda.recipes.gan.sampler import Sampler
+from nda.recipes.sources import image_source
 from nda.training.batches import batches_of_run
 from nda.training.ema import Ema
 
@@ -127,7 +128,7 @@ def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> 
 
 def load_training_data(config: GanConfig) -> Splits:
     """The images to train on and those held out, at least 2 of which are measured with."""
-    splits = config.source.splits(config.holdout)
+    splits = image_source(config).splits(config.holdout)
     if len(splits.heldout) < 2:
         raise DataError(
             f"{config.data} leaves {len(splits.heldout)} image held out, and measuring needs 2; "
@@ -141,7 +142,7 @@ def load_negative_data(config: GanConfig, train: ImageSet) -> ImageSet | None:
     if config.negative != "data":
         return None
     source = replace(
-        config.source,
+        image_source(config),
         path=config.negative_data or config.data,
         resolution=train.images.shape[-1],
         classes=class_names(config.negative_classes),

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.image_config import ImageConfig
 from nda.recipes.published import LINEAR_PROBE
-from nda.training.config import PATH
+from nda.training.config import PATH, RunConfig
 from nda.validators import at_least
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearProbeConfig(ImageConfig):
+class LinearProbeConfig(RunConfig):
     """Linear evaluation of an encoder: classes from its frozen features by one linear layer.
 
     One layer a learning rate is trained, all in one pass. The best is chosen on a part of the

@@ -23,6 +23,7 @@ from nda.evaluation.features.extract import extract_features
 from nda.networks.heads.linear import LinearHeads
 from nda.recipes.encoders import Pretrained, open_encoder
 from nda.recipes.linear_probe.config import LinearProbeConfig
+from nda.recipes.sources import image_source
 from nda.training.batches import batches_of_run
 
 
@@ -135,7 +136,7 @@ def load_parts(
     config: LinearProbeConfig, resolution: int | None
 ) -> tuple[ImageSet, ImageSet, ImageSet, str]:
     """Images to train on, to choose the learning rate by, and to test on; and what the last are."""
-    splits = replace(config.source, resolution=resolution).splits(config.holdout)
+    splits = replace(image_source(config), resolution=resolution).splits(config.holdout)
     every = splits.train
     if len(every.classes) < 2:
         raise DataError(

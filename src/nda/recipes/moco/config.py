@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from nda.errors import ConfigError
-from nda.recipes.image_config import ImageConfig
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import MOCO
-from nda.training.config import FREE
+from nda.training.config import FREE, RunConfig
 from nda.validators import at_least
 
 FEWEST = 4  # images whose cosines say anything: pairs of different ones are taken of them
 
 
 @dataclass(frozen=True, kw_only=True)
-class MocoConfig(ImageConfig):
+class MocoConfig(RunConfig):
     """MoCo-v2 whose queries also learn what their image is not: NDA-CPC (paper, section 4).
 
     Labels are not trained on; where the data has classes, they serve to measure.

@@ -24,6 +24,7 @@ from nda.negatives import Negative, negative_from_name
 from nda.networks.moco import Queue, build_moco, momentum_update, shuffle_bn
 from nda.objectives.contrastive import nda_info_nce
 from nda.recipes.moco.config import FEWEST, MocoConfig
+from nda.recipes.sources import image_source
 from nda.runtime.distributed import all_gather
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
@@ -71,7 +72,7 @@ class MocoState:
 
 def build(config: MocoConfig, fabric: Fabric) -> MocoState:
     """Load the images, make the networks from the seed and the queues at random."""
-    splits = config.source.splits(config.holdout)
+    splits = image_source(config).splits(config.holdout)
     negative = None if config.negative == "none" else negative_from_name(config.negative)
     if negative is not None:
         negative.check(splits.train.images[: config.shown])

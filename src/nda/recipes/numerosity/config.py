@@ -9,14 +9,13 @@ from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
-from nda.recipes.image_config import ImageConfig
 from nda.recipes.narrow import RECORDS, Narrow, each
-from nda.training.config import FREE, PATH
+from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least, counts_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumerosityConfig(ImageConfig):
+class NumerosityConfig(RunConfig):
     """A GAN that learns to draw a given number of objects, against images of other numbers.
 
     The data is sorted into one folder a number of objects, named 0, 1, 2, ..., as `nda data` writes

@@ -14,6 +14,7 @@ from nda.errors import ConfigError
 from nda.evaluation.counting.dots import count_dots, dot_diversity
 from nda.evaluation.record import WARNING, Protocol
 from nda.recipes.numerosity.config import NumerosityConfig
+from nda.recipes.sources import image_source
 from nda.runtime.files import cache_folder
 
 GOOD_ENOUGH = 0.98  # share of held-out images that a counting network must count right
@@ -45,7 +46,7 @@ def network_counter(config: NumerosityConfig, resolution: int, device: torch.dev
     from nda.evaluation.counting.scenes import scene_diversity
 
     source, known = config.counter_data or config.data, counts_to_learn(config)
-    splits = replace(config.source, path=source, resolution=resolution).splits(0.1)
+    splits = replace(image_source(config), path=source, resolution=resolution).splits(0.1)
     network = train_count_network(
         splits.train.images,
         counts_by_class(splits.train),

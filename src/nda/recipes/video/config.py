@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from nda.errors import ConfigError
 from nda.training.config import FREE, PATH, RunConfig
@@ -49,24 +49,6 @@ class ClipConfig(RunConfig):
     grey: float = 0.5
     jitter_alike: bool = False
     cache: bool = field(default=True, metadata=FREE)
-
-    @property
-    def source(self) -> Any:  # ClipSource, which jsonargparse would import
-        """Where the videos of the run come from."""
-        from nda.data.clips.source import ClipSource  # not above: settings are free of torch
-        from nda.data.reading.layout import class_names
-
-        return ClipSource(
-            self.data,
-            resolution=int(self.resolution or 0),
-            classes=class_names(self.classes),
-            fit=self.fit,
-            split_file=self.split_file,
-            fold=self.fold,
-            skip_broken=self.skip_broken,
-            bit_depth=self.bit_depth,
-            cache=self.cache,
-        )
 
     def check(self) -> None:
         super().check()
