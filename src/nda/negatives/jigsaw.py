@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from itertools import permutations
 
@@ -14,7 +13,7 @@ from nda.negatives.base import Negative, Params, draw_device, to_device_like
 from nda.negatives.feather import feather, feather_grid_
 from nda.negatives.orders import draw_band_orders, draw_orders
 from nda.negatives.pieces import broken, displaced, draw_offset, move_pixels
-from nda.negatives.poisson import blend_pieces
+from nda.negatives.poisson import blend_pieces, blend_tiles
 from nda.negatives.seams import Cut, draw_waves, near, seams
 
 
@@ -82,16 +81,17 @@ class Jigsaw(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        lay: Callable[[Tensor], Tensor]
         if self._equal_tiles():
-            itself = torch.arange(x.shape[0], device=x.device)[:, None]
-            order, grid = params["permutation"], self.grid
-            lay = partial(rearrange_tiles, image=itself, tile=order, grid=grid)
-        else:
-            lay = partial(move_pixels, move=displaced(x, self.grid, params))
-        if self.cut.seam == "poisson":
-            return blend_pieces(x, lay)
-        return self._soften_(lay(x), params)
+            itself, order = (
+                torch.arange(x.shape[0], device=x.device)[:, None],
+                params["permutation"],
+            )
+            hard = rearrange_tiles(x, itself, order, self.grid)
+            if self.cut.seam == "poisson":
+                return blend_tiles(x, hard, order, self.grid)
+            return self._soften_(hard, params)
+        lay = partial(move_pixels, move=displaced(x, self.grid, params))
+        return blend_pieces(x, lay) if self.cut.seam == "poisson" else self._soften_(lay(x), params)
 
     def null(self, x: Tensor, params: Params) -> Tensor:
         """The image as it is, but for the same blur at the same cuts.

@@ -32,6 +32,33 @@ def blend_pieces(x: Tensor, lay: Callable[[Tensor], Tensor]) -> Tensor:
     return _corrected(hard, down, across, x)
 
 
+def blend_tiles(x: Tensor, hard: Tensor, order: Tensor, grid: int) -> Tensor:
+    """As `blend_pieces` for a grid of equal tiles, of which `hard` is the rearrangement of `x`.
+
+    Place k holds tile `order[b, k]`. What is wished for lies along few lines, which is much less
+    to compute.
+    """
+    exact = torch.promote_types(x.dtype, torch.float32)
+    order = order.view(-1, grid, grid)
+    turned = (order % grid * grid + order // grid).mT  # as numbered in the transposed image
+    image, result = x.to(exact), hard.to(exact)
+    down = _steps(image, result, order, grid)
+    across = _steps(image.mT, result.mT, turned, grid)
+    return _limited(result, line_potential(down, across, grid), x)
+
+
+def _steps(image: Tensor, hard: Tensor, order: Tensor, grid: int) -> Tensor:
+    """What is missing from the steps across the level cuts of a grid: `(B, P, grid - 1, W)`."""
+    B, (H, W) = image.shape[0], image.shape[-2:]
+    cuts = slice(H // grid, None, H // grid), slice(H // grid - 1, -1, H // grid)  # below, above
+    run_on = image[..., cuts[0], :] - image[..., cuts[1], :]
+    tiles = functional.pad(run_on, (0, 0, 0, 1)).reshape(B, -1, grid**2, W // grid)
+    index = order[:, :-1].reshape(B, 1, -1, 1).expand(-1, tiles.shape[1], -1, W // grid)
+    moved = tiles.gather(2, index).view(B, -1, grid - 1, W)
+    step = hard[..., cuts[0], :] - hard[..., cuts[1], :]
+    return moved - step.reshape(moved.shape)
+
+
 def blend_patch(x: Tensor, other: Tensor, inside: Tensor) -> Tensor:
     """`other` where `inside` `(B, H, W)` is true, else `x`, and no step between the two.
 
@@ -47,11 +74,33 @@ def blend_patch(x: Tensor, other: Tensor, inside: Tensor) -> Tensor:
     return _corrected(hard, down, across, x)
 
 
+def blend_halves(x: Tensor, hard: Tensor, partner: Tensor, upright: Tensor) -> Tensor:
+    """As `blend_patch` for a patch that is the right or the lower half, of which `hard` is made."""
+    image = x.to(torch.promote_types(x.dtype, torch.float32))
+    down = _steps_at_middle(image, partner) * ~upright[:, None, None, None]
+    across = _steps_at_middle(image.mT, partner) * upright[:, None, None, None]
+    return _limited(hard.to(image.dtype), line_potential(down, across, 2), x)
+
+
+def _steps_at_middle(image: Tensor, partner: Tensor) -> Tensor:
+    """What is missing from the steps down to the partner's lower half: `(B, P, 1, W)`."""
+    H, W = image.shape[-2:]
+    own = image[..., H // 2 - 1 : H // 2 + 1, :]
+    apart = own.index_select(0, partner) - own
+    return apart.sum(dim=-2).mul(-0.5).reshape(len(image), -1, 1, W)
+
+
 def _corrected(hard: Tensor, down: Tensor, across: Tensor, x: Tensor) -> Tensor:
-    """`hard` with its differences changed, within its own range, in the dtype of `x`."""
-    image = (-3, -2, -1)  # a frame has its own
-    lowest, highest = hard.amin(dim=image, keepdim=True), hard.amax(dim=image, keepdim=True)
-    result = (hard + potential(down, across)).clamp(lowest, highest)
+    """`hard` with its differences changed."""
+    return _limited(hard, potential(down, across), x)
+
+
+def _limited(hard: Tensor, correction: Tensor, x: Tensor) -> Tensor:
+    """`hard` corrected, within its own range image by image, in the dtype of `x`."""
+    values, ones = hard.flatten(-3), (*hard.shape[:-3], 1, 1, 1)
+    # Quicker than aminmax and than clamp.
+    lowest, highest = values.amin(dim=-1).view(ones), values.amax(dim=-1).view(ones)
+    result = (hard + correction.view(hard.shape)).maximum(lowest).minimum(highest)
     return (result if x.is_floating_point() else result.round()).to(x.dtype)
 
 
@@ -72,6 +121,28 @@ def potential(down: Tensor, across: Tensor) -> Tensor:
         solved = (spectrum.view(-1, H) @ rows).view(-1, W, H).mT
         solved = solved.reshape(-1, W) @ columns
     return solved.view(surplus.shape)
+
+
+def line_potential(down: Tensor, across: Tensor, grid: int) -> Tensor:
+    """`potential` where differences are wished for only across the cuts of a grid, else none.
+
+    `down` `(B, P, grid - 1, W)` and, transposed, `across` `(B, P, grid - 1, H)`: `(B * P, H, W)`.
+    """
+    W, H = down.shape[-1], across.shape[-1]
+    rows, columns = cosines(H, down), cosines(W, down)
+    level, upright = (
+        m[:, n // grid - 1 : -1 : n // grid] - m[:, n // grid :: n // grid]
+        for m, n in ((rows, H), (columns, W))
+    )  # the transform of one step across each cut: (n, grid - 1)
+    with torch.autocast(down.device.type, enabled=False):
+        along_row = (down.reshape(-1, W) @ columns.mT).view(-1, grid - 1, W)
+        along_column = (across.reshape(-1, H) @ rows.mT).view(-1, grid - 1, H)
+        # Every frequency of both kinds of cut, in one product: (B * P, W, H).
+        left = torch.cat([along_row.mT, upright.expand(len(along_row), -1, -1)], dim=-1)
+        right = torch.cat([level.mT.expand(len(along_row), -1, -1), along_column], dim=-2)
+        spectrum = torch.bmm(left, right).mul_(_inverse_laplacian(W, H, down))
+        solved = (spectrum.view(-1, H) @ rows).view(-1, W, H).mT
+        return (solved.reshape(-1, W) @ columns).view(-1, H, W)
 
 
 def cosines(size: int, like: Tensor) -> Tensor:

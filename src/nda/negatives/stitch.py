@@ -17,7 +17,7 @@ from nda.negatives.base import (
 from nda.negatives.feather import feather, feather_grid_, over_planes
 from nda.negatives.jigsaw import rearrange_tiles
 from nda.negatives.pieces import draw_offset
-from nda.negatives.poisson import blend_patch
+from nda.negatives.poisson import blend_halves, blend_patch
 from nda.negatives.seams import Cut, breaks, draw_waves, near, places, seams
 
 
@@ -65,18 +65,18 @@ class Stitch(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        if self.cut.seam == "poisson":
-            other = x.index_select(0, params["partner"])
-            return blend_patch(x, other, self._others_half(x, params))
         if not self._halves():
-            inside = over_planes(self._others_half(x, params), x)
-            hard = torch.where(inside, x.index_select(0, params["partner"]), x)
-            return self._soften_(hard, params)
+            other, inside = x.index_select(0, params["partner"]), self._others_half(x, params)
+            if self.cut.seam == "poisson":
+                return blend_patch(x, other, inside)
+            return self._soften_(torch.where(over_planes(inside, x), other, x), params)
         itself, partner = torch.arange(x.shape[0], device=x.device), params["partner"]
         upper_right = torch.where(params["upright"], partner, itself)
         lower_left = torch.where(params["upright"], itself, partner)
         image = torch.stack([itself, upper_right, lower_left, partner], dim=1)  # (B, 4)
         hard = rearrange_tiles(x, image, torch.arange(4, device=x.device), grid=2)
+        if self.cut.seam == "poisson":
+            return blend_halves(x, hard, partner, params["upright"])
         return self._soften_(hard, params)
 
     def null(self, x: Tensor, params: Params) -> Tensor:
