@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,15 @@ def test_what_is_said_where_a_new_setting_stands_holds_for_it(
     refuse_changes(before, given, RunFolder(tmp_path))
     with pytest.raises(CheckpointError, match="colours is 'grey'"):
         refuse_changes(before | {"colours": "red"}, given, RunFolder(tmp_path))
+
+
+def test_a_setting_younger_than_the_checkpoint_had_its_default_then(tmp_path: Path) -> None:
+    given = NewConfig(data="data", out="run", colours="grey")
+    before = {name: value for name, value in given.as_dict().items() if name != "colours"}
+    refuse_changes(before, given, RunFolder(tmp_path))
+    red = dataclasses.replace(given, colours="red")
+    with pytest.raises(CheckpointError, match=r"colours is 'red' .* but was 'grey'"):
+        refuse_changes(before, red, RunFolder(tmp_path))
 
 
 def test_nothing_is_made_where_the_data_cannot_be_had(config: LineConfig, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ coarse ones know of the whole down to the finest, as in a U-Net (Ronneberger et 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ class AnomalyMap(nn.Module):
 
     Height and width must be multiples of 16.
     """
+
+    pooling: ClassVar[Literal["max", "mean"]] = "max"  # an image's score is its highest logit
 
     def __init__(self, trunk: nn.Module, width: int) -> None:
         super().__init__()

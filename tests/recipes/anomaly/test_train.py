@@ -204,7 +204,12 @@ def test_a_negative_that_cannot_take_the_images_is_refused(surfaces: Path) -> No
         ({"positive_probability": 0.0}, "positive_probability is 0.0; it must lie between"),
         ({"lr": float("nan")}, "lr is nan; it must be above 0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; it must be above 0"),
-        ({"backbone": "resnet18"}, r"backbone is 'resnet18'; give plain, or torchvision:NAME"),
+        ({"backbone": "resnet18"}, r"backbone is 'resnet18'; give plain, lite0 or torchvision:N"),
+        (
+            {"method": "gaussian", "backbone": "plain"},
+            "--method gaussian compares features that were learned before, and --backbone plain",
+        ),
+        ({"method": "neighbours", "backbone": "torchvision:resnet18"}, "resnet18 has random weig"),
         ({"width": 0}, "width is 0; it must be at least 1"),
     ],
 )

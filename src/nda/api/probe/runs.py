@@ -19,7 +19,7 @@ from nda.api.settings import ProbeOptions
 from nda.data.images.given import in_words
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
-from nda.evaluation.outliers.detector import image_scores
+from nda.evaluation.outliers.detector import image_scores, pooling_of
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.networks.torchvision_encoder import PREFIX, encoder_names
 from nda.recipes import names_of, recipe_of
@@ -159,7 +159,7 @@ def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
         options,
         folder,
         replace(subject, notes=[*subject.notes, note]),
-        score=lambda x, _: -image_scores(detector.network(x)),
+        score=lambda x, _: -image_scores(detector.network(x), pooling_of(detector.network)),
         settings=folder.config(),
         step=detector.settings.step,
     )

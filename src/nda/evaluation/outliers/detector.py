@@ -18,14 +18,14 @@ from nda.data.reading.decode import Fit
 from nda.errors import CheckpointError, ShapeError, TrainingError
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
 from nda.networks.fit import refuse_misfit
-from nda.networks.pyramid import TorchvisionTrunk
-from nda.networks.torchvision_encoder import parse_model
+from nda.networks.pretrained.fitted import build_fitted, build_trunk
 from nda.runtime.files import StrPath, write_atomically
 from nda.runtime.plain_types import wrong_type
 from nda.runtime.sealed import load_tensors, save_tensors
 from nda.runtime.seeding import seeded
 
 FORMAT = "nda detector 1"
+LEARNED = "negatives"  # the method whose network is trained step by step
 
 
 @dataclass(frozen=True)
@@ -34,38 +34,59 @@ class DetectorSettings:
 
     resolution: int  # side of the images in pixels
     fit: Fit  # how images of another size are brought to it: crop or stretch
-    backbone: str  # plain, or torchvision:NAME
+    backbone: str  # plain, lite0 or torchvision:NAME
     width: int  # channels
     negative: str  # what it was trained to tell from normal images
     false_alarm_rate: float  # unless another one is asked for
     step: int  # of training
     data: str  # fingerprint of the images it was trained on
     bit_depth: int | None = None  # of files of more than 8 bits; None for the whole range of 16
+    method: str = LEARNED  # or what was fitted at once: gaussian, neighbours
+    kept: int = 0  # normal images that it was fitted to
 
 
 class Detector(nn.Module):
     """Images uint8 `(B, 3, R, R)` to `(scores, p_values, maps)`.
 
-    `scores` `(B,)` is the highest logit of the image's map, high where it is anomalous; `p_values`
-    `(B,)` says how rare so high a score is among normal images
-    (`nda.evaluation.outliers.conformal`); `maps` `(B, R / 4, R / 4)` are the logits place by place.
+    `scores` `(B,)` is the highest value of the image's map, or the mean where the network's
+    `pooling` says so, high where it is anomalous; `p_values` `(B,)` says how rare so high a score
+    is among normal images (`nda.evaluation.outliers.conformal`); `maps` `(B, h, w)` are the values
+    place by place.
 
-    `calibration` are the scores `(n,)` of normal images that were not trained on.
+    `calibration` are the scores `(n,)` of normal images that were not trained on, `hottest` the
+    highest values `(n,)` of their maps; for a network that pools by the maximum they are the same.
     """
 
     calibration: Tensor
+    hottest: Tensor
 
-    def __init__(self, network: nn.Module, calibration: Tensor, settings: DetectorSettings) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        calibration: Tensor,
+        settings: DetectorSettings,
+        hottest: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.settings = settings
         self.register_buffer("calibration", calibration.float().sort().values)
+        known = self.calibration
+        if hottest is not None and pooling_of(network) != "max":
+            known = hottest.float().sort().values
+        self.register_buffer("hottest", known, persistent=known is not self.calibration)
         self.eval().requires_grad_(False)
 
     @classmethod
-    def of(cls, network: nn.Module, calibration: Tensor, settings: DetectorSettings) -> Detector:
+    def of(
+        cls,
+        network: nn.Module,
+        calibration: Tensor,
+        settings: DetectorSettings,
+        hottest: Tensor | None = None,
+    ) -> Detector:
         """A detector with a copy of a network that may go on learning."""
-        return cls(copy.deepcopy(network).cpu(), calibration, settings)
+        return cls(copy.deepcopy(network).cpu(), calibration, settings, hottest)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         side = self.settings.resolution
@@ -78,7 +99,7 @@ class Detector(nn.Module):
         if images.shape[0] == 0:  # not len(images), which an export would fix at its value
             raise ShapeError("The batch holds no images; give at least one.")
         maps = self.network(images.float() / 127.5 - 1)
-        scores = image_scores(maps)
+        scores = image_scores(maps, pooling_of(self.network))
         return scores, self.rarity(scores), maps
 
     def rarity(self, scores: Tensor) -> Tensor:
@@ -90,22 +111,28 @@ class Detector(nn.Module):
         return (1 + as_high) / (len(self.calibration) + 1)
 
     def heat(self, maps: Tensor) -> Tensor:
-        """The p-value that an image would have whose highest logit were that of each place.
+        """How rare a map is among normal images whose highest value is that of each place.
 
         On a normal image it falls below `false_alarm_rate` anywhere at all only at that rate.
         """
-        below = torch.searchsorted(self.calibration, maps.contiguous())
-        return (1 + len(self.calibration) - below) / (len(self.calibration) + 1)
+        below = torch.searchsorted(self.hottest, maps.contiguous())
+        return (1 + len(self.hottest) - below) / (len(self.hottest) + 1)
 
 
-def image_scores(maps: Tensor) -> Tensor:
-    """One score an image `(B,)`: its most anomalous place."""
-    return maps.flatten(1).amax(dim=1)
+def pooling_of(network: nn.Module) -> str:
+    """How an image's score follows from its map: max or mean."""
+    return str(network.pooling)
+
+
+def image_scores(maps: Tensor, pooling: str = "max") -> Tensor:
+    """One score an image `(B,)`: its most anomalous place, or the mean over all of them."""
+    places = maps.flatten(1)
+    return places.amax(dim=1) if pooling == "max" else places.mean(dim=1)
 
 
 @torch.no_grad()
 def score_maps(network: nn.Module, images: Tensor, batch_size: int = 32) -> Tensor:
-    """The network's logits for uint8 images `(N, 3, R, R)`, on the CPU `(N, R / 4, R / 4)`.
+    """The network's maps of uint8 images `(N, 3, R, R)`, on the CPU `(N, h, w)`.
 
     Raises `TrainingError` where they are not finite and `ShapeError` for other images.
     """
@@ -122,17 +149,28 @@ def score_maps(network: nn.Module, images: Tensor, batch_size: int = 32) -> Tens
 
 
 def build_network(
-    backbone: str, width: int, *, seed: int = 0, weights: Path | None = None
+    backbone: str, width: int, *, seed: int = 0, published: bool = False
 ) -> AnomalyMap:
-    """The network of these settings with weights that follow from the seed."""
+    """The network of these settings with weights that follow from the seed.
+
+    A backbone torchvision:NAME:weights.pth takes those of the file, and lite0, if `published`,
+    those of ImageNet.
+    """
     trunk: nn.Module
     with seeded(seed):
         if backbone == "plain":
             trunk = PlainTrunk(width)
         else:
-            trunk = TorchvisionTrunk(parse_model(backbone)[0], weights, seed=seed)
+            trunk = build_trunk(backbone, seed=seed, published=published)
         network = AnomalyMap(trunk, width)
     return network.to(memory_format=torch.channels_last)
+
+
+def network_of(settings: DetectorSettings) -> nn.Module:
+    """A detector's network, its weights still to be loaded."""
+    if settings.method == LEARNED:
+        return build_network(settings.backbone, settings.width)
+    return build_fitted(settings.method, settings.backbone, settings.resolution, settings.kept)
 
 
 def save_detector(path: StrPath, detector: Detector) -> None:
@@ -167,11 +205,11 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
         weights = {
             name.removeprefix("network."): value
             for name, value in tensors.items()
-            if name != "calibration"
+            if name not in ("calibration", "hottest")
         }
-        refuse_misfit(lambda: build_network(settings.backbone, settings.width), weights)
-        network = build_network(settings.backbone, settings.width)
-        detector = Detector(network, tensors["calibration"], settings)
+        refuse_misfit(lambda: network_of(settings), weights)
+        network = network_of(settings)
+        detector = Detector(network, tensors["calibration"], settings, tensors.get("hottest"))
         detector.load_state_dict(tensors)
     except (
         OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,

@@ -12,20 +12,24 @@ from nda.validators import at_least
 
 @dataclass(frozen=True, kw_only=True)
 class AnomalyConfig(RunConfig):
-    """A network that learns normal images against negatives, and scores others.
+    """A network that knows normal images, and scores others; no anomalous images are needed.
 
-    No labels, no anomalous images and no generator are needed. Where a negative has a place (a
-    blemish, a box, a seam) the loss is taken place by place, which gives heat maps.
+    By default it learns normal images against negatives made of them; where a negative has a place
+    (a blemish, a box, a seam) the loss is taken place by place, which gives heat maps. With another
+    method it is fitted in one step to a backbone's features: what only learning needs is not used.
 
     Args:
         recipe: name of the recipe
-        steps: updates of the network
+        steps: updates of the network; 1 where it is fitted at once
         batch_size: normal images an update; as many negatives are made of them
         resolution: side of the images in pixels, a multiple of 16
         fit: how images become squares of that side: stretch (all of the image) or crop (its middle)
         holdout: share of the normal images that is kept from training, to calibrate on
+        method: negatives (learned step by step), gaussian (of features, at each place of aligned
+            images) or neighbours (nearest images in pooled features)
         negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
-        backbone: plain (from scratch) or torchvision:NAME[:weights.pth]
+        backbone: plain (from scratch), lite0 (ImageNet weights, extra 'pretrained') or
+            torchvision:NAME[:weights.pth]; by default plain for negatives, lite0 for other methods
         width: channels of the network
         positives: transform that serves as ordinary augmentation of the normal images, or none
         positive_probability: share of the normal images that `positives` changes
@@ -42,8 +46,9 @@ class AnomalyConfig(RunConfig):
     resolution: int | None = 128
     fit: Literal["stretch", "crop"] = "stretch"
     holdout: float = 0.2
+    method: Literal["negatives", "gaussian", "neighbours"] = "negatives"
     negative: str = "blemish"
-    backbone: str = "plain"
+    backbone: str | None = None
     width: int = 16
     positives: str = "horizontal_flip"
     positive_probability: float = 0.5
@@ -53,9 +58,21 @@ class AnomalyConfig(RunConfig):
     checkpoint_every: int = 250
     sample_every: int = 500
 
+    def __post_init__(self) -> None:
+        """Settle what follows from the method, so that config.yaml tells it."""
+        if self.backbone is None:
+            object.__setattr__(self, "backbone", "plain" if self.learned else "lite0")
+        if not self.learned:
+            object.__setattr__(self, "steps", 1)
+
+    @property
+    def learned(self) -> bool:
+        """Whether the network is trained step by step, not fitted at once."""
+        return self.method == "negatives"
+
     @property
     def rate_falls(self) -> bool:
-        return True
+        return self.learned
 
     def check(self) -> None:
         super().check()
@@ -81,7 +98,18 @@ class AnomalyConfig(RunConfig):
         for name in ("lr", "weight_decay"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        if self.backbone != "plain" and not self.backbone.startswith("torchvision:"):
+        self._check_backbone()
+
+    def _check_backbone(self) -> None:
+        backbone = self.backbone or "plain"
+        if backbone not in ("plain", "lite0") and not backbone.startswith("torchvision:"):
             raise ConfigError(
-                f"backbone is {self.backbone!r}; give plain, or torchvision:NAME[:weights.pth]."
+                f"backbone is {self.backbone!r}; give plain, lite0 or "
+                "torchvision:NAME[:weights.pth]."
+            )
+        if not self.learned and backbone != "lite0" and backbone.count(":") < 2:
+            raise ConfigError(
+                f"--method {self.method} compares features that were learned before, and "
+                f"--backbone {backbone} has random weights; give lite0 or "
+                "torchvision:NAME:weights.pth."
             )

@@ -16,6 +16,7 @@ from nda.evaluation.outliers.detector import (
     Detector,
     DetectorSettings,
     image_scores,
+    pooling_of,
     save_detector,
     score_maps,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SHOWN = 8  # images in a picture
 AXIS = "outlier score"
+SCORE = {"max": "highest value of the map", "mean": "mean of the map"}
 
 
 def evaluate(state: AnomalyState) -> Evaluation:
@@ -40,9 +42,10 @@ def evaluate(state: AnomalyState) -> Evaluation:
     Where the data has a test split with other classes, its images are scored as well: nothing is
     chosen by them.
     """
-    network: nn.Module = state.network.module.eval()
-    calibration = image_scores(score_maps(network, state.calibration.images))
-    detector = detector_of(state, calibration)
+    network: nn.Module = state.module.eval()
+    known = score_maps(network, state.calibration.images)
+    calibration = image_scores(known, pooling_of(network))
+    detector = detector_of(state, calibration, image_scores(known))
     save_detector(RunFolder(Path(state.config.out)).detector_path, detector)
     metrics, histograms = against_negatives(state, network, calibration)
     defects = load_defects(
@@ -63,7 +66,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
         metrics += found
         histograms.append(histogram)
         notes += defects.notes
-    state.network.module.train()
+    state.module.train()
     return Evaluation(state.step, metrics, histograms, notes)
 
 
@@ -73,21 +76,23 @@ def normal_classes(train: ImageSet) -> list[str]:
     return [name for label, name in enumerate(train.classes) if label in present]
 
 
-def detector_of(state: AnomalyState, calibration: Tensor) -> Detector:
+def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> Detector:
     """A copy of the network as it stands, with its calibration."""
     config = state.config
     settings = DetectorSettings(
         resolution=state.images.shape[-1],
         fit=config.fit,
-        backbone=":".join(config.backbone.split(":")[:2]),  # without the weights' path
+        backbone=":".join((config.backbone or "").split(":")[:2]),  # without the weights' path
         width=config.width,
-        negative=config.negative,
+        negative=config.negative if config.learned else "none",
         false_alarm_rate=state.false_alarm_rate,
         step=state.step,
         data=state.data,
         bit_depth=config.bit_depth,
+        method=config.method,
+        kept=0 if config.learned else len(state.train),
     )
-    return Detector.of(state.network.module, calibration, settings)
+    return Detector.of(state.module, calibration, settings, hottest)
 
 
 def against_negatives(
@@ -97,9 +102,9 @@ def against_negatives(
     rng = generator_for(state.config.seed, purpose="evaluation")
     images = state.calibration.images
     negatives = torch.cat([state.negative(part, generator=rng) for part in in_pairs(images)])
-    scores = image_scores(score_maps(network, negatives))
+    scores = image_scores(score_maps(network, negatives), pooling_of(network))
     protocol: Protocol = {
-        "score": "highest logit of the map",
+        "score": SCORE[pooling_of(network)],
         "split": "normal images held out to calibrate on",
         "negative": state.config.negative,
         "images": len(images),
@@ -123,23 +128,23 @@ def against_faults(
 ) -> tuple[list[Metric], Histogram]:
     """The test split kind by kind, beside nearest neighbours in raw pixels."""
     maps = score_maps(network, test.images)
+    found = image_scores(maps, pooling_of(network))
     scores = FaultScores(
         {
-            "detector": image_scores(maps),
+            "detector": found,
             "nearest pixels": pixel_distance(test.images, state.train.images),
         },
         test,
     )
     protocol: Protocol = {
         "split": "test split",
-        "score": "highest logit of the map",
+        "score": SCORE[pooling_of(network)],
         "trained_on": len(state.train),
     }
     rate = state.false_alarm_rate
     metrics = fault_metrics(scores, calibration, rate, protocol=protocol)
     if test.masks is not None:
         metrics += pixel_metrics(maps, test, protocol)
-    found = image_scores(maps)
     series = {
         "normal, held out to calibrate": calibration,
         "normal, test": found[test.normal],
@@ -168,10 +173,15 @@ def draw_samples(state: AnomalyState, folder: RunFolder) -> None:
         rows = torch.cat([normal, negative, places])
         labels = ["normal", state.config.negative, "its place"]
         save_png(image_grid(rows, len(normal), row_labels=labels), folder.samples / "negatives.png")
-    network = state.network.module.eval()
-    # Not calibrated yet: probabilities, over the whole of their range.
-    heat = [score_maps(network, part).sigmoid() for part in (normal, negative)]
-    state.network.module.train()
+    if state.step == 0 and not state.config.learned:
+        return  # nothing is fitted yet
+    network = state.module.eval()
+    maps = [score_maps(network, part) for part in (normal, negative)]
+    state.module.train()
+    if state.config.learned:  # not calibrated yet: probabilities, over the whole of their range
+        heat = [each.sigmoid() for each in maps]
+    else:  # distances, from half to all of the largest among these normal images
+        heat = [(2 * each / maps[0].max() - 1).clamp(0, 1) for each in maps]
     rows = torch.cat([normal, overlay(normal, heat[0]), negative, overlay(negative, heat[1])])
     labels = ["normal", "its heat", "negative", "its heat"]
     grid = image_grid(rows, len(normal), row_labels=labels)

@@ -1,8 +1,9 @@
-"""Anomaly detection: a network that learns normal images against negatives made of them.
+"""Anomaly detection: a network that knows normal images, from normal images alone.
 
 The paper's detector is the discriminator of a GAN (section 5). Here there is no generator: the
-negatives alone are what the data is not, and the loss is taken place by place where they have a
-place. What is measured of it stands in evaluate.py, every setting in config.py.
+network learns normal images against negatives made of them, place by place where they have a
+place. With another method it is fitted to a backbone's features, in a run of one step.
+What is measured of it stands in evaluate.py, every setting in config.py.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
-from nda.networks.torchvision_encoder import parse_model
+from nda.networks.pretrained.fitted import build_fitted
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.sources import image_source
 from nda.training.batches import batches_of_run
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
+FITTED_AT_ONCE = 32  # images through the backbone
 
 
 @dataclass
@@ -39,8 +41,8 @@ class AnomalyState:
     train: ImageSet
     calibration: ImageSet  # normal images that are never trained on, no two of them copies
     false_alarm_rate: float  # that the calibration promises
-    network: Any  # as Fabric runs it; `.module` is the plain network
-    optimizer: Any
+    network: Any  # as Fabric runs it; `module` is the plain network
+    optimizer: Any  # None where the network is fitted at once
     negative: Negative
     positive: nn.Module | None
     batches: EpochBatches
@@ -52,16 +54,24 @@ class AnomalyState:
         return self.train.fingerprint + self.calibration.fingerprint
 
     @property
+    def module(self) -> Any:
+        return self.network.module if self.config.learned else self.network
+
+    @property
     def told(self) -> list[str]:
         """What whoever begins the run should know of its data."""
         return self.train.told + few_to_calibrate(self)
 
     @property
     def saved(self) -> dict[str, Any]:
-        return {"network": self.network.module, "optimizer": self.optimizer}
+        if self.optimizer is None:
+            return {"network": self.module}
+        return {"network": self.module, "optimizer": self.optimizer}
 
     def batch(self, step: int) -> Tensor:
-        """Normal images of a step, uint8 (B, 3, R, R)."""
+        """Normal images of a step, uint8 (B, 3, R, R); all where the network is fitted at once."""
+        if not self.config.learned:
+            return self.images
         return self.images[self.batches.indices(step).to(self.images.device)]
 
 
@@ -71,13 +81,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     rate = promised_rate(config, len(calibration))
     negative = negative_from_name(config.negative)
     negative.check(train.images[: config.batch_size])
-    name, weights = parse_model(config.backbone)
-    backbone = "plain" if config.backbone == "plain" else f"torchvision:{name}"
-    plain = build_network(backbone, config.width, seed=config.seed, weights=weights)
-    if config.compile:
-        plain.compile()
-    adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    network, optimizer = fabric.setup(plain, adam)
+    network, optimizer = build_learner(config, fabric, kept=len(train))
     return AnomalyState(
         config=config,
         fabric=fabric,
@@ -91,6 +95,22 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
     )
+
+
+def build_learner(config: AnomalyConfig, fabric: Fabric, *, kept: int) -> tuple[Any, Any]:
+    """The network and its optimizer, which is None where it is fitted at once to `kept` images."""
+    assert config.backbone is not None
+    assert config.resolution is not None
+    if not config.learned:
+        fitted = build_fitted(
+            config.method, config.backbone, config.resolution, kept, published=True
+        )
+        return fitted.to(fabric.device), None
+    plain = build_network(config.backbone, config.width, seed=config.seed, published=True)
+    if config.compile:
+        plain.compile()
+    adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    return fabric.setup(plain, adam)
 
 
 def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
@@ -148,7 +168,19 @@ def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:
 
 
 def step(state: AnomalyState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-    """One update: every place of a normal image is normal, the places of a negative are not."""
+    """One update of the network; a method that is fitted at once takes all images."""
+    if state.config.learned:
+        return update(state, batch, rng)
+    state.module.fit(channels_last(to_float(part)) for part in batch.split(FITTED_AT_ONCE))
+    return {}
+
+
+def channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def update(state: AnomalyState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    """Every place of a normal image is normal, the places of a negative are not."""
     normal = to_float(batch)  # (B, 3, R, R)
     if state.positive is not None:
         normal = state.positive(normal, generator=rng)

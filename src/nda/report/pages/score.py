@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from nda.evaluation.outliers.conformal import conformal_threshold
-from nda.evaluation.outliers.detector import Detector
+from nda.evaluation.outliers.detector import LEARNED, Detector
 from nda.evaluation.outliers.metrics import score_histogram
 from nda.report.pages.run import render
 from nda.report.pictures.heat import HOT, MILD
@@ -51,10 +51,15 @@ class Judged:
 def judged_by(detector: Detector, rate: float) -> Judged:
     """Images by a detector."""
     about = detector.settings
+    learned = (
+        f"Trained for {counted(about.step, 'step')} against the negatives {about.negative}"
+        if about.method == LEARNED
+        else f"Fitted by the method {about.method} to {counted(about.kept, 'normal image')} in the "
+        f"features of {about.backbone}"
+    )
     how = (
-        f"Trained for {counted(about.step, 'step')} against the negatives {about.negative}; images "
-        f"are scored at {number(about.resolution)} × {number(about.resolution)} pixels "
-        f"({about.fit})."
+        f"{learned}; images are scored at {number(about.resolution)} × "
+        f"{number(about.resolution)} pixels ({about.fit})."
     )
     return Judged(detector.calibration, rate, how)
 

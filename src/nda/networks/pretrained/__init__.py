@@ -1,0 +1,1 @@
+"""Backbones with published weights, and what is fitted at once to their features."""

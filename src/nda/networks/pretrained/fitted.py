@@ -1,0 +1,45 @@
+"""The networks that are fitted to normal images at once, and the backbones of all detectors."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nda.networks.pretrained.fitted_map import FittedMap
+from nda.networks.pretrained.gaussian import GaussianMap
+from nda.networks.pretrained.lite0 import NAME, Lite0Trunk, pretrained_trunk
+from nda.networks.pretrained.neighbours import MOST_KEPT, NeighbourMap
+from nda.networks.pyramid import TorchvisionTrunk
+from nda.networks.torchvision_encoder import parse_model
+
+
+def build_trunk(
+    backbone: str, *, seed: int = 0, published: bool = False, top: bool = False
+) -> nn.Module:
+    """A backbone by its name, lite0 or torchvision:NAME[:weights.pth].
+
+    `published` fills lite0 with its weights of ImageNet; without it they are to be loaded after.
+    `top` gives it its last map as well.
+    """
+    if backbone == NAME:
+        return pretrained_trunk(top=top) if published else Lite0Trunk(top=top)
+    name, weights = parse_model(backbone)
+    return TorchvisionTrunk(name, weights, seed=seed)
+
+
+def build_fitted(
+    method: str, backbone: str, side: int, kept: int, *, published: bool = False
+) -> FittedMap:
+    """The network of a method that is fitted at once, for images of `side` pixels.
+
+    `kept` is how many normal images it is fitted to; neighbours keep at most 10,000 of them.
+    """
+    network: FittedMap
+    if method == "gaussian":
+        network = GaussianMap(build_trunk(backbone, published=published), side)
+    elif method == "neighbours":
+        trunk = build_trunk(backbone, published=published, top=True)
+        network = NeighbourMap(trunk, min(kept, MOST_KEPT))
+    else:
+        raise ValueError(f"no network is fitted by the method {method!r}")
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,90 @@
+"""Methods that are fitted at once: a run of one step, its detector, its calibration, its export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nda.data import to_float
+from nda.evaluation.outliers.conformal import p_values
+from nda.evaluation.outliers.detector import image_scores, load_detector, score_maps
+from nda.export.detector import export_onnx, export_safetensors
+from nda.recipes import RECIPES
+from nda.recipes.anomaly.train import AnomalyState
+from nda.training.engine import Run
+from nda.training.run_folder import RunFolder
+from nda.training.start import resume, start
+from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
+from tests.support.tiny_lite0 import install_lite0
+
+METHODS = ("gaussian", "neighbours")
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of each method that was fitted, on a backbone of random weights."""
+    folder = tmp_path_factory.mktemp(request.param)
+    data = write_surfaces(folder / "tiles")
+    config = tiny_anomaly(data, folder / "run", method=request.param, backbone=None, steps=70)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        install_lite0(monkeypatch, folder / "weights.pth")
+        fitted = start(RECIPES["anomaly"].recipe(), config)
+        assert fitted.train()
+        fitted.evaluate()
+        yield fitted
+
+
+def test_it_is_a_run_of_one_step_on_lite0(run: Run[Any, AnomalyState]) -> None:
+    assert (run.config.steps, run.state.step, run.config.backbone) == (1, 1, "lite0")
+    assert not run.config.rate_falls
+    assert (run.folder.samples / "step-00000001.png").is_file()
+    assert not (run.folder.samples / "step-00000000.png").exists()
+
+
+def test_it_is_calibrated_on_images_that_it_was_not_fitted_to(
+    run: Run[Any, AnomalyState],
+) -> None:
+    detector = load_detector(run.folder.detector_path)
+    held, network = run.state.calibration.images, run.state.module
+    maps = score_maps(network, held)
+    expected = image_scores(maps, network.pooling)
+    torch.testing.assert_close(detector.calibration, expected.sort().values)
+    torch.testing.assert_close(detector.hottest, maps.flatten(1).amax(dim=1).sort().values)
+    scores, rarity, found = detector(held)
+    torch.testing.assert_close(rarity.double(), p_values(scores, expected))
+    rarest = detector.heat(found).flatten(1).amin(dim=1)
+    assert sorted(rarest.tolist()) == pytest.approx([(n + 2) / 21 for n in range(20)])
+    assert detector.settings.kept == len(run.state.train) == 40
+
+
+def test_all_normal_images_are_fitted_to_and_no_others(run: Run[Any, AnomalyState]) -> None:
+    again = type(run.state.module)
+    assert torch.equal(run.state.batch(0), run.state.images)
+    if again.pooling == "mean":
+        pooled = run.state.module.trunk(to_float(run.state.images))[-1].mean(dim=(2, 3))
+        expected = torch.nn.functional.normalize(pooled, dim=1)
+        torch.testing.assert_close(run.state.module.bank, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_resumed_run_has_what_was_fitted(run: Run[Any, AnomalyState]) -> None:
+    again = resume(RECIPES["anomaly"].recipe(), type(run.config), RunFolder.open(run.folder.path))
+    assert again.state.step == 1
+    for name, value in run.state.module.state_dict().items():
+        assert torch.equal(again.state.module.state_dict()[name], value), name
+
+
+def test_exported_files_agree(run: Run[Any, AnomalyState], tmp_path: Path) -> None:
+    detector = load_detector(run.folder.detector_path)
+    assert export_safetensors(detector, tmp_path / "a.safetensors").largest_difference == 0
+    again = load_detector(tmp_path / "a.safetensors")
+    assert torch.equal(again.hottest, detector.hottest)
+
+
+@pytest.mark.slow
+def test_an_onnx_file_agrees(run: Run[Any, AnomalyState], tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    detector = load_detector(run.folder.detector_path)
+    assert export_onnx(detector, tmp_path / "a.onnx").largest_difference < 1e-4
