@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import write_split
 from nda.cli import main
 from nda.recipes import RECIPES, Entry
 from nda.training.run_folder import RunFolder
+from tests.conftest import write_split
 
 Refusal = Callable[[list[str]], str]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -50,9 +49,7 @@ def detector_of(options: EvaluateOptions) -> Detector | None:
     return detector
 
 
-def measure_outliers(
-    run: Run[Any, Any], detector: Detector, options: EvaluateOptions
-) -> Measured:
+def measure_outliers(run: Run[Any, Any], detector: Detector, options: EvaluateOptions) -> Measured:
     """On the first process alone: measure the detector, add that to the other figures, report."""
     found = detector(
         run.state,

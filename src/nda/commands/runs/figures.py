@@ -7,9 +7,9 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from nda.runtime.console import console
 from nda.evaluation.record import Evaluation, Protocol
 from nda.report.tables import MetricTables, alone, in_cell, metric_tables
+from nda.runtime.console import console
 
 WIDEST = 8  # columns of a table that a terminal has room for
 

@@ -13,7 +13,7 @@ from nda.training.engine import Run
 
 
 def resume_and_evaluate(run: Run[Any, Any]) -> int:
-    """`train_and_evaluate` for a run that is not finished yet; refuses another (`TrainingError`)."""
+    """`train_and_evaluate` for an unfinished run; refuses another (`TrainingError`)."""
     if lacks_page_alone(run):
         if run.fabric.is_global_zero:
             print(f"report: {write_report(run.folder)}")

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from torch import Tensor
 
+from nda.data.images.stream import Stream, open_stream, stream_of_paths
 from nda.data.pairs.decode import MOST_OUTSIDE, label_pixels
 from nda.data.pairs.palette import Palette, load_palette
 from nda.data.reading.source import EXTENSIONS
-from nda.data.images.stream import Stream, open_stream, stream_of_paths
 from nda.errors import ConfigError, DataError
 from nda.networks.pix2pix import Generator
-from nda.validators import counted
-from nda.runtime.progress import tracked
+from nda.recipes import names_of, recipe_of
 from nda.recipes.pix2pix.translate import generator_of, translate
 from nda.report.pictures.grid import save_png
-from nda.recipes import names_of, recipe_of
-from nda.training.checkpoint import load_latest
 from nda.runtime.devices import choose_device
+from nda.runtime.progress import tracked
+from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
+from nda.validators import counted
 
 if TYPE_CHECKING:
     from nda.api.settings import SampleOptions
