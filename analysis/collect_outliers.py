@@ -37,7 +37,7 @@ def collect(folders: list[Path]) -> dict[str, Any]:
         if gap_is_nothing(evaluation):
             collapsed.append({"negative": arm, "seed": seed})
         for metric in evaluation["metrics"]:
-            place = place_of(metric["name"])
+            place = place_of(metric)
             if place is None:
                 continue
             what, kind = place
@@ -60,8 +60,20 @@ def collect(folders: list[Path]) -> dict[str, Any]:
     }
 
 
-def place_of(name: str) -> tuple[str, str] | None:
-    """What an AUROC is of, and whose score it is: `ood_digits_knn_auroc` is (digits, knn)."""
+def place_of(metric: dict[str, Any]) -> tuple[str, str] | None:
+    """What an AUROC is of, and whose score it is, such as (digits, knn); None for others."""
+    kind = metric.get("kind")
+    if not kind:
+        return place_by_name(metric["name"])
+    if kind["figure"] != "auroc" or "score" not in kind:
+        return None
+    if "set" in kind:
+        return kind["set"], kind["score"]
+    return f"corrupted_{kind['corruption']}_{kind['severity']}", kind["score"]
+
+
+def place_by_name(name: str) -> tuple[str, str] | None:
+    """The same of a run of an earlier version: `ood_digits_knn_auroc` is (digits, knn)."""
     if not name.endswith("_auroc") or not name.startswith(("ood_", "corrupted_")):
         return None
     middle = name.removesuffix("_auroc")

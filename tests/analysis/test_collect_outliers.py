@@ -59,6 +59,21 @@ def test_arms_baselines_and_the_collapsed_are_told_apart(tmp_path: Path, collect
     assert found["auroc"]["corrupted_mean_5"]["arms"]["jigsaw"]["mean"] == pytest.approx(0.35)
 
 
+def test_figures_with_kinds_are_found_where_names_would_mislead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    place_of = runpy.run_path(str(ANALYSIS / "collect_outliers.py"))["place_of"]
+    kinds = [
+        {"figure": "auroc", "set": "a_knn", "score": "discriminator"},
+        {"figure": "auroc", "corruption": "mean", "severity": "5", "score": "knn"},
+        {"figure": "fpr95_id_positive", "set": "a", "score": "knn"},
+        {"figure": "cosine", "beside": "jigsaw"},
+    ]
+    places = [place_of({"name": "ood_a_knn_auroc", "kind": kind}) for kind in kinds]
+    assert places == [("a_knn", "discriminator"), ("corrupted_mean_5", "knn"), None, None]
+
+
 def test_the_figure_names_sets_arms_and_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ANALYSIS))
     draw = runpy.run_path(str(ANALYSIS / "outliers_figure.py"))["draw"]

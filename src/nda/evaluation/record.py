@@ -27,6 +27,9 @@ class Metric:
     table: str = ""
     row: str = ""
     column: str = ""
+    # What it is in parts, such as {"figure": "auroc", "set": "digits", "score": "knn"}: whoever
+    # picks figures out goes by these, never by the name. Empty in files of earlier versions.
+    kind: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,12 @@ class Evaluation:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain values for JSON; kinds only where there are some."""
+        plain = asdict(self)
+        for metric in plain["metrics"]:
+            if not metric["kind"]:
+                del metric["kind"]
+        return plain
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Evaluation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -194,6 +195,15 @@ def test_the_outlier_part_is_what_only_outliers_gave() -> None:
     assert [each.name for each in part.metrics] == list(names[2:])
     assert [each.name for each in part.histograms] == ["ood_a", "corrupted_scores"]
     assert (part.step, part.notes) == (3, [])
+
+
+def test_a_figure_is_known_by_its_kind_and_not_by_its_name() -> None:
+    own = replace(metric("ood_of_the_users_own", 1), kind={"figure": "gap"})
+    other = replace(metric("digits", 1), kind={"figure": "auroc", "set": "digits", "score": "knn"})
+    whole = Evaluation(3, [own, other])
+    assert outlier_part(whole).metrics == [other]
+    assert Evaluation.from_dict(json.loads(json.dumps(whole.as_dict()))) == whole
+    assert "kind" not in Evaluation(3, [metric("gap", 1)]).as_dict()["metrics"][0]
 
 
 def test_records_of_an_earlier_version_are_read() -> None:

@@ -142,7 +142,11 @@ def _metrics(found: _Cosines, protocol: Protocol) -> list[Metric]:
         title = f"Share nearer to their {_words(name)} than two of their views to each other"
         interval = list(wilson_interval(count, len(cosines)))
         share = count / len(cosines)
-        metrics.append(Metric(f"nearer_{name}", title, share, "", protocol, interval))
+        metrics.append(
+            Metric(
+                f"nearer_{name}", title, share, "", protocol, interval, kind=_kind("nearer", name)
+            )
+        )
     what = f"two views of {one}"
     metrics += _cosine_metrics(VIEWS, what, found.views, protocol)
     metrics += _distance_metrics(VIEWS, what, found.views, found, protocol)
@@ -155,9 +159,29 @@ def _cosine_metrics(name: str, what: str, cosines: Tensor, protocol: Protocol) -
     interval = _interval(mean, deviation / len(cosines) ** 0.5)
     title = f"cosine of {what}"
     return [
-        Metric(f"cosine_{name}", f"Mean {title}", mean, "", protocol, interval),
-        Metric(f"cosine_std_{name}", f"Standard deviation of the {title}", deviation, "", protocol),
+        Metric(
+            f"cosine_{name}",
+            f"Mean {title}",
+            mean,
+            "",
+            protocol,
+            interval,
+            kind=_kind("cosine", name),
+        ),
+        Metric(
+            f"cosine_std_{name}",
+            f"Standard deviation of the {title}",
+            deviation,
+            "",
+            protocol,
+            kind=_kind("cosine_std", name),
+        ),
     ]
+
+
+def _kind(figure: str, beside: str) -> dict[str, str]:
+    """Which figure, and of images beside what."""
+    return {"figure": figure, "beside": beside}
 
 
 def _distance_metrics(
@@ -172,7 +196,8 @@ def _distance_metrics(
     # To first order, the error of a ratio is that of the mean of own - ratio * other.
     error = float((own - ratio * other).std() / other.mean()) / len(other) ** 0.5
     title = f"Mean distance of {what}, relative to different {found.of}s"
-    return [Metric(f"distance_{name}", title, ratio, "", protocol, _interval(ratio, error))]
+    interval, kind = _interval(ratio, error), _kind("distance", name)
+    return [Metric(f"distance_{name}", title, ratio, "", protocol, interval, kind=kind)]
 
 
 def _interval(mean: float, error: float) -> list[float]:

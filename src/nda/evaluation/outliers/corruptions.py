@@ -88,6 +88,7 @@ class CorruptionFigures:
             table=f"{self.table}: AUROC",
             row=corruption.replace("_", " "),
             column=self._column(severity, kind),
+            kind=_parts("auroc", corruption, severity, kind),
         )
 
     def _means(self) -> list[Metric]:
@@ -121,6 +122,7 @@ class CorruptionFigures:
                     table=f"{self.table}: " + ("AUROC" if auroc else f"other figures, {over}"),
                     row=over if auroc else f"severity {severity}",
                     column=self._column(severity, kind) if auroc else figure.column,
+                    kind=_parts(figure.name, "mean", severity, kind),
                 )
             )
         return metrics
@@ -128,3 +130,13 @@ class CorruptionFigures:
     def _column(self, severity: int, kind: str) -> str:
         of = "" if kind == self.detector else f", {self.kinds[kind].title}"
         return f"severity {severity}{of}"
+
+
+def _parts(figure: str, corruption: str, severity: int, score: str) -> dict[str, str]:
+    """What a figure is of; the corruption `mean` stands for all of them."""
+    return {
+        "figure": figure,
+        "corruption": corruption,
+        "severity": str(severity),
+        "score": score,
+    }

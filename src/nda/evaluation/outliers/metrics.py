@@ -105,6 +105,7 @@ def set_figures(
             table=table,
             row=kinds[kind].title,
             column=figure.column,
+            kind={"figure": figure.name, "set": name, "score": kind},
         )
         for kind, measures in found.items()
         for figure in FIGURES
@@ -134,11 +135,16 @@ def score_histogram(
 def outlier_part(evaluation: Evaluation) -> Evaluation:
     """What of an evaluation was measured with outliers."""
 
-    def of_outliers(name: str) -> bool:
+    def of_outliers(name: str) -> bool:  # of histograms, and of metrics of earlier versions
         return name.startswith((SETS, CORRUPTIONS))
+
+    def is_of_outliers(metric: Metric) -> bool:
+        if not metric.kind:
+            return of_outliers(metric.name)
+        return bool({"set", "corruption"} & metric.kind.keys())
 
     return Evaluation(
         evaluation.step,
-        [metric for metric in evaluation.metrics if of_outliers(metric.name)],
+        [metric for metric in evaluation.metrics if is_of_outliers(metric)],
         [each for each in evaluation.histograms if of_outliers(each.name)],
     )

@@ -126,10 +126,9 @@ def structure(state: MocoState, heldout: ImageSet) -> tuple[list[Metric], list[H
 
 def in_table(metric: Metric, prefix: str, table: str) -> Metric:
     """A figure of `structure_similarity` at its place: a row for what the image is beside."""
-    kind = next(each for each in COLUMNS if metric.name.startswith(f"{each}_"))
-    beside = metric.name.removeprefix(f"{kind}_")
+    figure, beside = metric.kind["figure"], metric.kind["beside"]
     row = ROWS.get(beside, f"its {beside.replace('_', ' ')}")
-    return replace(metric, name=prefix + metric.name, table=table, row=row, column=COLUMNS[kind])
+    return replace(metric, name=prefix + metric.name, table=table, row=row, column=COLUMNS[figure])
 
 
 def spread_metrics(features: Tensor, vectors: Tensor, protocol: Protocol) -> list[Metric]:
