@@ -18,6 +18,7 @@ from nda.api.runs.work import open_run
 from nda.cli import main
 from nda.data.images.load import load_images
 from nda.evaluation.fidelity.gap import discriminator_gap
+from nda.evaluation.shortcuts.audit import shortcut_audit
 from nda.negatives import negative_from_name
 from nda.runtime.seeding import generator_for
 from tests.conftest import write_split
@@ -60,19 +61,47 @@ def figures(content: dict[str, Any]) -> dict[str, float]:
 def test_a_run(finished: Path, image_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = probe(finished, image_folder, "--device", "cpu")
     out = capsys.readouterr().out
-    assert "run (GAN on images, negative jigsaw) at step 4, on 20 images of images, test" in out
+    what = (
+        "run (GAN on images, negative jigsaw:seam=feather) at step 4, on 20 images of images, test"
+    )
+    assert what in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
     names = ("jigsaw", "stitch", "cutout", "cutmix", "mixup")
     for name in (*names, "horizontal_flip", "random_crop", "gaussian_noise"):
         assert f"\n {name.replace('_', ' ')} " in out
         assert f"gap_{name}" in figures(found)
     assert found["not_measured"] == {}
+    audit, head = found["audits"]
+    assert (audit["output"], head["output"]) == ("discriminator", "structure head")
+    assert audit["images"] == 20
+    assert audit["compared"]["jigsaw"].keys() >= {"gap", "gap_interval", "above", "above_interval"}
+    assert audit["sentence"] in " ".join(out.split())
     assert found["command"].startswith(f"nda probe {finished} {image_folder} --json")
     page = Path("probe.html").read_text()
     assert "does its discriminator see global structure?" in page
+    assert page.index(audit["sentence"]) < page.index("rolled by 5 rows") < page.index("Figures")
     assert page.count("<svg") == 8
     assert "data:image/png;base64," in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_structure_head_is_audited_by_itself(image_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "headed"
+    changes = {"structure_head": "1", "negative": "jigsaw:seam=feather", "width": "4"}
+    assert main(train(image_folder, run, **changes)) == 0
+    found = probe(run, image_folder, "--negatives", "jigsaw")
+    assert [audit["output"] for audit in found["audits"]] == ["discriminator", "structure head"]
+    network = open_run(str(run), device="cpu").state.discriminator.module.eval()
+    heldout = load_images(image_folder, split="test")
+    order = torch.randperm(20, generator=generator_for(0, purpose="probe images"))
+    expected = shortcut_audit(
+        lambda x, _: network(x, structure=True)[1],
+        heldout.images[order],
+        torch.zeros(20, dtype=torch.int64),
+        generator=generator_for(0, purpose="audit"),
+    )
+    gap = found["audits"][1]["compared"]["upside down"]["gap"]
+    assert gap == pytest.approx(expected.compared["upside down"].gap, abs=1e-6)
 
 
 def test_the_gap_is_that_of_the_run_itself(finished: Path, image_folder: Path) -> None:

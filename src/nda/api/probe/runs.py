@@ -21,12 +21,16 @@ from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.outliers.detector import image_scores, pooling_of
 from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.evaluation.shortcuts.audit import shortcut_audit
+from nda.negatives import Jigsaw
+from nda.negatives.named import suited
 from nda.networks.torchvision_encoder import PREFIX, encoder_names
 from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.load import open_detector
-from nda.recipes.gan.load import discriminator_of
+from nda.recipes.gan.load import discriminator_of, structure_head_of
 from nda.report.pages.probe import Probed, write_probe_figures, write_probe_page
 from nda.report.probe_table import discriminator_table
+from nda.report.shortcut_table import Audited, audited
 from nda.report.words import number, run_title
 from nda.runtime.devices import choose_device
 from nda.runtime.notes import overheard
@@ -137,11 +141,16 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
             f"{len(subject.classes) or 'none'}; give images in the class folders of its data."
         )
     subject = replace(subject, labels=subject.labels * (classes > 1))
+    head = structure_head_of(checkpoint, discriminator, folder)
+    others: dict[str, Score] = {}
+    if head is not None:
+        others = {"structure head": lambda x, _: head(discriminator.features(x))}
     return _probed_run(
         options,
         folder,
         subject,
         score=discriminator,
+        others=others,
         settings=settings,
         step=checkpoint["step"],
     )
@@ -160,6 +169,7 @@ def probe_detector(options: ProbeOptions, folder: RunFolder) -> Probed:
         folder,
         replace(subject, notes=[*subject.notes, note]),
         score=lambda x, _: -image_scores(detector.network(x), pooling_of(detector.network)),
+        name="detector",
         settings=folder.config(),
         step=detector.settings.step,
     )
@@ -171,26 +181,28 @@ def _probed_run(
     subject: Subject,
     *,
     score: Score,
+    name: str = "discriminator",
+    others: Mapping[str, Score] | None = None,
     settings: Mapping[str, Any],
     step: int,
 ) -> Probed:
-    """The gap of `score`, high for real images, on every negative."""
+    """The gap of `score`, high for real images, on every negative, and the audit of all scores."""
     protocol: Protocol = {"step": step, **subject.protocol, "seed": options.seed}
     metrics: list[Metric] = []
     histograms: list[Histogram] = []
-    for name, negative in tracked(list(subject.negatives.items()), "scoring negatives"):
+    for each, negative in tracked(list(subject.negatives.items()), "scoring negatives"):
         measured, histogram = discriminator_gap(
             score,
             subject.images,
             subject.labels,
             negative,
-            negative_name=name,
+            negative_name=each,
             generator=generator_for(options.seed, purpose="probe"),
             protocol=protocol,
             device=choose_device(options.device),
         )
         metrics += measured
-        what = name.replace("_", " ")
+        what = each.replace("_", " ")
         title = f"Discriminator on images and their {what} negatives"  # held out or not
         histograms.append(replace(histogram, title=title))
     run = folder.path.resolve().name
@@ -203,4 +215,24 @@ def _probed_run(
         metrics=metrics,
         histograms=histograms,
         examples=subject.examples(),
+        audits=_audits(options, subject, {name: score, **(others or {})}),
     )
+
+
+def _audits(options: ProbeOptions, subject: Subject, scores: Mapping[str, Score]) -> list[Audited]:
+    """Structure, or seams? None of images that no jigsaw can be made of."""
+    if suited({"jigsaw": Jigsaw()}, subject.images[:2])[1]:
+        return []
+    return [
+        audited(
+            name,
+            shortcut_audit(
+                score,
+                subject.images,
+                subject.labels,
+                generator=generator_for(options.seed, purpose="audit"),
+                device=choose_device(options.device),
+            ),
+        )
+        for name, score in scores.items()
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nda.commands.tables.plain import plain_table
 from nda.report.pages.probe import Probed
+from nda.report.probe_table import ProbeTable
 from nda.runtime.console import console
 
 
@@ -13,14 +14,22 @@ def show(probed: Probed) -> None:
     out.print(probed.summary)
     for note in probed.notes:
         out.print(f"note: {note}")
-    table = plain_table()
-    for column, heading in enumerate(probed.table.header):
+    for audited in probed.audits:
+        out.print(audited.sentence)
+        show_table(audited.table)
+    show_table(probed.table)
+
+
+def show_table(probed: ProbeTable) -> None:
+    """Print a table, why rows are missing and how to read it."""
+    out, table = console(), plain_table()
+    for column, heading in enumerate(probed.header):
         table.add_column(heading, justify="right" if column else "left", no_wrap=column > 0)
-    for row in probed.table.rows:
+    for row in probed.rows:
         table.add_row(row.name, *(row.cells or ["not measured"]))
     out.print(table)
-    for row in probed.table.rows:
+    for row in probed.rows:
         if row.refused:
             text = f"{row.name} was not measured: {row.refused}"
             out.print(text)
-    out.print(probed.table.reading)
+    out.print(probed.reading)

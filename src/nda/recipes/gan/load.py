@@ -15,6 +15,7 @@ from torch import Tensor
 from nda.errors import CheckpointError, ConfigError
 from nda.networks import biggan
 from nda.networks.fit import refuse_misfit
+from nda.networks.heads.structure import StructureHead
 from nda.recipes import recipe_of
 from nda.recipes.gan.networks import Discriminator, build_discriminator, build_generator
 from nda.recipes.gan.sampler import Sampler
@@ -60,6 +61,29 @@ def discriminator_of(checkpoint: dict[str, Any], folder: RunFolder) -> Discrimin
         ) from error
     discriminator.to(memory_format=torch.channels_last)
     return discriminator.eval().requires_grad_(False)
+
+
+def structure_head_of(
+    checkpoint: dict[str, Any], discriminator: Discriminator, folder: RunFolder
+) -> StructureHead | None:
+    """The structure head that a checkpoint of the run in `folder` holds beside its discriminator.
+
+    On the discriminator's device, in eval mode; None in a run that has none. It reads
+    `discriminator.features(images)` and gives logits (B,), high where the structure is whole.
+    """
+    if not checkpoint["config"].get("structure_head"):
+        return None
+    linear: Any = discriminator.linear
+    try:
+        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
+            head = StructureHead(linear.in_features)
+        head.load_state_dict(checkpoint["state"]["structure_head"])
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The newest checkpoint of {folder.path} does not hold the structure head of its "
+            f"settings ({' '.join(str(error).split())[:200]}). Take a run that nda trained."
+        ) from error
+    return head.to(linear.weight.device).eval().requires_grad_(False)
 
 
 def shapes_of(network: str, weights: Weights) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from nda.report.pictures.embed import Picture
 from nda.report.plots.curves import histogram_figure
 from nda.report.plots.svg import inline
 from nda.report.probe_table import ProbeTable
+from nda.report.shortcut_table import Audited
 from nda.report.words import protocol_words
 from nda.runtime.files import write_text_atomically
 
@@ -36,6 +37,7 @@ class Probed:
     histograms: Sequence[Histogram]
     examples: Image.Image  # images and their negatives
     caption: str = "Images and the negatives made of them"
+    audits: Sequence[Audited] = ()  # of scores of images: structure, or seams?
 
 
 def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
@@ -45,6 +47,7 @@ def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
         title=probed.title,
         summary=probed.summary,
         notes=probed.notes,
+        audits=probed.audits,
         table=probed.table,
         examples=_picture(probed.examples, probed.caption),
         histograms=[_drawing(histogram) for histogram in probed.histograms],
@@ -64,6 +67,7 @@ def write_probe_figures(path: Path, probed: Probed, command: str) -> Path:
         "notes": probed.notes,
         "protocol": probed.protocol,
         "not_measured": {row.name: row.refused for row in probed.table.rows if row.refused},
+        "audits": [audited.as_dict() for audited in probed.audits],
         "metrics": [asdict(metric) for metric in probed.metrics],
         "histograms": [asdict(histogram) for histogram in probed.histograms],
     }

@@ -1,0 +1,126 @@
+"""The audit of scores whose answer is known: seams alone, structure alone, nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nda.data.images.image_set import to_float
+from nda.errors import DataError, ShapeError
+from nda.evaluation.shortcuts.audit import HARD, NULL, SOFT, Audit, Score, shortcut_audit
+from nda.evaluation.shortcuts.treatments import treatments
+from nda.negatives import Jigsaw
+
+
+def smooth_images(count: int) -> Tensor:
+    """Bright above and dark below, with a tint of their own, uint8 (count, 3, 32, 32)."""
+    rng = torch.Generator().manual_seed(1)
+    fall = torch.linspace(200, 50, 32).view(1, 1, 32, 1)
+    tint = torch.randint(-20, 21, (count, 3, 1, 1), generator=rng)
+    across = torch.linspace(0, 30, 32).view(1, 1, 1, 32)
+    return (fall + tint + across).to(torch.uint8)
+
+
+def seams(x: Tensor, labels: Tensor) -> Tensor:
+    """Sees edges along the middle lines, and no more."""
+    del labels
+    down = (x[:, :, 16] - x[:, :, 15]).abs().mean(dim=(1, 2))
+    across = (x[..., 16] - x[..., 15]).abs().mean(dim=(1, 2))
+    return -(down + across)
+
+
+def structure(x: Tensor, labels: Tensor) -> Tensor:
+    """Sees whether the upper part is the brighter one, the middle left out."""
+    del labels
+    return x[:, :, :8].mean(dim=(1, 2, 3)) - x[:, :, 24:].mean(dim=(1, 2, 3))
+
+
+def audit(score: Score, count: int = 40, **more: Any) -> Audit:
+    images, rng = smooth_images(count), torch.Generator().manual_seed(2)
+    return shortcut_audit(score, images, torch.zeros(count).long(), generator=rng, **more)
+
+
+def test_a_score_of_seams_is_found_out() -> None:
+    found = audit(seams)
+    assert found.compared[HARD].above > 0.9
+    assert found.structure_share is not None
+    assert found.structure_share < 0.3
+    assert found.compared["upside down"].above < 0.6 < found.compared["rolled by 16 rows"].above
+    assert found.compared["rolled by 5 rows"].gap == pytest.approx(0, abs=0.05)
+
+
+def test_a_score_of_structure_is_acquitted() -> None:
+    found = audit(structure)
+    share, interval = found.structure_share, found.structure_interval
+    assert share == pytest.approx(1, abs=0.05)
+    assert share is not None
+    assert interval is not None
+    assert interval[0] <= share <= interval[1]
+    assert found.compared["upside down"].above == 1
+    assert found.compared[NULL].gap == pytest.approx(0, abs=0.01)
+    assert abs(found.compared["quadrants moved"].gap) < 0.3 * found.compared[HARD].gap
+    low, high = found.nulls_interval
+    assert low < found.nulls_above < high or found.nulls_above == high == 1
+
+
+def test_a_score_that_sees_nothing_has_no_share() -> None:
+    found = audit(lambda x, _: x.mean(dim=(1, 2, 3)).round())
+    assert found.structure_share is None
+    assert found.structure_interval is None
+
+
+def test_the_figures_are_means_over_single_images() -> None:
+    count = 9
+    images, labels = smooth_images(count), torch.arange(count)
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        return structure(x, y) + seams(x, y) * (1 + y)
+
+    rng = torch.Generator().manual_seed(2)
+    found = shortcut_audit(score, images, labels, generator=rng, batch_size=100)
+    same = torch.Generator().manual_seed(2)
+    x = to_float(images)
+    hard, soft = Jigsaw(), Jigsaw(seam="feather", width=3)
+    params = hard.draw(x, same)
+    made = {HARD: hard.replay(x, params), SOFT: soft.replay(x, params), NULL: soft.null(x, params)}
+    made |= {name: treat(x, same) for name, treat in treatments(32).items()}
+    assert made.keys() == found.compared.keys()
+    means = {}
+    for name, treated in made.items():
+        gaps = [
+            float(score(x[i : i + 1], labels[i : i + 1]))
+            - float(score(treated[i : i + 1], labels[i : i + 1]))
+            for i in range(count)
+        ]
+        mean = means[name] = sum(gaps) / count
+        deviation = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / (count - 1))
+        assert found.compared[name].gap == pytest.approx(mean, abs=1e-5)
+        assert found.compared[name].above == sum(gap > 0 for gap in gaps) / count
+        reach = found.compared[name].gap_interval[1] - found.compared[name].gap
+        assert reach == pytest.approx(1.96 * deviation / 3, abs=1e-5)
+    share = (means[SOFT] - means[NULL]) / max(means[HARD], means[SOFT])
+    assert found.structure_share == pytest.approx(share, abs=1e-4)
+    right = [
+        float(score(made[NULL][i : i + 1], labels[i : i + 1]))
+        > float(score(made[SOFT][i : i + 1], labels[i : i + 1]))
+        for i in range(count)
+    ]
+    assert found.nulls_above == sum(right) / count
+
+
+def test_batches_change_no_more_than_the_draws_do() -> None:
+    whole, parts = audit(structure), audit(structure, batch_size=13)
+    assert whole.compared["upside down"] == parts.compared["upside down"]
+
+
+def test_what_cannot_be_audited_is_refused() -> None:
+    with pytest.raises(ShapeError, match="at least 4 square ones"):
+        audit(seams, count=3)
+    with pytest.raises(DataError, match="not finite"):
+        audit(lambda x, _: torch.full((len(x),), math.nan))
+    with pytest.raises(ShapeError, match="one value an image"):
+        audit(lambda x, _: x)

@@ -1,0 +1,70 @@
+"""Treatments against loops over single images, at two sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from nda.errors import ShapeError
+from nda.evaluation.shortcuts.treatments import jigsaws, move_quadrants, treatments
+
+
+def draws() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_every_quadrant_is_moved_by_itself_and_never_by_nothing(side: int) -> None:
+    most = side // 16
+    x = torch.rand(6, 3, side, side)
+    moved = move_quadrants(x, draws())
+    found = []
+    for image, result in zip(x, moved, strict=True):
+        padded = F.pad(image[None], (most,) * 4, mode="reflect")[0]
+        for top in (0, side // 2):
+            for left in (0, side // 2):
+                quadrant = result[:, top : top + side // 2, left : left + side // 2]
+                places = [
+                    (dy, dx)
+                    for dy in range(2 * most + 1)
+                    for dx in range(2 * most + 1)
+                    if torch.equal(
+                        quadrant,
+                        padded[:, top + dy : top + dy + side // 2,
+                               left + dx : left + dx + side // 2],
+                    )
+                ]  # fmt: skip
+                assert len(places) == 1
+                found += places
+    assert (most, most) not in found
+    assert len(set(found)) > 8  # of 24 places no move
+
+
+def test_a_move_is_uniform_among_the_others() -> None:
+    x = torch.arange(32.0 * 32).view(1, 1, 32, 32).expand(5000, -1, -1, -1)
+    corner = move_quadrants(x, draws())[:, 0, 10, 10]  # of the first quadrant, far from borders
+    values, counts = corner.unique(return_counts=True)
+    assert len(values) == 24
+    assert 10 * 32 + 10 not in values.tolist()
+    assert 140 < int(counts.min()) <= int(counts.max()) < 280  # 208 expected, deviation 14
+
+
+def test_odd_images_have_no_quadrants() -> None:
+    with pytest.raises(ShapeError, match="33 x 32"):
+        move_quadrants(torch.rand(2, 3, 33, 32), draws())
+
+
+def test_lengths_grow_with_the_side() -> None:
+    names = [name for name in treatments(64) if name.startswith("rolled")]
+    assert names == [f"rolled by {rows} rows" for rows in (32, 24, 16, 10, 4)]
+    x = torch.rand(2, 3, 64, 64)
+    assert torch.equal(treatments(64)["rolled by 10 rows"](x, draws())[:, :, 10], x[:, :, 0])
+    assert torch.equal(treatments(64)["upside down"](x, draws())[:, :, 0], x[:, :, -1])
+    turned = treatments(64)["rotated by 90°"](x, draws())
+    assert torch.equal(turned[:, :, 0, 0], x[:, :, 0, -1])
+    hard, soft = jigsaws(2, 64)
+    params = hard.draw(x, draws())
+    changed = (hard.replay(x, params) != soft.replay(x, params)).any(dim=1)
+    assert not changed[:, :26, :26].any()  # six pixels of 64 on either side of a cut
+    assert changed[:, 26:38, 26:38].any(dim=0).all()
