@@ -140,6 +140,9 @@ def in_concepts(names: dict[str, Any]) -> None:
     in_readme(names)
     names |= {name: torch.rand(4) for name in ("real_logits", "fake_logits", "negative_logits")}
     names["negative"] = torch.rand(4, 3, 8, 8)
+    for name in ("real_logits", "fake_logits", "real_head", "negative_head", "null_head",
+                 "fake_head"):  # fmt: skip
+        names[name] = torch.zeros(4)
 
 
 def in_how_to(names: dict[str, Any]) -> None:
