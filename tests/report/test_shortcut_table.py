@@ -21,7 +21,7 @@ def audit(share: float | None, low: float = 0.0, high: float = 0.0) -> Audit:
         (audit(0.035, 0.02, 0.05), "is mostly seams: structure share 3.5% [2, 5]"),
         (audit(0.7, 0.6, 0.8), "is mostly structure: structure share 70.0% [60, 80]"),
         (audit(0.5, 0.4, 0.6), "is structure as well as seams: structure share 50.0%"),
-        (audit(None), "The critic does not tell images from their jigsaws; it scores 50.0%"),
+        (audit(None), "The critic does not score images above their jigsaws; it scores 50.0%"),
     ],
 )
 def test_one_sentence_says_what_was_learned(measured: Audit, words: str) -> None:

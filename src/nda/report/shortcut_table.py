@@ -50,7 +50,7 @@ def verdict(name: str, audit: Audit) -> str:
     pairs = f"it scores {percent(audit.nulls_above, audit.nulls_interval)} of images"
     alike = "above their jigsaws when both have the same blurred seams"
     if audit.structure_share is None or audit.structure_interval is None:
-        return f"The {name} does not tell images from their jigsaws; {pairs} {alike}."
+        return f"The {name} does not score images above their jigsaws; {pairs} {alike}."
     share = f"structure share {percent(audit.structure_share, audit.structure_interval)}"
     low, high = audit.structure_interval
     learned = "structure as well as seams"
