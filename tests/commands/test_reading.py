@@ -13,7 +13,7 @@ from PIL import Image
 
 from nda.cli import main
 from nda.data import load_images
-from nda.data.images import load as images
+from nda.data.images import source as images
 from nda.data.images.outlier_sets import load_outlier_set, some_of
 from nda.data.reading.open import open_member
 from nda.data.reading.source import Source
