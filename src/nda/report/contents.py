@@ -43,12 +43,14 @@ class RunContents:
 
     @property
     def progress(self) -> dict[str, str]:
-        """Steps, images seen, time and speed in words; empty without a log."""
-        if not self.rows:
+        """Steps, images seen, time and speed in words; empty without a log and an evaluation."""
+        last = self.rows[-1] if self.rows else {}
+        # The last steps of a run may make no whole row of the log, all of a short one none.
+        steps = [last["step"]] if last else []
+        steps += [measured.step for measured in self.evaluations[-1:]]
+        if not steps:
             return {}
-        last = self.rows[-1]
-        # The last steps of a run may make no whole row of the log.
-        done = max([int(last["step"]), *(measured.step for measured in self.evaluations[-1:])])
+        done = int(max(steps))
         told = {"steps": number(done)}
         wanted = self.settings.get("steps")
         if isinstance(wanted, int) and done < wanted:

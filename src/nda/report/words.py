@@ -99,10 +99,15 @@ def data_name(data: str) -> str:
 
 
 def negative_name(settings: Mapping[str, Any]) -> str:
-    """The negative as a noun phrase, empty for a recipe that has no such setting."""
+    """The negative as a noun phrase, or the method of a recipe that learns from none.
+
+    Empty for a recipe that has no such setting.
+    """
     if "negative" not in settings:
         return ""
     negative = settings["negative"]
+    if (method := settings.get("method", "negatives")) != "negatives":  # it learns from none
+        return f"method {in_words(str(method))}"
     if negative in (None, "none"):
         return "no negative"
     if negative == "data":

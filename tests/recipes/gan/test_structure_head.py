@@ -16,6 +16,7 @@ from nda.data import to_float
 from nda.errors import ConfigError
 from nda.negatives import negative_from_name
 from nda.recipes.gan.config import GanConfig
+from nda.recipes.gan.evaluate import gaps_of
 from nda.recipes.gan.load import load_discriminator
 from nda.recipes.gan.train import GanState, update_discriminator, update_generator
 from nda.recipes.numerosity.config import NumerosityConfig
@@ -168,6 +169,18 @@ def losses(folder: Path) -> list[dict[str, float]]:
     clocks = {"seconds", "images_per_second", "peak_memory_mib"}
     log = RunFolder.open(folder).log()
     return [{name: row[name] for name in row if name not in clocks} for row in log]
+
+
+def test_gaps_are_those_of_the_head_which_alone_has_seen_negatives(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = build(tiny(image_folder, **HEAD))
+    network = state.discriminator.module
+    monkeypatch.setattr(network.head, "forward", lambda features: 0 * features[:, 0])
+    images = state.splits.heldout.images
+    metrics, _ = gaps_of(state, images, torch.zeros(len(images), dtype=torch.long))
+    assert {metric.protocol["output"] for metric in metrics} == {"structure head"}
+    assert {metric.value for metric in metrics} == {0.0}
 
 
 def test_a_resumed_run_goes_on_as_if_never_stopped(image_folder: Path, tmp_path: Path) -> None:

@@ -132,7 +132,8 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
         "This run has not been evaluated.",
         "No samples were drawn in this run.",
         "There is no picture of negatives in this run.",
-        "The log of this run is empty or missing.",
+        "No row of the log is here: it is empty or missing, or the run is shorter than its "
+        "log_every.",
     ):
         assert sentence in text
 
@@ -184,3 +185,12 @@ def test_a_broken_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("steps: 3\n")
     with pytest.raises(CheckpointError, match="does not name its recipe"):
         write_report(RunFolder(tmp_path))
+
+
+def test_a_run_that_was_fitted_in_one_step_is_named_by_its_method(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("recipe: anomaly\nmethod: gaussian\nnegative: blemish\n")
+    (tmp_path / "metrics.json").write_text(json.dumps([{"step": 1, "metrics": []}]))
+    text = Read(write_report(RunFolder(tmp_path)).read_text()).text
+    assert "Anomaly, method gaussian" in text or "method gaussian" in text.split("Run")[0]
+    assert "has trained for 1 step." in text
+    assert "negative blemish" not in text.split("Run")[0]

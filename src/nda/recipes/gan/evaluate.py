@@ -6,7 +6,9 @@ images. Both are said in the protocol of every figure.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +19,7 @@ from nda.evaluation.fidelity.classifier import (
     classifier_frechet,
     train_feature_classifier,
 )
-from nda.evaluation.fidelity.gap import discriminator_gap
+from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.negatives import negative_from_name
 from nda.recipes.gan.sampler import BATCH_NORM
@@ -100,8 +102,16 @@ def classifier_for(state: GanState) -> FeatureClassifier:
 
 
 def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric], list[Histogram]]:
-    """D(x) - D(negative(x)) for each of the paper's negatives and the run's own."""
+    """D(x) - D(negative(x)) for each of the paper's negatives and the run's own.
+
+    Where there is a structure head D is its output: the other one has never seen a negative.
+    """
     discriminator = state.discriminator.module.eval()
+    score: Score = discriminator
+    protocol: Protocol = {"split": state.splits.heldout_name}
+    if state.config.structure_head:
+        score = partial(structure_score, discriminator)
+        protocol["output"] = "structure head"
     labels = labels * state.config.conditional
     names = list(PAPERS_NEGATIVES)
     if state.negative is not None and state.config.negative not in names:
@@ -110,19 +120,25 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
     histograms = []
     for name in names:
         measured, histogram = discriminator_gap(
-            discriminator,
+            score,
             real,
             labels,
             negative_from_name(name),
             negative_name=name,
             generator=generator_for(state.config.seed, purpose="gap", device=state.fabric.device),
             device=state.fabric.device,
-            protocol={"split": state.splits.heldout_name},
+            protocol=protocol,
         )
         metrics += measured
         histograms.append(histogram)
     discriminator.train()
     return metrics, histograms
+
+
+def structure_score(discriminator: Any, images: Tensor, labels: Tensor) -> Tensor:
+    """What the structure head of `discriminator` holds of images: logits (B,)."""
+    whole: Tensor = discriminator(images, labels, structure=True)[1]
+    return whole
 
 
 def draw_samples(state: GanState, folder: RunFolder) -> None:

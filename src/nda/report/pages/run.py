@@ -87,7 +87,7 @@ def _summary(run: RunContents) -> str:
     told = run.progress
     if not told:
         return "has no log: how far it came is not known."
-    text = f"has trained for {told['steps']} steps"
+    text = f"has trained for {told['steps']} {'step' if told['steps'] == '1' else 'steps'}"
     if "images seen" in told:
         text += f" and seen {told['images seen']} {run.samples_are}"
     if "training time" in told:
