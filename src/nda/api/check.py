@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from nda.api.options import called, options_of, settings_shown
+from nda.api.options import called, options_on, settings_shown
 from nda.api.refusals import refuse_check
 from nda.api.settings import MIN_IMAGES, CheckOptions
 from nda.data import ImageSet, load_images
-from nda.data.images.given import image_set_of, in_words
+from nda.data.images.given import image_set_of
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.evaluation.record import Protocol
@@ -46,14 +46,10 @@ def check(images: Any, **settings: Any) -> Checked:
         UserError: settings out of range, images that cannot be used or are too few, and none of
             which a negative can be made.
     """
-    given = not isinstance(images, str | Path)
-    named = in_words(images) if given else images
-    options = options_of(
-        CheckOptions, {**settings, "out": settings.get("out") or "", "images": named}
-    )
-    refuse_check(options, given=given)
+    options, at_hand = options_on(CheckOptions, images, settings)
+    refuse_check(options, given=at_hand is not None)
     with overheard() as remarks:
-        checked = measure(options, images if given else None)
+        checked = measure(options, at_hand)
     checked.notes.extend(remarks)
     command = called("nda.check", images, **settings)
     if options.json:

@@ -7,8 +7,10 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
+from nda.data.images.given import in_words
 from nda.errors import ConfigError
 from nda.runtime.plain_types import wrong_type
 from nda.validators import nearest
@@ -38,6 +40,19 @@ def options_of(options: type[T], settings: Mapping[str, Any]) -> T:
     if absent:
         raise ConfigError(f"The setting {absent[0]} is missing; give {absent[0]}=...")
     return options(**values)
+
+
+def options_on(
+    options: type[T], images: Any, settings: Mapping[str, Any], **named: Any
+) -> tuple[T, Any]:
+    """`options_of` for a function of images, which writes nothing unless `out` is given.
+
+    Gives too the images, if they are at hand and not a path: then the settings call them in words.
+    """
+    at_hand = None if isinstance(images, str | Path) else images
+    name = images if at_hand is None else in_words(images)
+    out = settings.get("out") or ""
+    return options_of(options, {**settings, **named, "out": out, "images": name}), at_hand
 
 
 def plain(value: Any) -> Any:

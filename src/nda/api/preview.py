@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from nda.api.media import holds_video_files
-from nda.api.options import options_of, settings_shown
+from nda.api.options import options_on, settings_shown
 from nda.api.refusals import refuse_preview
 from nda.api.settings import PreviewOptions
 from nda.data import ImageSet, load_images
 from nda.data.clips.clip_set import Clips
 from nda.data.clips.layout import VIDEO_EXTENSIONS
 from nda.data.clips.source import ClipSource
-from nda.data.images.given import image_set_of, in_words
+from nda.data.images.given import image_set_of
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.negatives.named import negatives_from_list, suited
@@ -46,14 +46,10 @@ def preview(images: Any, **settings: Any) -> Preview:
         UserError: settings out of range, images that cannot be used, and none of which a negative
             can be made.
     """
-    given = not isinstance(images, str | Path)
-    named = in_words(images) if given else images
-    options = options_of(
-        PreviewOptions, {**settings, "out": settings.get("out") or "", "images": named}
-    )
-    refuse_preview(options, given=given)
+    options, at_hand = options_on(PreviewOptions, images, settings)
+    refuse_preview(options, given=at_hand is not None)
     with overheard() as remarks:
-        found = previewed(options, images if given else None)
+        found = previewed(options, at_hand)
     if options.out:
         save_png(found.picture, Path(options.out))
     return replace(found, notes=[*found.notes, *remarks])

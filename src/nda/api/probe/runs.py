@@ -10,13 +10,12 @@ from typing import Any
 from torch import nn
 
 from nda.api.media import expecting_images
-from nda.api.options import called, options_of, settings_shown
+from nda.api.options import called, options_on, settings_shown
 from nda.api.probe.encoders import probe_moco, probe_network, probe_torchvision
 from nda.api.probe.inputs import ProbeAtHand, Subject, load_subject, refuse_other_side, trained_on
 from nda.api.probe.videos import probe_video
 from nda.api.refusals import refuse_probe
 from nda.api.settings import ProbeOptions
-from nda.data.images.given import in_words
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.outliers.detector import image_scores, pooling_of
@@ -70,19 +69,11 @@ def probe(model: Any, images: Any, **settings: Any) -> Probed:
     """
     command = called("nda.probe", model, images, **settings)
     network = model if isinstance(model, nn.Module) else None
-    given = not isinstance(images, str | Path)
-    options = options_of(
-        ProbeAtHand,
-        {
-            **settings,
-            "out": settings.get("out") or "",
-            "model": type(network).__name__ if network is not None else model,
-            "images": in_words(images) if given else images,
-        },
-    )
-    refuse_probe(options, given=given, own=network is not None)
+    named = model if network is None else type(network).__name__
+    options, at_hand = options_on(ProbeAtHand, images, settings, model=named)
+    refuse_probe(options, given=at_hand is not None, own=network is not None)
     with overheard() as remarks:
-        options = replace(options, at_hand=images if given else None)
+        options = replace(options, at_hand=at_hand)
         probed = measure(options) if network is None else probe_network(options, network)
     probed.notes.extend(remarks)
     if options.json:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from nda.api.options import options_of, settings_shown
+from nda.api.options import options_on, settings_shown
 from nda.api.refusals import refuse_score
 from nda.api.score.images import score_images
 from nda.api.score.result import Rows, Scores
 from nda.api.score.videos import is_run_of_videos, score_videos
 from nda.api.settings import ScoreOptions
-from nda.data.images.given import in_words
 from nda.errors import DataError
 from nda.report.scored import Scored
 from nda.runtime.files import StrPath
@@ -37,14 +35,10 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
         UserError: settings out of range, a rate that the calibration cannot promise, and runs and
             images that cannot be used.
     """
-    given = not isinstance(images, str | Path)
-    named = in_words(images) if given else images
-    options = options_of(
-        ScoreOptions, {**settings, "out": settings.get("out") or "", "run": run, "images": named}
-    )
+    options, at_hand = options_on(ScoreOptions, images, settings, run=run)
     if options.images == "-":
         raise DataError("From Python nothing is read on standard input; give a list of pictures.")
-    refuse_score(options, given=given)
+    refuse_score(options, given=at_hand is not None)
     rows = Rows()
 
     def each(scored: Scored) -> None:
@@ -52,8 +46,8 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
 
     with overheard() as remarks:
         if not is_run_of_videos(options.run):
-            found = score_images(options, at_hand=images if given else None, each=each)
-        elif given:
+            found = score_images(options, at_hand=at_hand, each=each)
+        elif at_hand is not None:
             raise DataError(f"{options.run} takes videos; give the path of a folder of them.")
         else:
             found = score_videos(options, each=each)
