@@ -55,9 +55,22 @@ FEWEST: dict[str, Settings] = {
 }
 # Beside the defaults. Without a resolution of its own a recipe takes that of the images, here 32.
 SIZES: dict[str, list[Settings]] = {
-    "gan": [{"width": 1}, {"width": 8, "resolution": 64}],
+    "gan": [
+        {"width": 1},
+        {"width": 8, "resolution": 64},
+        {
+            "width": 8,
+            "negative": "jigsaw:seam=feather",
+            "structure_head": 1.0,
+            "structure_generator": 0.5,
+        },
+    ],
     "numerosity": [{"width": 1}],
-    "anomaly": [{"width": 1}, {"width": 8}, {"backbone": "torchvision:resnet18"}],
+    "anomaly": [
+        {"width": 1},
+        {"width": 8},
+        {"backbone": "torchvision:resnet18"},
+    ],
     "pix2pix": [{"width": 1}],
     "moco": [
         {"width": 1},
