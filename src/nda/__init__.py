@@ -49,11 +49,17 @@ if TYPE_CHECKING:
     from nda.objectives import logistic_d as logistic_d
     from nda.objectives import logistic_g as logistic_g
     from nda.objectives import nda_info_nce as nda_info_nce
+    from nda.objectives import prior_corrected_g as prior_corrected_g
+    from nda.objectives import relativistic_d as relativistic_d
+    from nda.objectives import relativistic_g as relativistic_g
     from nda.objectives import sample_mixture as sample_mixture
     from nda.objectives import structure_d as structure_d
     from nda.objectives import structure_g as structure_g
+    from nda.objectives import three_class_d as three_class_d
+    from nda.objectives import three_class_g as three_class_g
     from nda.objectives import wasserstein_d as wasserstein_d
     from nda.objectives import wasserstein_g as wasserstein_g
+    from nda.objectives import zero_centred_penalty as zero_centred_penalty
 
     __version__: str
 
@@ -74,8 +80,10 @@ _HOMES = {
     ),
     "nda.objectives": (
         "dense_predictive", "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d",
-        "least_squares_g", "logistic_d", "logistic_g", "nda_info_nce", "sample_mixture",
-        "structure_d", "structure_g", "wasserstein_d", "wasserstein_g",
+        "least_squares_g", "logistic_d", "logistic_g", "nda_info_nce", "prior_corrected_g",
+        "relativistic_d", "relativistic_g", "sample_mixture", "structure_d", "structure_g",
+        "three_class_d", "three_class_g", "wasserstein_d", "wasserstein_g",
+        "zero_centred_penalty",
     ),
 }  # fmt: skip
 _ROOMS = ("data", "negatives", "objectives")  # modules that are there without being imported first

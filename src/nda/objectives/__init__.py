@@ -7,14 +7,17 @@ from nda.objectives.adversarial import (
     least_squares_g,
     logistic_d,
     logistic_g,
+    prior_corrected_g,
     sample_mixture,
     wasserstein_d,
     wasserstein_g,
 )
 from nda.objectives.contrastive import nda_info_nce
 from nda.objectives.dense_predictive import dense_predictive
-from nda.objectives.penalty import gradient_penalty
+from nda.objectives.penalty import gradient_penalty, zero_centred_penalty
+from nda.objectives.relativistic import relativistic_d, relativistic_g
 from nda.objectives.structure import structure_d, structure_g
+from nda.objectives.three_class import three_class_d, three_class_g
 
 __all__ = [
     "dense_predictive",
@@ -26,9 +29,15 @@ __all__ = [
     "logistic_d",
     "logistic_g",
     "nda_info_nce",
+    "prior_corrected_g",
+    "relativistic_d",
+    "relativistic_g",
     "sample_mixture",
     "structure_d",
     "structure_g",
+    "three_class_d",
+    "three_class_g",
     "wasserstein_d",
     "wasserstein_g",
+    "zero_centred_penalty",
 ]

@@ -5,8 +5,9 @@ The discriminator learns real samples against a mixture of generated samples and
     λ * generated + (1 - λ) * negative,
 
 and the generator never sees a negative. Each family has a discriminator's loss `*_d` and a
-generator's loss `*_g`; λ is `fake_weight`. Logits may have any shape: a score a sample `(B,)` or
-patches `(B, 1, h, w)`; all of them are averaged. Every loss is a scalar to be minimised.
+generator's loss `*_g`; λ is `fake_weight`, a number or, where it changes while training, a tensor
+of one. Logits may have any shape: a score a sample `(B,)` or patches `(B, 1, h, w)`; all of them
+are averaged. Every loss is a scalar to be minimised.
 
 The expectation over the mixture can be taken in two ways:
 
@@ -18,6 +19,7 @@ The expectation over the mixture can be taken in two ways:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -30,7 +32,11 @@ PointLoss = Callable[[Tensor], Tensor]
 
 
 def hinge_d(
-    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+    real: Tensor,
+    fake: Tensor,
+    negative: Tensor | None = None,
+    *,
+    fake_weight: float | Tensor = 0.25,
 ) -> Tensor:
     """Hinge loss of the discriminator (Lim and Ye, 2017; with negatives: paper, section 3, eq. 3).
 
@@ -52,7 +58,11 @@ def hinge_g(fake: Tensor) -> Tensor:
 
 
 def logistic_d(
-    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+    real: Tensor,
+    fake: Tensor,
+    negative: Tensor | None = None,
+    *,
+    fake_weight: float | Tensor = 0.25,
 ) -> Tensor:
     """Logistic loss of the discriminator (Goodfellow et al., 2014; paper, section 3, eq. 1 and 3).
 
@@ -73,8 +83,33 @@ def logistic_g(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def prior_corrected_g(fake: Tensor, *, fake_weight: float | Tensor = 0.25) -> Tensor:
+    """Non-saturating loss of a generator whose discriminator saw the mixture by `logistic_d`.
+
+    mean softplus(-(fake + log λ))
+
+    Where no negative lies, the best logit against the mixture is log p / (λ g): log 1/λ above the
+    plain GAN's. Generated samples look better than they are, and the gradient fades: at g = p to
+    λ / (1 + λ) in place of 1/2. Adding log λ gives the plain GAN's loss and gradient back. λ must
+    be above 0.
+    """
+    _check_weight(fake_weight)
+    if isinstance(fake_weight, Tensor):
+        return logistic_g(fake + fake_weight.log())
+    if not fake_weight:
+        raise ConfigError(
+            "fake_weight (λ) is 0, so the discriminator sees no generated sample and there is no "
+            "prior to correct; give it a value above 0."
+        )
+    return logistic_g(fake + math.log(fake_weight))
+
+
 def least_squares_d(
-    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+    real: Tensor,
+    fake: Tensor,
+    negative: Tensor | None = None,
+    *,
+    fake_weight: float | Tensor = 0.25,
 ) -> Tensor:
     """Least-squares loss of the discriminator (Mao et al., 2017), targets 1 and 0.
 
@@ -96,7 +131,11 @@ def least_squares_g(fake: Tensor) -> Tensor:
 
 
 def wasserstein_d(
-    real: Tensor, fake: Tensor, negative: Tensor | None = None, *, fake_weight: float = 0.25
+    real: Tensor,
+    fake: Tensor,
+    negative: Tensor | None = None,
+    *,
+    fake_weight: float | Tensor = 0.25,
 ) -> Tensor:
     """Wasserstein loss of the critic (Arjovsky et al., 2017; the paper's Appendix A).
 
@@ -116,7 +155,7 @@ def sample_mixture(
     fake: Tensor,
     negative: Tensor,
     *,
-    fake_weight: float = 0.25,
+    fake_weight: float | Tensor = 0.25,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """One draw of eq. 3's mixture a sample: `fake[i]` with probability λ, else `negative[i]`.
@@ -140,7 +179,7 @@ def _against_mixture(
     real: Tensor,
     fake: Tensor,
     negative: Tensor | None,
-    fake_weight: float,
+    fake_weight: float | Tensor,
     *,
     loss_of_real: PointLoss,
     loss_of_other: PointLoss,
@@ -157,8 +196,9 @@ def _against_mixture(
     )
 
 
-def _check_weight(fake_weight: float) -> None:
-    if not 0 <= fake_weight <= 1:
+def _check_weight(fake_weight: float | Tensor) -> None:
+    """Refuse a λ out of range; a tensor is left unread, as reading it would wait for a device."""
+    if not isinstance(fake_weight, Tensor) and not 0 <= fake_weight <= 1:
         raise ConfigError(
             f"fake_weight (λ) is {fake_weight}; it is the share of generated samples in the "
             "mixture and must lie between 0 and 1."

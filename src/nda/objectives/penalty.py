@@ -1,4 +1,4 @@
-"""The gradient penalty of WGAN-GP (Gulrajani et al., 2017, eq. 3)."""
+"""Penalties on a critic's slope: that of WGAN-GP, and R1 and R2."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def gradient_penalty(
 ) -> Tensor:
     """Mean of (|∇ critic(x̂)| - 1)² at x̂ drawn uniformly between `real[i]` and `fake[i]`.
 
+    WGAN-GP's (Gulrajani et al., 2017, eq. 3).
+
     `real` and `fake` are `(B, ...)` of one shape; `critic` maps such a batch to logits of any
     shape, one set a sample. The result is a scalar, not yet multiplied by its weight (10 in the
     paper), and can be differentiated by the critic's parameters.
@@ -39,11 +41,27 @@ def gradient_penalty(
     real, fake = real.detach().to(precise), fake.detach().to(precise)
     position = torch.rand(len(real), generator=generator, device=device).to(real)
     position = position.view(-1, *[1] * (real.dim() - 1))
-    between = torch.lerp(real, fake, position).requires_grad_()
+    slope = _slopes(critic, torch.lerp(real, fake, position)).norm(dim=1)
+    return (slope - 1).square().mean()
+
+
+def zero_centred_penalty(critic: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
+    """Mean of |∇ critic(x)|² over `samples` `(B, ...)`: R1 on real ones, R2 on generated ones.
+
+    Mescheder et al. (2018); their weight is γ / 2. A scalar, taken as that of `gradient_penalty`
+    is: in float32 at least, and of the plain `forward`.
+    """
+    precise = torch.promote_types(samples.dtype, torch.float32)
+    return _slopes(critic, samples.detach().to(precise)).square().sum(dim=1).mean()
+
+
+def _slopes(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    """Gradients of the critic at `points` `(B, ...)`, `(B, values)`, that can be differentiated."""
+    points = points.requires_grad_()
     with (
         torch.enable_grad(),
-        torch.autocast(real.device.type, enabled=False),
+        torch.autocast(points.device.type, enabled=False),
         sdpa_kernel(SDPBackend.MATH),  # fused attention cannot be differentiated twice
     ):
-        (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return gradient.flatten(1)

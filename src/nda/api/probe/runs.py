@@ -23,10 +23,11 @@ from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.evaluation.shortcuts.audit import shortcut_audit
 from nda.negatives import Jigsaw
 from nda.negatives.named import suited
+from nda.networks.heads.third_class import NO_NEGATIVE
 from nda.networks.torchvision_encoder import PREFIX, encoder_names
 from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.load import open_detector
-from nda.recipes.gan.load import discriminator_of, structure_head_of
+from nda.recipes.gan.load import discriminator_of, structure_head_of, three_classes_of
 from nda.report.pages.probe import Probed, write_probe_figures, write_probe_page
 from nda.report.probe_table import discriminator_table
 from nda.report.shortcut_table import Audited, audited
@@ -136,6 +137,8 @@ def probe_discriminator(options: ProbeOptions, folder: RunFolder) -> Probed:
     others: dict[str, Score] = {}
     if head is not None:
         others = {"structure head": lambda x, _: head(discriminator.features(x))}
+    if (three := three_classes_of(checkpoint, discriminator, folder)) is not None:
+        others = {NO_NEGATIVE: three.no_negative}
     return _probed_run(
         options,
         folder,

@@ -22,6 +22,7 @@ from nda.evaluation.fidelity.classifier import (
 from nda.evaluation.fidelity.gap import Score, discriminator_gap
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.negatives import negative_from_name
+from nda.networks.heads.third_class import NO_NEGATIVE, ThreeClasses
 from nda.recipes.gan.sampler import BATCH_NORM
 from nda.recipes.gan.train import GanState
 from nda.report.pictures.grid import image_grid, save_png
@@ -104,7 +105,8 @@ def classifier_for(state: GanState) -> FeatureClassifier:
 def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric], list[Histogram]]:
     """D(x) - D(negative(x)) for each of the paper's negatives and the run's own.
 
-    Where there is a structure head D is its output: the other one has never seen a negative.
+    Where there is a structure head D is its output, and where negatives are a third class the log
+    odds of the two others: the adversarial output has never been told of negatives.
     """
     discriminator = state.discriminator.module.eval()
     score: Score = discriminator
@@ -112,6 +114,9 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
     if state.config.structure_head:
         score = partial(structure_score, discriminator)
         protocol["output"] = "structure head"
+    elif isinstance(discriminator, ThreeClasses):
+        score = discriminator.no_negative
+        protocol["output"] = NO_NEGATIVE
     labels = labels * state.config.conditional
     names = list(PAPERS_NEGATIVES)
     if state.negative is not None and state.config.negative not in names:

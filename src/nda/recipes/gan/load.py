@@ -7,15 +7,16 @@ read from the shapes of the weights.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nda.errors import CheckpointError, ConfigError
 from nda.networks import biggan
 from nda.networks.fit import refuse_misfit
 from nda.networks.heads.structure import StructureHead
+from nda.networks.heads.third_class import ThreeClasses
 from nda.recipes import recipe_of
 from nda.recipes.gan.networks import Discriminator, build_discriminator, build_generator
 from nda.recipes.gan.sampler import Sampler
@@ -24,6 +25,7 @@ from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
 
 Weights = dict[str, Tensor]
+M = TypeVar("M", bound=nn.Module)
 
 
 def load_discriminator(folder: RunFolder, device: torch.device | str = "cpu") -> Discriminator:
@@ -74,16 +76,36 @@ def structure_head_of(
     if not checkpoint["config"].get("structure_head"):
         return None
     linear: Any = discriminator.linear
+    with seeded(0):  # the caller's random state stays as it is
+        head = StructureHead(linear.in_features)
+    return _with_weights(head, "structure_head", checkpoint, linear.weight.device, folder)
+
+
+def three_classes_of(
+    checkpoint: dict[str, Any], discriminator: Discriminator, folder: RunFolder
+) -> ThreeClasses | None:
+    """The discriminator with its third class, likewise; None in a run of another objective."""
+    if checkpoint["config"].get("objective") != "three_class":
+        return None
+    linear: Any = discriminator.linear
+    with seeded(0):
+        three = ThreeClasses(discriminator)
+    _with_weights(three.negative, "negative_class", checkpoint, linear.weight.device, folder)
+    return three.eval()
+
+
+def _with_weights(
+    head: M, name: str, checkpoint: dict[str, Any], device: torch.device, folder: RunFolder
+) -> M:
+    """`head` with the weights that the checkpoint has under `name`."""
     try:
-        with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
-            head = StructureHead(linear.in_features)
-        head.load_state_dict(checkpoint["state"]["structure_head"])
+        head.load_state_dict(checkpoint["state"][name])
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise CheckpointError(
-            f"The newest checkpoint of {folder.path} does not hold the structure head of its "
-            f"settings ({' '.join(str(error).split())[:200]}). Take a run that nda trained."
+            f"The newest checkpoint of {folder.path} does not hold the {name.replace('_', ' ')} of "
+            f"its settings ({' '.join(str(error).split())[:200]}). Take a run that nda trained."
         ) from error
-    return head.to(linear.weight.device).eval().requires_grad_(False)
+    return head.to(device).eval().requires_grad_(False)
 
 
 def shapes_of(network: str, weights: Weights) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from nda.data import ImageSet
 from nda.errors import ConfigError
 from nda.networks import biggan, dcgan, wgan_gp
 from nda.networks.heads.structure import TwoHeads
+from nda.networks.heads.third_class import ThreeClasses
 from nda.recipes.gan.config import GanConfig
 
 Discriminator = biggan.Discriminator | dcgan.Discriminator | wgan_gp.Discriminator
@@ -26,7 +27,7 @@ UNCONDITIONAL: dict[str, tuple[Any, Any]] = {
 def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Module]:
     """Generator and discriminator for the images, with weights that follow from the seed.
 
-    A structure head is drawn last, so that the others begin as they do without one.
+    A structure head or a third class is drawn last, so that the others begin as they do without.
     """
     if config.conditional and len(train.classes) < 2:
         raise ConfigError(
@@ -41,6 +42,8 @@ def build_networks(config: GanConfig, train: ImageSet) -> tuple[nn.Module, nn.Mo
     discriminator: nn.Module = build_discriminator(config.network, resolution, width, classes)
     if config.structure_head:
         discriminator = TwoHeads(discriminator)
+    if config.objective == "three_class":
+        discriminator = ThreeClasses(discriminator)
     # Convolutions of few channels run up to half again as fast in this memory format.
     channels_last = {"memory_format": torch.channels_last}
     return generator.to(**channels_last), discriminator.to(**channels_last)

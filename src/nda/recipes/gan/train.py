@@ -15,16 +15,13 @@ from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.heads.structure import TwoHeads
-from nda.objectives import adversarial, gradient_penalty
+from nda.networks.heads.third_class import ThreeClasses
 from nda.recipes.gan.config import GanConfig
-from nda.recipes.gan.losses import (
-    Shown,
-    against_mixture,
-    beside_structure,
-    loss_of_generator,
-)
+from nda.recipes.gan.losses import Shown, loss_of_discriminator, loss_of_generator
 from nda.recipes.gan.networks import build_networks
+from nda.recipes.gan.penalties import penalties
 from nda.recipes.gan.sampler import Sampler
+from nda.recipes.gan.weight import Follower, scheduled_weight
 from nda.recipes.sources import image_source
 from nda.training.batches import batches_of_run
 from nda.training.ema import Ema
@@ -51,6 +48,7 @@ class GanState:
     batches: EpochBatches
     images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
     labels: Tensor  # their classes (N,), all 0 in an unconditional GAN
+    follower: Follower | None  # sets λ, where that follows what is seen
     step: int = 0
 
     @property
@@ -60,19 +58,19 @@ class GanState:
 
     @property
     def saved(self) -> dict[str, Any]:
-        network = self.discriminator.module
-        heads = (
-            {"discriminator": network.discriminator, "structure_head": network.head}
-            if isinstance(network, TwoHeads)
-            else {"discriminator": network}
-        )
-        return {
+        parts = {
             "generator": self.generator.module,
-            **heads,
+            **parts_of(self.discriminator.module),
             "optimizer_g": self.optimizer_g,
             "optimizer_d": self.optimizer_d,
             "ema": self.ema,
         }
+        return parts | ({"fake_weight": self.follower} if self.follower else {})
+
+    @property
+    def fake_weight(self) -> float | Tensor:
+        """λ at this moment."""
+        return self.follower.weight if self.follower else scheduled_weight(self.config, self.step)
 
     def batch(self, step: int) -> Batch:
         """Fresh images for every update of the discriminator within the step."""
@@ -113,7 +111,22 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
         images=splits.train.images.to(fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
+        follower=Follower(config.batch_size, fabric)
+        if config.fake_weight_schedule == "follow"
+        else None,
     )
+
+
+def parts_of(discriminator: nn.Module) -> dict[str, nn.Module]:
+    """The discriminator as every run has it, and what stands beside it under another name."""
+    if isinstance(discriminator, TwoHeads):
+        return {"discriminator": discriminator.discriminator, "structure_head": discriminator.head}
+    if isinstance(discriminator, ThreeClasses):
+        return {
+            "discriminator": discriminator.discriminator,
+            "negative_class": discriminator.negative,
+        }
+    return {"discriminator": discriminator}
 
 
 def set_up(network: nn.Module, lr: float, config: GanConfig, fabric: Fabric) -> tuple[Any, Any]:
@@ -188,60 +201,59 @@ def step(state: GanState, batch: Batch, rng: torch.Generator) -> dict[str, Tenso
 def update_discriminator(
     state: GanState, real: Tensor, labels: Tensor, rng: torch.Generator
 ) -> dict[str, Tensor]:
-    """The discriminator's side: eq. 3, or the plain GAN's game beside a structure head."""
+    """The discriminator's side, by the objective, and the penalties on its slopes."""
     config = state.config
-    if state.positive is not None:
-        real = state.positive(real, generator=rng)
+    real = augmented(state, real, rng)
     with torch.no_grad():
         fake = state.generator(state.sampler.draw_latents(len(real), rng), labels)
         negative, null = make_negatives(state, real, rng)
 
-    shown = Shown(real, fake, negative, null, labels)
-    if config.structure_head:
-        loss, logs, others = beside_structure(config, state.discriminator, shown)
-    else:
-        loss, logs, others = against_mixture(config, state.discriminator, shown, rng)
-    if config.gradient_penalty:
-        penalty = penalty_between(state, real, others, labels, rng)
-        loss = loss + config.gradient_penalty * penalty
-        logs["gradient_penalty"] = penalty
+    shown, weight = Shown(real, fake, negative, null, labels), state.fake_weight
+    loss, logs, others = loss_of_discriminator(
+        config, state.discriminator, shown, weight, state.follower, rng
+    )
+    if config.fake_weight_schedule != "constant":
+        logs["fake_weight"] = torch.as_tensor(weight, device=state.fabric.device)
+    if state.follower is not None:
+        logs |= state.follower.logs
+    penalty, more = penalties(config, state.discriminator, shown, others, weight, rng)
+    loss, logs = loss + penalty, logs | more
     state.optimizer_d.zero_grad()
     state.fabric.backward(loss)
     state.optimizer_d.step()
     return logs
 
 
-def penalty_between(
-    state: GanState, real: Tensor, others: list[Tensor], labels: Tensor, rng: torch.Generator
-) -> Tensor:
-    """The gradient penalty between real images and the mixture that the others are the parts of.
-
-    The mixture is what the critic compares with the data, so its slope matters on the way from one
-    to the other. Where its two parts are weighted, each image's partner is drawn: a generated image
-    with probability λ, else a negative. That costs no more than the penalty of an ordinary GAN.
-    """
-    other = others[0]
-    if len(others) == 2:
-        other = adversarial.sample_mixture(
-            *others, fake_weight=state.config.fake_weight, generator=rng
-        )
-    critic = state.discriminator.module.forward  # plain: see gradient_penalty
-    return gradient_penalty(lambda images: critic(images, labels), real, other, generator=rng)
-
-
 def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]:
-    """The generator's side: it sees no negatives, but a structure head may judge its images."""
+    """The generator's side: it sees no negatives, but a structure head may judge its images.
+
+    A relativistic objective holds them against real images, of the same classes.
+    """
     # The plain network: its own gradients are not wanted, so processes need not exchange them.
     discriminator = state.discriminator.module.requires_grad_(False)
-    count = state.config.batch_size
-    labels = state.sampler.draw_labels(count, rng)
+    config, count = state.config, state.config.batch_size
+    rows = torch.randint(len(state.labels), (count,), generator=rng, device=state.labels.device)
+    labels = state.labels[rows]
     fake = state.generator(state.sampler.draw_latents(count, rng), labels)
-    loss, logs = loss_of_generator(state.config, state.fabric, discriminator, fake, labels)
+    real = None
+    if config.objective == "relativistic":
+        real = augmented(state, to_float(state.images[rows]), rng)
+    loss, logs = loss_of_generator(
+        config, state.fabric, discriminator, fake, labels, weight=state.fake_weight, real=real
+    )
     state.optimizer_g.zero_grad()
     state.fabric.backward(loss)
     state.optimizer_g.step()
     discriminator.requires_grad_(True)
     return logs
+
+
+def augmented(state: GanState, real: Tensor, rng: torch.Generator) -> Tensor:
+    """Real images as both networks are shown them."""
+    if state.positive is None:
+        return real
+    changed: Tensor = state.positive(real, generator=rng)
+    return changed
 
 
 def make_negatives(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nda.errors import ConfigError
-from nda.recipes.gan.config import GanConfig
+from nda.recipes.gan.config import UNMIXED, GanConfig, Objective, Schedule
 from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.training.config import FREE, PATH, RunConfig
 from nda.validators import at_least, counts_of
@@ -29,6 +29,8 @@ class NumerosityConfig(RunConfig):
         negative_counts: numbers of objects that are negatives, such as 4,5,7; all others by default
         negative_data: where the negatives come from; --data if not given
         fake_weight: λ, the share of generated samples in the mixture; by default one half
+        fake_weight_schedule: constant, warmup, fade or follow, as for `nda train gan`
+        negative_weight: μ, weight of the negatives' loss with three_class and relativistic
         mixture: weighted (losses of both parts) or sampled (same expectation, one batch)
         structure_head: μ, weight of a structure head's loss beside the plain GAN's; 0 for no head,
             but negatives in the mixture
@@ -37,8 +39,10 @@ class NumerosityConfig(RunConfig):
         network: wgan_gp, biggan, or dcgan_dense or dcgan, small ones for processors
         width: channels of the networks; 64 is full size
         latent_dim: size of the latent vector z
-        objective: family of the adversarial loss
+        objective: family of the adversarial loss, as for `nda train gan`
         gradient_penalty: weight of the gradient penalty between real images and the mixture
+        zero_centred_penalty: γ of R1 and R2, the penalties on the critic's slope at real and at
+            generated images; γ/2 is the weight of each
         d_steps: updates of the critic a step, each on a fresh batch
         lr_d: learning rate of the critic (Adam)
         lr_g: learning rate of the generator (Adam)
@@ -60,6 +64,8 @@ class NumerosityConfig(RunConfig):
     negative_counts: str | None = None
     negative_data: str | None = field(default=None, metadata=PATH)
     fake_weight: float = 0.5
+    fake_weight_schedule: Schedule = "constant"
+    negative_weight: float = 1.0
     mixture: Literal["weighted", "sampled"] = "weighted"
     structure_head: float = 0.0
     structure_generator: float = 0.0
@@ -67,8 +73,9 @@ class NumerosityConfig(RunConfig):
     network: Literal["wgan_gp", "biggan", "dcgan_dense", "dcgan"] = "wgan_gp"
     width: int = 64
     latent_dim: int = 128
-    objective: Literal["wasserstein", "hinge", "logistic", "least_squares"] = "wasserstein"
+    objective: Objective = "wasserstein"
     gradient_penalty: float = 10.0
+    zero_centred_penalty: float = 0.0
     d_steps: int = 5
     lr_d: float = 1e-4
     lr_g: float = 1e-4
@@ -118,7 +125,9 @@ class NumerosityConfig(RunConfig):
         names = {field.name for field in dataclasses.fields(GanConfig)} - {"recipe"}
         settings = {name: value for name, value in self.as_dict().items() if name in names}
         settings["classes"] = str(self.right_count)
-        if self.structure_head and self.fake_weight == type(self).fake_weight:
+        mixed = not self.structure_head and self.objective not in UNMIXED
+        set_by_hand = mixed and self.fake_weight_schedule != "follow"
+        if not set_by_hand and self.fake_weight == type(self).fake_weight:
             del settings["fake_weight"]  # not given, so not refused
         if self.negative == "other_counts":
             settings["negative"] = "data"
