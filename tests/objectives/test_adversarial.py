@@ -83,6 +83,43 @@ def test_gradients_are_those_of_the_formula(family: str) -> None:
     assert torch.autograd.gradcheck(loss_g, (logits[0],))
 
 
+@given(seed=st.integers(0, 2**16), weight=st.floats(0.01, 1))
+@settings(deadline=None, max_examples=25)
+def test_a_corrected_prior_takes_the_log_of_1_over_lambda_off_the_logits(
+    seed: int, weight: float
+) -> None:
+    (fake, *_) = logits_of(seed, (5,))
+    expected = naive_mean(lambda x: math.log1p(math.exp(-x) / weight), fake)
+    loss = objectives.prior_corrected_g(fake, fake_weight=weight)
+    assert float(loss) == pytest.approx(expected)
+    changing = torch.tensor(weight, dtype=torch.float64)
+    torch.testing.assert_close(objectives.prior_corrected_g(fake, fake_weight=changing), loss)
+    torch.testing.assert_close(
+        objectives.prior_corrected_g(fake, fake_weight=1.0), objectives.logistic_g(fake)
+    )
+
+
+def test_the_gradient_of_a_corrected_prior() -> None:
+    fake = logits_of(4, (4,))[0].requires_grad_()
+    assert torch.autograd.gradcheck(objectives.prior_corrected_g, (fake,))
+
+
+def test_nothing_is_corrected_without_generated_samples() -> None:
+    with pytest.raises(ConfigError, match=r"fake_weight \(λ\) is 0, so .* no prior to correct"):
+        objectives.prior_corrected_g(torch.zeros(3), fake_weight=0.0)
+    with pytest.raises(ConfigError, match="fake_weight"):
+        objectives.prior_corrected_g(torch.zeros(3), fake_weight=-1.0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lambda_may_be_a_tensor(family: str) -> None:
+    real, fake, negative = logits_of(5, (6,))
+    loss = getattr(objectives, f"{family}_d")
+    expected = loss(real, fake, negative, fake_weight=0.7)
+    weight = torch.tensor(0.7, dtype=torch.float64)
+    torch.testing.assert_close(loss(real, fake, negative, fake_weight=weight), expected)
+
+
 def test_sampled_mixture_has_the_weighted_loss_as_its_expectation() -> None:
     real, fake, negative = logits_of(3, (50,))
     weighted = objectives.hinge_d(real, fake, negative, fake_weight=0.25)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nda.errors import ShapeError
-from nda.objectives import gradient_penalty
+from nda.objectives import gradient_penalty, zero_centred_penalty
 
 
 def test_linear_critic_has_a_closed_form() -> None:
@@ -71,3 +71,36 @@ def test_within_autocast_it_is_that_of_float32(dtype: torch.dtype) -> None:
     torch.testing.assert_close(found, wanted)
     slopes = [torch.autograd.grad(value, next(critic.parameters())) for value in (found, wanted)]
     torch.testing.assert_close(*slopes)
+
+
+def test_r1_of_a_linear_critic_is_its_squared_slope() -> None:
+    weight = torch.tensor([3.0, 4.0])
+    assert zero_centred_penalty(lambda x: x @ weight, torch.randn(6, 2)).item() == 25.0
+
+
+def test_r1_is_the_mean_over_samples_taken_one_by_one_and_teaches_the_critic() -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 1)).double()
+    samples = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
+    penalty = zero_centred_penalty(critic, samples)
+    expected = 0.0
+    for sample in samples.detach():
+        point = sample.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(critic(point).squeeze(), point)
+        expected += float(slope.square().sum()) / 4
+    assert penalty.item() == pytest.approx(expected)
+    penalty.backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in critic.parameters()
+               if p.dim() > 1)  # fmt: skip
+    assert samples.grad is None
+    point = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    torch.autograd.gradcheck(lambda w: zero_centred_penalty(lambda x: (x @ w).tanh(), samples),
+                             (point,))  # fmt: skip
+
+
+def test_r1_within_autocast_is_that_of_float32() -> None:
+    torch.manual_seed(0)
+    critic, samples = nn.Linear(5, 1), torch.randn(4, 5).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = zero_centred_penalty(critic, samples)
+    torch.testing.assert_close(found, zero_centred_penalty(critic, samples.float()))

@@ -18,6 +18,8 @@ from tests.support.tiny_gan import build, changed, take_step, tiny, weights
 PLAIN = {"loss_d", "d_real", "d_fake", "loss_g"}
 WEIGHTED = PLAIN | {"d_negative"}
 SAMPLED = (PLAIN - {"d_fake"}) | {"d_mixture"}
+THREE = WEIGHTED | {"right_negative"}
+FOLLOWED = {"fake_weight", "right_negative", "right_fake"}
 
 OTHER_SETTINGS: list[tuple[dict[str, Any], set[str]]] = [
     ({"negative": "none"}, PLAIN),
@@ -42,7 +44,24 @@ OTHER_SETTINGS: list[tuple[dict[str, Any], set[str]]] = [
     ({"negative": "none", "positives": "cutmix", "positive_probability": 0.7}, PLAIN),
     ({"network": "dcgan", "width": 2, "positives": "horizontal_flip+random_crop"}, WEIGHTED),
     ({"precision": "bf16-mixed"}, WEIGHTED),
-]
+    ({"objective": "prior_corrected"}, WEIGHTED),
+    ({"objective": "prior_corrected", "mixture": "sampled"}, SAMPLED),
+    ({"fake_weight_schedule": "warmup"}, WEIGHTED | {"fake_weight"}),
+    ({"fake_weight_schedule": "fade", "mixture": "sampled"}, SAMPLED | {"fake_weight"}),
+    ({"zero_centred_penalty": 0.1}, WEIGHTED | {"zero_centred_penalty"}),
+    *(({"objective": name, "fake_weight_schedule": "follow"} | more, WEIGHTED | FOLLOWED)
+      for name in ("hinge", "logistic", "least_squares", "wasserstein", "prior_corrected")
+      for more in ({}, {"precision": "bf16-mixed"})),
+    *(({"objective": name} | more, logged)
+      for name, logged in (("three_class", THREE), ("relativistic", WEIGHTED))
+      for more in ({}, {"precision": "bf16-mixed"}, {"joint_forward": False}, {"conditional": True},
+                   {"network": "dcgan", "width": 2}, {"network": "dcgan_dense", "width": 2},
+                   {"network": "wgan_gp", "width": 1}, {"positives": "horizontal_flip"})),
+    *(({"objective": name, "gradient_penalty": 1.0, "zero_centred_penalty": 0.1},
+       logged | {"gradient_penalty", "zero_centred_penalty"})
+      for name, logged in (("three_class", THREE), ("relativistic", WEIGHTED))),
+    ({"objective": "relativistic", "negative": "none"}, PLAIN),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
