@@ -15,6 +15,12 @@ STRUCTURAL = (
 
 PREVIEWED = (*STRUCTURAL, "blemish")
 
+# The same; what is cut hard is beside its softened twin, which tells whether its seam is all.
+CHECKED = (
+    "jigsaw", "jigsaw:seam=feather", "stitch", "stitch:seam=feather", "cutout", "cutmix",
+    "cutmix:seam=feather", "mixup", "horizontal_flip", "random_crop", "gaussian_noise", "blemish",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ResumeOptions:
@@ -116,7 +122,7 @@ class CheckOptions:
     out: str = "check.html"
     json: str | None = None
     overwrite: bool = False
-    negatives: str = ",".join(PREVIEWED)
+    negatives: str = ",".join(CHECKED)
     resolution: int | None = None
     classes: str | None = None
     count: int = 10000

@@ -66,6 +66,11 @@ def negatives_from_list(text: str) -> dict[str, Negative]:
     return {name: negative_from_name(name) for name in names}
 
 
+def settings_of(name: str) -> tuple[str, ...]:
+    """What can be set of a negative, such as `seam`; nothing of a name that there is not."""
+    return tuple(_NEGATIVES[name][1]) if name in _NEGATIVES else ()
+
+
 def suited(
     negatives: Mapping[str, Negative], images: Tensor
 ) -> tuple[dict[str, Negative], dict[str, str]]:

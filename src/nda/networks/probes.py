@@ -1,7 +1,8 @@
 """Two small networks that look for a negative in different ways.
 
-The local probe sees windows of 7 x 7 pixels and averages what they say; the global probe sees the
-whole image. What the second finds and the first does not is a matter of structure, not of texture.
+The local probe sees windows of 7 x 7 pixels, knows where each lies, and listens to those that are
+most certain; the global probe sees the whole image. What the second finds and the first does not
+is how places go together.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from torch import Tensor, nn
 from nda.errors import ShapeError
 
 RECEPTIVE_FIELD = 7  # pixels that a vote of the local probe can see, either way
+_PLACE_RATE = 10  # what a place has to say is learned so many times faster than weights
 _WIDTH = 128  # of the global probe's last features
 _LAST = 4  # pixels: side of the global probe's last features
 
 
 class LocalProbe(nn.Module):
-    """Images `(B, 3, H, W)` in [-1, 1] to logits `(B,)`: the mean vote of windows of 7 x 7 pixels.
+    """Images `(B, 3, H, W)` in [-1, 1] to logits `(B,)`: what windows of 7 x 7 pixels vote.
 
-    Two convolutions without padding, whose receptive field is 3 + 2 x (3 - 1) = 7. Nothing tells a
-    window where in the image it lies: there is no padding, and although the windows are
-    `spacing` pixels apart to save work, training shifts them at random (`offset`), so that they
-    are not tied to even rows and columns, by which blocks of JPEG can be told. Without an offset
-    the votes at the first and last offset both ways are averaged: at a spacing of 2, all there are.
+    Two convolutions without padding, whose receptive field is 3 + 2 x (3 - 1) = 7, give of each
+    window a vote and how certain it is. To both is added what a window at that place has to say: a
+    seam in the middle of all negatives is told by the few windows that lie on it. The logit is the
+    mean of the votes, weighed by the softmax of their certainties.
+
+    Windows are `spacing` pixels apart to save work. Training shifts them at random (`offset`), so
+    that they are not tied to even rows and columns, by which blocks of JPEG can be told; a window
+    knows its place to within a spacing. Without an offset those at the first and last offset both
+    ways vote together: at a spacing of 2, all there are.
 
     Raises:
         ShapeError: for images too small to hold a window at every offset.
@@ -46,18 +52,26 @@ class LocalProbe(nn.Module):
             *_layer(3, width, 3, stride=2),
             *_layer(width, 2 * width, 3, stride=self.spacing // 2),
             *_layer(2 * width, 2 * width, 1),
-            nn.Conv2d(2 * width, 1, 1),
+            nn.Conv2d(2 * width, 2, 1),
         )
+        windows = (resolution - RECEPTIVE_FIELD) // self.spacing + 1
+        self.places = nn.Parameter(torch.zeros(2, windows, windows))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, offset: tuple[int, int] | None = None) -> Tensor:
-        if offset is not None:
-            return self.votes(x[:, :, offset[0] :, offset[1] :]).mean(dim=(1, 2, 3))
         ends = (0, self.spacing - 1)
-        maps = [
-            self.votes(x[:, :, down:, across:]).flatten(1) for down, across in product(ends, ends)
-        ]
-        return torch.cat(maps, dim=1).mean(dim=1)
+        offsets = product(ends, ends) if offset is None else [offset]
+        said = torch.cat(
+            [self._windows(x[:, :, down:, across:]) for down, across in offsets], dim=2
+        )
+        vote, certainty = said.unbind(dim=1)
+        return (vote * certainty.softmax(dim=1)).sum(dim=1)
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """Vote and certainty of each window: `(B, 2, windows)`."""
+        said = self.votes(x)
+        places = self.places[:, : said.shape[2], : said.shape[3]]
+        return (said + _PLACE_RATE * places).flatten(2)
 
 
 class GlobalProbe(nn.Module):

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from nda.evaluation.validity.distance import Distance, distances_to_data
 from nda.evaluation.validity.paired_auroc import PairedAurocs, paired_aurocs
-from nda.evaluation.validity.probes import ProbeScores, probe_negatives
-from nda.evaluation.validity.verdict import Judgement, judge
+from nda.evaluation.validity.probes import ProbeScores, nulls_and_negatives, probe_negatives
+from nda.evaluation.validity.verdict import Control, Judgement, judge
 from nda.negatives import Negative
+from nda.negatives.twins import softened
 from nda.runtime.progress import progress
 from nda.runtime.seeding import generator_for
 
@@ -49,26 +50,24 @@ def check_negatives(
     """Whether small networks tell each negative from images, and by what; and how far it lies off.
 
     `train` and `heldout` are uint8 (N, 3, H, H). For each negative a probe that sees whole images
-    and one that sees 7 x 7 pixels learn for `steps` steps on `train`; AUROCs (0 to 1) and 95 %
-    intervals are those of the held-out images, over all of `seeds` trainings. The distance, from 0
-    on, is taken on at most 2,000 of them. The same `seed` gives the same figures.
+    and one that sees 7 x 7 pixels learn for `steps` steps on `train` to tell it from images and
+    their nulls; AUROCs (0 to 1) and 95 % intervals are those of the nulls of held-out images, over
+    all of `seeds` trainings. The distance, from 0 on, is taken from at most 2,000 of these nulls.
+    The same `seed` gives the same figures.
 
     Raises `ShapeError` where a negative cannot be made of the images.
     """
     scores = _probe_repeatedly(train, heldout, negatives, steps, seeds, seed, torch.device(device))
-    made = {
-        name: negative(heldout[:COMPARED], generator=generator_for(seed, purpose=f"check {name}"))
-        for name, negative in negatives.items()  # no kind's draws depend on the others
-    }
-    distances = distances_to_data(
-        heldout[:COMPARED], made, generator=generator_for(seed, purpose="check halves")
-    )
-    checked = {}
-    for name in negatives:
+    compared, checked = heldout[:COMPARED], {}
+    for name, negative in negatives.items():
+        draws = generator_for(seed, purpose=f"check {name}")  # no kind's depend on the others
+        null, made = nulls_and_negatives(compared, negative, draws)
+        halves = generator_for(seed, purpose="check halves")
+        distance = distances_to_data(null, {name: made}, generator=halves)[name]
         found = paired_aurocs([s.whole for s in scores[name]], [s.local for s in scores[name]])
-        judgement = judge(found, distances[name])
-        shown = made[name][: min(EXAMPLES, len(heldout))]
-        checked[name] = CheckedNegative(name, "", found, distances[name], judgement, shown)
+        control = Control(treated=not torch.equal(null, compared), twin=softened(name))
+        judgement, shown = judge(found, distance, control), made[:EXAMPLES]
+        checked[name] = CheckedNegative(name, "", found, distance, judgement, shown)
     return checked
 
 

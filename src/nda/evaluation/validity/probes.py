@@ -1,4 +1,8 @@
-"""Train a global and a local probe against each negative and score held-out images with them."""
+"""Train a global and a local probe against each negative and score held-out images with them.
+
+The probes learn images and their nulls (`Negative.null`) against negatives, and are judged by nulls
+against negatives: what both are treated alike in gives neither away.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from nda.negatives import Negative
 from nda.networks.probes import GlobalProbe, LocalProbe
 from nda.runtime.seeding import generator_for, key, seeded
 
-BATCH = 64  # images of a step, beside as many negatives
+BATCH = 64  # images of a step, the latter half as their nulls, beside as many negatives
 _RATE = 2e-3  # highest learning rate
 _WARM = 0.2  # share of the steps in which the rate rises
 _PART = 250  # images scored at a time
@@ -29,9 +33,11 @@ _PART = 250  # images scored at a time
 
 @dataclass(frozen=True)
 class ProbeScores:
-    """Scores `(n,)` of n held-out images and of the negative of each, high for negatives."""
+    """Scores `(n,)` of the nulls of n held-out images and of their negatives, for which they are
+    high. Where a null shows nothing of its negative it is the image.
+    """
 
-    whole: tuple[Tensor, Tensor]  # of the global probe: images, negatives
+    whole: tuple[Tensor, Tensor]  # of the global probe: nulls, negatives
     local: tuple[Tensor, Tensor]
 
 
@@ -45,7 +51,7 @@ def probe_negatives(
     device: torch.device | str = "cpu",
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, ProbeScores]:
-    """Scores of `heldout` and of negatives made of it, by probes that learned from `train`.
+    """Scores of the nulls and of the negatives of `heldout`, by probes that learned from `train`.
 
     Both are uint8 `(N, 3, H, W)`, H = W. All negatives are shown beside the same batches of images
     and probed by networks that begin alike; each has networks and draws of its own, so that what
@@ -93,18 +99,19 @@ class _Job:
 
     def run(self, stop: threading.Event) -> ProbeScores | None:
         """Train both probes and score; None where it was told to stop."""
-        made = _negatives_of(self.heldout, self.negative, self.draws)
+        sets = nulls_and_negatives(self.heldout, self.negative, self.draws)
         whole, local = (_Learner(network, len(self.order)) for network in self.networks)
         for rows in self.order:
             if stop.is_set():
                 return None
             images = self.train[rows]
-            x = self._input(torch.cat([images, self.negative(images, generator=self.draws)]))
+            null, negative = nulls_and_negatives(images, self.negative, self.draws)
+            half = len(rows) // 2
+            x = self._input(torch.cat([images[:half], null[half:], negative]))
             whole.learn(whole.network(x))
             shift = torch.randint(self.networks[1].spacing, (2,), generator=self.draws).tolist()
             local.learn(local.network(x, (shift[0], shift[1])))
             self.advance()
-        sets = (self.heldout, made)
         one, other = ([self._score(n, images) for images in sets] for n in self.networks)
         return ProbeScores((one[0], one[1]), (other[0], other[1]))
 
@@ -147,10 +154,19 @@ def _networks(resolution: int, seed: int, device: torch.device) -> tuple[GlobalP
         return GlobalProbe(resolution).to(device), LocalProbe(resolution).to(device)
 
 
-def _negatives_of(images: Tensor, negative: Negative, rng: torch.Generator) -> Tensor:
-    """Negatives of all images, made in parts of which none is a single image without a partner."""
-    parts = images.chunk(max(1, len(images) // _PART))
-    return torch.cat([negative(part, generator=rng) for part in parts])
+def nulls_and_negatives(
+    images: Tensor, negative: Negative, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Of each image its null and its negative, of the same draws.
+
+    They are made in parts of which none is a single image without a partner.
+    """
+    nulls, made = [], []
+    for part in images.chunk(max(1, len(images) // _PART)):
+        params = negative.draw(part, rng)
+        nulls.append(negative.null(part, params))
+        made.append(negative.replay(part, params))
+    return torch.cat(nulls), torch.cat(made)
 
 
 def _run(jobs: Mapping[str, _Job], workers: int) -> dict[str, ProbeScores]:

@@ -2,6 +2,8 @@
 
 A negative must lie off the data, and it should break global structure while keeping what is local
 (paper, section 3). The global probe measures the first, its lead over the local one the second.
+That the lead is structure, and no seam longer than a window, shows only where real images carry
+the same seam: in their nulls.
 """
 
 from __future__ import annotations
@@ -29,7 +31,15 @@ class Judgement:
     reason: str
 
 
-def judge(found: PairedAurocs, distance: Distance) -> Judgement:
+@dataclass(frozen=True)
+class Control:
+    """What the real images beside a negative show of it."""
+
+    treated: bool  # whether they carry its seams: their nulls differ from them
+    twin: str | None = None  # of a negative with hard cuts: the same with cuts that nulls carry
+
+
+def judge(found: PairedAurocs, distance: Distance, control: Control) -> Judgement:
     """The verdict on a negative from the AUROCs of its global (first) and local probe.
 
     An error is a pair of an image and a negative that a probe puts in the wrong order, so a
@@ -39,7 +49,9 @@ def judge(found: PairedAurocs, distance: Distance) -> Judgement:
       data is beyond `FAR` times its floor, since then there is something to be seen.
     - too easy: the local AUROC is at least `GIVEN_AWAY`.
     - informative: the global interval begins above `SEPARATES`, that of the difference above 0,
-      and the global probe makes fewer errors than the local one by at least the share `LEAD`.
+      and the global probe makes fewer errors than the local one by at least the share `LEAD`;
+      undecided where the cuts are hard and have a softened twin, which can tell whether that is
+      structure.
     - too easy: the local interval begins above `SEPARATES` and that of the difference ends below
       such a lead.
     - undecided: everything else, which more images, steps or seeds may settle.
@@ -49,11 +61,7 @@ def judge(found: PairedAurocs, distance: Distance) -> Judgement:
     if whole.high < SEPARATES and local.high < SEPARATES:
         if distance.value > FAR * max(distance.floor, 0):
             return Judgement("undecided", _unlearned(found, distance))
-        return Judgement(
-            "overlaps the data",
-            f"Neither probe tells it from held-out images (global {_share(whole)}, local "
-            f"{_share(local)}): as a negative it would forbid the data itself.",
-        )
+        return Judgement("overlaps the data", _overlaps(whole, local, control))
     if local.value >= GIVEN_AWAY:
         return Judgement(
             "too easy",
@@ -61,18 +69,46 @@ def judge(found: PairedAurocs, distance: Distance) -> Judgement:
             "statistics, and nothing about structure need be learned to reject it.",
         )
     if whole.low > SEPARATES and lead.low > 0 and lead.value >= needed:
-        return Judgement("informative", _informative(whole, local))
+        if not control.treated and control.twin:
+            return Judgement("undecided", _hard(whole, local, control.twin))
+        return Judgement("informative", _informative(whole, local, control))
     if local.low > SEPARATES and lead.high < needed:
         return Judgement("too easy", _easy(whole, local))
     return Judgement("undecided", _undecided(found))
 
 
-def _informative(whole: Estimate, local: Estimate) -> str:
+def _overlaps(whole: Estimate, local: Estimate, control: Control) -> str:
+    images = "images whose seams were treated alike" if control.treated else "held-out images"
+    return (
+        f"Neither probe tells it from {images} (global {_share(whole)}, local {_share(local)}): "
+        "as a negative it would forbid the data itself."
+    )
+
+
+def _informative(whole: Estimate, local: Estimate, control: Control) -> str:
+    if control.treated:
+        return (
+            f"{_led(whole, local)}, and images whose seams were treated alike do not look so: its "
+            "structure is broken beyond what is seen locally."
+        )
+    return (
+        f"{_led(whole, local)}: its structure is broken, or it leaves a trace that is longer than "
+        "a window."
+    )
+
+
+def _hard(whole: Estimate, local: Estimate, twin: str) -> str:
+    return (
+        f"{_led(whole, local)}, but that may be the length of its seams, which no image beside it "
+        f"has; {twin} tells whether its structure is broken."
+    )
+
+
+def _led(whole: Estimate, local: Estimate) -> str:
     fewer = 1 - (1 - whole.value) / (1 - local.value)
     return (
         f"The whole image gives it away (global {_share(whole)}) with {100 * fewer:.0f} % fewer "
-        f"errors than windows of a few pixels (local {_share(local)}): its structure is broken "
-        "beyond what is seen locally."
+        f"errors than the windows that say most (local {_share(local)})"
     )
 
 

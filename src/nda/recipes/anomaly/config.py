@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.matched import Matched, check_matched
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
@@ -28,6 +29,10 @@ class AnomalyConfig(RunConfig):
         method: negatives (learned step by step), gaussian (of features, at each place of aligned
             images) or neighbours (nearest images in pooled features)
         negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
+        matched: none, shown (normal images also as their nulls) or consistency (scored alike): a
+            seam then gives no negative away; of negatives whose seam is softened
+        matched_probability: with --matched shown, share of the normal images shown as their nulls
+        matched_weight: with --matched consistency, weight of (D(x) - D(null(x)))² in the loss
         backbone: plain (from scratch), lite0 (ImageNet weights, extra 'pretrained') or
             torchvision:NAME[:weights.pth]; by default plain for negatives, lite0 for other methods
         width: channels of the network
@@ -48,6 +53,9 @@ class AnomalyConfig(RunConfig):
     holdout: float = 0.2
     method: Literal["negatives", "gaussian", "neighbours"] = "negatives"
     negative: str = "blemish"
+    matched: Matched = "none"
+    matched_probability: float = 0.5
+    matched_weight: float = 1.0
     backbone: str | None = None
     width: int = 16
     positives: str = "horizontal_flip"
@@ -91,6 +99,12 @@ class AnomalyConfig(RunConfig):
             raise ConfigError(
                 f"--negative {self.negative} leaves nothing to tell normal images from; give a "
                 "negative such as blemish."
+            )
+        check_matched(self)
+        if self.matched != "none" and not self.learned:
+            raise ConfigError(
+                f"matched is {self.matched}, and --method {self.method} learns from no negatives; "
+                "leave matched at none."
             )
         for name in ("positive_probability", "false_alarm_rate"):
             if getattr(self, name) is not None and not 0 < getattr(self, name) < 1:

@@ -24,8 +24,11 @@ from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.pretrained.fitted import build_fitted
+from nda.objectives import consistency, shown_as_nulls
 from nda.recipes.anomaly.config import AnomalyConfig
+from nda.recipes.matched import refuse_traceless
 from nda.recipes.sources import image_source
+from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
@@ -80,7 +83,9 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     train, calibration = load_normal(config)
     rate = promised_rate(config, len(calibration))
     negative = negative_from_name(config.negative)
-    negative.check(train.images[: config.batch_size])
+    first = train.images[: config.batch_size]
+    negative.check(first)
+    refuse_traceless(config, negative, to_float(first), generator_for(config.seed, purpose="trace"))
     network, optimizer = build_learner(config, fabric, kept=len(train))
     return AnomalyState(
         config=config,
@@ -184,27 +189,46 @@ def update(state: AnomalyState, batch: Tensor, rng: torch.Generator) -> dict[str
     normal = to_float(batch)  # (B, 3, R, R)
     if state.positive is not None:
         normal = state.positive(normal, generator=rng)
-    params = state.negative.draw(normal, rng)
-    negative = state.negative.replay(normal, params)
-    mask = state.negative.mask(normal, params)  # (B, 1, R, R)
-
-    # In one forward, so that batch-norm statistics cannot tell the two apart.
-    logits = state.network(torch.cat([normal, negative])).float()  # (2 B, R / 4, R / 4)
-    target = F.adaptive_avg_pool2d(mask, logits.shape[-2:]).squeeze(1)
-    target = torch.cat([torch.zeros_like(target), target])
-    loss = F.binary_cross_entropy_with_logits(logits, target)
+    loss, logs = loss_of(state, normal, rng)
 
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, state.config)
     state.optimizer.zero_grad()
     state.fabric.backward(loss)
     state.optimizer.step()
-    highest = logits.detach().flatten(1).amax(dim=1)
-    return {
-        "loss": loss,
-        "highest_normal": highest[: len(batch)].mean(),
-        "highest_negative": highest[len(batch) :].mean(),
-    }
+    return logs
+
+
+def loss_of(
+    state: AnomalyState, normal: Tensor, rng: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch of normal images (B, 3, R, R) in [-1, 1], and what is logged."""
+    config, negative = state.config, state.negative
+    params = negative.draw(normal, rng)
+    mask = negative.mask(normal, params)  # (B, 1, R, R)
+    parts = [normal, negative.replay(normal, params)]
+    if config.matched == "shown":
+        null = negative.null(normal, params)
+        parts[0] = shown_as_nulls(
+            normal, null, probability=config.matched_probability, generator=rng
+        )
+    elif config.matched == "consistency":
+        parts.append(negative.null(normal, params))
+
+    # In one forward, so that batch-norm statistics cannot tell the parts apart.
+    logits = state.network(torch.cat(parts)).float()  # (2 B or 3 B, R / 4, R / 4)
+    of_normal, of_negative, *of_null = logits.chunk(len(parts))
+    target = F.adaptive_avg_pool2d(mask, logits.shape[-2:]).squeeze(1)
+    loss = F.binary_cross_entropy_with_logits(
+        torch.cat([of_normal, of_negative]), torch.cat([torch.zeros_like(target), target])
+    )
+    logs = {"loss": loss}
+    for null_logits in of_null:
+        logs["loss_matched"] = consistency(of_normal, null_logits)
+        loss = loss + config.matched_weight * logs["loss_matched"]
+    logs["highest_normal"] = of_normal.detach().flatten(1).amax(dim=1).mean()
+    logs["highest_negative"] = of_negative.detach().flatten(1).amax(dim=1).mean()
+    return loss, logs
 
 
 def learning_rate(step: int, config: AnomalyConfig) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.recipes.matched import Matched, check_matched
 from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.recipes.published import GAN
 from nda.training.config import FREE, PATH, RunConfig
@@ -52,6 +53,10 @@ class GanConfig(RunConfig):
         structure_head: μ, weight of a structure head's loss beside the plain GAN's; 0 for no head,
             but negatives in the mixture
         structure_generator: ν, weight in the generator's loss of what the head holds of its images
+        matched: none, shown (real images also as their nulls) or consistency (both scored alike):
+            a seam then gives no negative away; of negatives whose seam is softened
+        matched_probability: with --matched shown, share of the real images shown as their nulls
+        matched_weight: with --matched consistency, weight of (D(x) - D(null(x)))² in the loss
         positives: transforms that serve as ordinary augmentation of the real images, or none
         positive_probability: share of the real images that `positives` changes
         d_steps: updates of the discriminator a step, each on a fresh batch
@@ -86,6 +91,9 @@ class GanConfig(RunConfig):
     joint_forward: bool = True
     structure_head: float = 0.0
     structure_generator: float = 0.0
+    matched: Matched = "none"
+    matched_probability: float = 0.5
+    matched_weight: float = 1.0
     positives: str | None = None
     positive_probability: float = 0.5
     d_steps: int = 4
@@ -121,6 +129,7 @@ class GanConfig(RunConfig):
                 "--negative data needs --negative_data, --negative_classes or both, to say which "
                 "images are negatives."
             )
+        check_matched(self)
         self._check_structure()
         self._check_objective()
         self._check_schedule()
@@ -172,6 +181,11 @@ class GanConfig(RunConfig):
             )
         if not self.structure_head:
             return
+        if self.matched != "none":
+            raise ConfigError(
+                f"matched is {self.matched}, and a structure head learns nulls beside negatives by "
+                "itself; leave matched at none, or structure_head at 0."
+            )
         if self.negative == "none":
             raise ConfigError(
                 f"structure_head is {self.structure_head} and --negative none leaves it nothing to "
@@ -187,6 +201,11 @@ class GanConfig(RunConfig):
             raise ConfigError(
                 f"negative_weight is {self.negative_weight}, which {' and '.join(UNMIXED)} alone "
                 f"have a place for; with --objective {self.objective} give --fake_weight."
+            )
+        if self.objective in UNMIXED and self.matched == "consistency":
+            raise ConfigError(
+                f"matched is consistency, which belongs to the mixture, and --objective "
+                f"{self.objective} has none; give --matched shown or none."
             )
         if self.objective not in ("three_class", "prior_corrected"):
             return
@@ -255,7 +274,7 @@ NARROW = Narrow(
         {
             "negative": "jigsaw:seam=feather", "structure_head": 1.0, "structure_generator": 0.5,
             "mixture": "weighted", "fake_weight": 0.25, "fake_weight_schedule": "constant",
-            "objective": "hinge", "negative_weight": 1.0,
+            "objective": "hinge", "negative_weight": 1.0, "matched": "none",
         },
         *each(batch_size=32, d_steps=2, evaluation_samples=5000),
         *RECORDS,

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from nda.objectives import adversarial
+from nda.objectives.matched import consistency
 from nda.objectives.relativistic import relativistic_d, relativistic_g
 from nda.objectives.structure import structure_d, structure_g
 from nda.objectives.three_class import no_negative, three_class_d
@@ -82,7 +83,7 @@ def against_mixture(
     follower: Follower | None,
     rng: torch.Generator,
 ) -> Learned:
-    """Eq. 3."""
+    """Eq. 3; where there are nulls, real images and these are held to the same output."""
     real, fake, negative = shown.real, shown.fake, shown.negative
     others, second = [fake], "d_fake"
     if negative is not None and config.mixture == "weighted":
@@ -91,14 +92,20 @@ def against_mixture(
         others, second = [adversarial.sample_mixture(
             fake, negative, fake_weight=weight, generator=rng
         )], "d_mixture"  # fmt: skip
-    logits = outputs_of(config, discriminator, [real, *others], shown.labels)
+    held = [] if shown.null is None else [shown.null]
+    logits = outputs_of(config, discriminator, [real, *others, *held], shown.labels)
+    compared = logits[: 1 + len(others)]
     loss_d, _ = LOSSES[config.objective]
-    loss = loss_d(*logits, fake_weight=weight)
+    loss = loss_d(*compared, fake_weight=weight)
     if follower is not None:
-        follower.see(*logits)
+        follower.see(*compared)
     names = ("d_real", second, "d_negative")
-    means = {name: part.mean() for name, part in zip(names, logits, strict=False)}
-    return loss, {"loss_d": loss, **means}, others
+    logs = {name: part.mean() for name, part in zip(names, compared, strict=False)}
+    logs = {"loss_d": loss, **logs}
+    if held:
+        logs["loss_matched"] = consistency(logits[0], logits[-1])
+        loss = loss + config.matched_weight * logs["loss_matched"]
+    return loss, logs, others
 
 
 def of_three_classes(config: GanConfig, discriminator: Any, shown: Shown) -> Learned:

@@ -16,13 +16,16 @@ from nda.errors import ConfigError, DataError
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.heads.structure import TwoHeads
 from nda.networks.heads.third_class import ThreeClasses
+from nda.objectives import shown_as_nulls
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.gan.losses import Shown, loss_of_discriminator, loss_of_generator
 from nda.recipes.gan.networks import build_networks
 from nda.recipes.gan.penalties import penalties
 from nda.recipes.gan.sampler import Sampler
 from nda.recipes.gan.weight import Follower, scheduled_weight
+from nda.recipes.matched import refuse_traceless
 from nda.recipes.sources import image_source
+from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 from nda.training.ema import Ema
 
@@ -175,6 +178,9 @@ def transform_of(config: GanConfig, images: Tensor) -> Negative | None:
         return None
     negative = negative_from_name(config.negative)
     negative.check(images)
+    refuse_traceless(
+        config, negative, to_float(images), generator_for(config.seed, purpose="trace")
+    )
     return negative
 
 
@@ -207,6 +213,9 @@ def update_discriminator(
     with torch.no_grad():
         fake = state.generator(state.sampler.draw_latents(len(real), rng), labels)
         negative, null = make_negatives(state, real, rng)
+        if config.matched == "shown" and null is not None:
+            share = config.matched_probability
+            real, null = shown_as_nulls(real, null, probability=share, generator=rng), None
 
     shown, weight = Shown(real, fake, negative, null, labels), state.fake_weight
     loss, logs, others = loss_of_discriminator(
@@ -259,7 +268,7 @@ def augmented(state: GanState, real: Tensor, rng: torch.Generator) -> Tensor:
 def make_negatives(
     state: GanState, real: Tensor, rng: torch.Generator
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Negatives of a batch, shown under the labels of `real`, and for a structure head their nulls.
+    """Negatives of a batch, shown under the labels of `real`, and where they are used their nulls.
 
     None in place of both in an ordinary GAN; images from elsewhere are of no image here, and have
     no nulls.
@@ -270,5 +279,6 @@ def make_negatives(
     if state.negative is None:
         return None, None
     params = state.negative.draw(real, rng)
-    null = state.negative.null(real, params) if state.config.structure_head else None
+    wanted = state.config.structure_head or state.config.matched != "none"
+    null = state.negative.null(real, params) if wanted else None
     return state.negative.replay(real, params), null

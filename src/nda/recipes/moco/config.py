@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from nda.errors import ConfigError
+from nda.recipes.matched import Matched, check_matched
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import MOCO
 from nda.training.config import FREE, RunConfig
@@ -37,6 +38,10 @@ class MocoConfig(RunConfig):
         negatives_from: own (each query against its own), batch (against all), or queue
         negative_fraction: share of a batch of which negatives are made; below 1 not with own
         negative_queue_size: with --negatives_from queue, negatives of past steps kept for all
+        matched: none, shown (keys also of their views' nulls) or consistency (queries alike): a
+            seam then gives no negative away; of negatives whose seam is softened
+        matched_probability: with --matched shown, share of the keys that are of nulls
+        matched_weight: with --matched consistency, weight of |f(x) - f(null(x))|² in the loss
         joint_forward: negatives and keys in one forward, so that batch norm cannot tell them apart
         lr: learning rate at the start (SGD, momentum 0.9); half a cosine down to 0
         weight_decay: weight decay
@@ -65,6 +70,9 @@ class MocoConfig(RunConfig):
     negatives_from: Literal["own", "batch", "queue"] = "own"
     negative_fraction: float = 1.0
     negative_queue_size: int = 1024
+    matched: Matched = "none"
+    matched_probability: float = 0.5
+    matched_weight: float = 1.0
     joint_forward: bool = True
     lr: float = 0.3
     weight_decay: float = 1e-4
@@ -138,6 +146,7 @@ class MocoConfig(RunConfig):
                 "--negative data is not for moco, whose negatives are made of the sample itself; "
                 "give one such as jigsaw."
             )
+        check_matched(self)
         self._check_sizes()
 
     def _check_sizes(self) -> None:

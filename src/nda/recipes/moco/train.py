@@ -17,12 +17,14 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from nda.data import EpochBatches, Splits
+from nda.data import EpochBatches, Splits, to_float
 from nda.data.augment.views import Views
 from nda.errors import DataError
 from nda.negatives import Negative, negative_from_name
 from nda.networks.moco import Queue, build_moco, momentum_update, shuffle_bn
 from nda.objectives.contrastive import nda_info_nce
+from nda.objectives.matched import consistency_of_vectors, shown_as_nulls
+from nda.recipes.matched import refuse_traceless
 from nda.recipes.moco.config import FEWEST, MocoConfig
 from nda.recipes.sources import image_source
 from nda.runtime.distributed import all_gather
@@ -75,7 +77,11 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
     splits = image_source(config).splits(config.holdout)
     negative = None if config.negative == "none" else negative_from_name(config.negative)
     if negative is not None:
-        negative.check(splits.train.images[: config.shown])
+        first = splits.train.images[: config.shown]
+        negative.check(first)
+        refuse_traceless(
+            config, negative, to_float(first), generator_for(config.seed, purpose="trace")
+        )
     refuse_few(splits)
     query, key, optimizer = networks_of(config, fabric)
     batch, seed, processes = config.batch_size, config.seed, fabric.world_size
@@ -139,7 +145,7 @@ def step(state: MocoState, batch: Tensor, rng: torch.Generator) -> dict[str, Ten
     """One update of the encoder, and of the momentum encoder that follows it."""
     config = state.config
     views = [channels_last(state.views(batch, generator=rng)) for _ in range(2)]
-    query = F.normalize(state.query(views[0]).float(), dim=1)  # (B, D)
+    query, of_null = encode_queries(state, views[0], rng)  # (B, D), the same or None
 
     momentum_update(state.key, state.query.module, config.key_momentum)
     key, made = encode_keys(state, views[1], rng)  # (B, D), (M, D) or None
@@ -154,6 +160,10 @@ def step(state: MocoState, batch: Tensor, rng: torch.Generator) -> dict[str, Ten
         temperature=config.temperature,
         negative_weight=config.negative_weight,
     )
+    logs = {"loss": loss}
+    if of_null is not None:
+        logs["loss_matched"] = consistency_of_vectors(query, of_null)
+        loss = loss + config.matched_weight * logs["loss_matched"]
 
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, config)
@@ -165,7 +175,24 @@ def step(state: MocoState, batch: Tensor, rng: torch.Generator) -> dict[str, Ten
     state.queue.enqueue(all_gather(key), state.step)
     if state.negative_queue is not None and shared is not None:
         state.negative_queue.enqueue(shared, state.step)
-    return {"loss": loss} | monitors(state, query.detach(), key, made)
+    return logs | monitors(state, query.detach(), key, made)
+
+
+def encode_queries(
+    state: MocoState, view: Tensor, rng: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Vectors of the queries (B, D) and, where both shall agree, of the nulls of their views."""
+    if state.negative is None or state.config.matched != "consistency":
+        return F.normalize(state.query(view).float(), dim=1), None
+    null = nulls_of(state.negative, view, rng)
+    # A view beside its null, so that every part of batch norm has as many of both.
+    both = channels_last(torch.stack([view, null], dim=1).flatten(0, 1))
+    vectors = F.normalize(state.query(both).float(), dim=1).unflatten(0, (-1, 2))
+    return vectors[:, 0], vectors[:, 1]
+
+
+def nulls_of(negative: Negative, view: Tensor, rng: torch.Generator) -> Tensor:
+    return negative.null(view, negative.draw(view, rng))
 
 
 @torch.no_grad()
@@ -179,6 +206,10 @@ def encode_keys(
     config = state.config
     inputs = [view]
     if state.negative is not None:
+        if config.matched == "shown":
+            null, share = nulls_of(state.negative, view, rng), config.matched_probability
+            keys = shown_as_nulls(view, null, probability=share, generator=rng)
+            inputs = [channels_last(keys)]
         shown = view[: config.shown]
         # Drawn one after another: in a batch of copies a sample could be mixed with itself.
         made = [state.negative(shown, generator=rng) for _ in range(config.negatives_per_sample)]
