@@ -1,7 +1,8 @@
-"""The local probe sees windows of 7 x 7 pixels, and the global one the whole image."""
+"""The local probe sees windows of 7 x 7 pixels at known places, the global one the whole image."""
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import pytest
@@ -40,31 +41,35 @@ def test_a_vote_sees_seven_pixels_either_way(side: int) -> None:
 
 @pytest.mark.parametrize("side", SIZES)
 def test_no_padding_tells_a_vote_where_it_is(side: int) -> None:
-    """On an image that is the same everywhere all votes are equal, those at the edge too."""
+    """Of an image that is the same everywhere all windows say the same, those at the edge too."""
     torch.manual_seed(0)
     probe = LocalProbe(side).eval()
     with torch.no_grad():
         votes = probe.votes(torch.full((1, 3, side, side), 0.3))
         features = GlobalProbe(side).features(torch.full((2, 3, 16, 16), 0.3))
-    assert float(votes.std()) == pytest.approx(0, abs=1e-6)
+    assert float(votes.flatten(2).std(dim=2).max()) == pytest.approx(0, abs=1e-6)
     assert float(features.std()) > 1e-3
 
 
 @pytest.mark.parametrize("side", SIZES)
-def test_the_logit_is_the_mean_vote_of_the_windows(side: int) -> None:
+def test_the_logit_is_the_mean_vote_weighed_by_certainty(side: int) -> None:
     torch.manual_seed(0)
     probe, x = LocalProbe(side).eval(), images(side)
+    torch.nn.init.normal_(probe.places, std=0.1)
     ends = (0, probe.spacing - 1)
-    votes: list[list[float]] = [[] for _ in x]
+    said: list[list[tuple[float, float]]] = [[] for _ in x]
     with torch.no_grad():
         for down, across in product(ends, ends):
             rows = range(down, side - RECEPTIVE_FIELD + 1, probe.spacing)
             columns = range(across, side - RECEPTIVE_FIELD + 1, probe.spacing)
             for row, column in product(rows, columns):
                 window = x[:, :, row : row + RECEPTIVE_FIELD, column : column + RECEPTIVE_FIELD]
-                for image, vote in zip(votes, probe.votes(window).flatten(), strict=True):
-                    image.append(float(vote))
-        expected = torch.tensor([sum(each) / len(each) for each in votes])
+                here = probe.places[:, row // probe.spacing, column // probe.spacing]
+                for image, of_window in zip(said, probe.votes(window).flatten(1), strict=True):
+                    vote, certainty = (of_window + 10 * here).tolist()
+                    image.append((vote, math.exp(certainty)))
+        expected = torch.tensor([sum(v * c for v, c in each) / sum(c for _, c in each)
+                                 for each in said])  # fmt: skip
         assert torch.allclose(probe(x), expected, atol=1e-5)
 
 
@@ -72,8 +77,20 @@ def test_an_offset_moves_the_windows() -> None:
     torch.manual_seed(0)
     probe, x = LocalProbe(32).eval(), images(32)
     with torch.no_grad():
-        assert torch.equal(probe(x, (1, 0)), probe.votes(x[:, :, 1:]).mean(dim=(1, 2, 3)))
+        vote, certainty = probe.votes(x[:, :, 1:]).flatten(2).unbind(dim=1)
+        expected = (vote * certainty.softmax(dim=1)).sum(dim=1)
+        torch.testing.assert_close(probe(x, (1, 0)), expected)
         assert not torch.equal(probe(x, (1, 0)), probe(x, (0, 0)))
+
+
+def test_one_certain_window_outweighs_all_others() -> None:
+    """A mean of all would hear of a seam that fills one window in 169 as of next to nothing."""
+    probe = LocalProbe(32).eval()
+    for parameter in probe.parameters():
+        torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        probe.places[:, 6, 6] = torch.tensor([0.4, 2.0])  # of vote and certainty
+        assert float(probe(images(32), (0, 0)).min()) == pytest.approx(4.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("side", [8, 16, 20, 32, 33, 64, 100])

@@ -61,10 +61,8 @@ class LocalProbe(nn.Module):
     def forward(self, x: Tensor, offset: tuple[int, int] | None = None) -> Tensor:
         ends = (0, self.spacing - 1)
         offsets = product(ends, ends) if offset is None else [offset]
-        said = torch.cat(
-            [self._windows(x[:, :, down:, across:]) for down, across in offsets], dim=2
-        )
-        vote, certainty = said.unbind(dim=1)
+        maps = [self._windows(x[:, :, down:, across:]) for down, across in offsets]
+        vote, certainty = torch.cat(maps, dim=2).unbind(dim=1)
         return (vote * certainty.softmax(dim=1)).sum(dim=1)
 
     def _windows(self, x: Tensor) -> Tensor:

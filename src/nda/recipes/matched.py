@@ -60,7 +60,7 @@ def refuse_traceless(
     if config.matched == "none" or not null_is_the_image(negative, images, rng):
         return
     twin = softened(config.negative)
-    instead = f"Its softened twin is {twin}; or" if twin else "It cuts nothing;"
+    instead = f"Its softened twin is {twin}; or" if twin else "It leaves no seam;"
     raise ConfigError(
         f"matched is {config.matched}, and the null of {config.negative} is the image itself, with "
         f"no seam that a real image could show. {instead} leave matched at none."

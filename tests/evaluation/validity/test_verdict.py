@@ -6,13 +6,22 @@ import pytest
 
 from nda.evaluation.validity.distance import Distance
 from nda.evaluation.validity.paired_auroc import Estimate, PairedAurocs
-from nda.evaluation.validity.verdict import Judgement, judge
+from nda.evaluation.validity.verdict import Control, Judgement, judge
+
+TREATED, PLAIN = Control(treated=True), Control(treated=False)
+HARD = Control(treated=False, twin="jigsaw:seam=feather")
 
 
-def judged(whole: float, local: float, half: float = 0.01, distance: float = 0.001) -> Judgement:
+def judged(
+    whole: float,
+    local: float,
+    half: float = 0.01,
+    distance: float = 0.001,
+    control: Control = TREATED,
+) -> Judgement:
     """The verdict where every interval reaches `half` to either side."""
     found = PairedAurocs(*(around(x, half) for x in (whole, local, whole - local)))
-    return judge(found, Distance(distance, 0.001))
+    return judge(found, Distance(distance, 0.001), control)
 
 
 def around(value: float, half: float) -> Estimate:
@@ -64,9 +73,9 @@ def test_probes_that_saw_nothing_of_what_lies_far_off_have_not_learned() -> None
 @pytest.mark.parametrize(
     ("whole", "local", "half", "reason"),
     [
-        (0.51, 0.50, 0.01, "Neither probe tells it from held-out images (global 0.510, local 0.5"),
+        (0.51, 0.50, 0.01, "tells it from images that were treated alike (global 0.510, local"),
         (1.00, 1.00, 0.0, "Windows of a few pixels give it away (local 1.000)"),
-        (0.99, 0.90, 0.01, "(global 0.990) with 90 % fewer errors than windows of a few pixels"),
+        (0.99, 0.90, 0.01, "(global 0.990) with 90 % fewer errors than the windows that say most"),
         (0.70, 0.90, 0.01, "tell it about better than the whole image"),
         (0.76, 0.75, 0.01, "tell it about as well as the whole image does (local 0.750, global"),
         (0.60, 0.50, 0.11, "an interval reaches across 0.6 (global 0.600 [0.490, 0.710]"),
@@ -77,3 +86,25 @@ def test_probes_that_saw_nothing_of_what_lies_far_off_have_not_learned() -> None
 )
 def test_reasons_name_the_figures(whole: float, local: float, half: float, reason: str) -> None:
     assert reason in judged(whole, local, half).reason
+
+
+def test_a_hard_cut_is_never_called_informative() -> None:
+    """What the whole image shows beyond a window may be the length of its seam."""
+    found = judged(0.99, 0.90, control=HARD)
+    assert found.verdict == "undecided"
+    assert "may be the length of its seams" in found.reason
+    assert found.reason.endswith("jigsaw:seam=feather tells whether its structure is broken.")
+    for whole, local in ((0.51, 0.50), (1.0, 0.991), (0.76, 0.75), (0.70, 0.90), (0.63, 0.58)):
+        assert judged(whole, local, control=HARD).verdict == judged(whole, local).verdict
+
+
+def test_only_beside_treated_images_is_it_structure() -> None:
+    claims = {
+        TREATED: "its structure is broken beyond what is seen locally",
+        PLAIN: "or it leaves a trace that is longer than a window",
+    }
+    for control, claim in claims.items():
+        found = judged(0.99, 0.90, control=control)
+        assert found.verdict == "informative"
+        assert claim in found.reason
+    assert "from held-out images (" in judged(0.51, 0.50, control=PLAIN).reason

@@ -35,7 +35,7 @@ class Judgement:
 class Control:
     """What the real images beside a negative show of it."""
 
-    treated: bool  # whether they carry its seams: their nulls differ from them
+    treated: bool  # whether they are treated as it is: their nulls differ from them
     twin: str | None = None  # of a negative with hard cuts: the same with cuts that nulls carry
 
 
@@ -59,9 +59,7 @@ def judge(found: PairedAurocs, distance: Distance, control: Control) -> Judgemen
     whole, local, lead = found.first, found.second, found.difference
     needed = LEAD * (1 - local.value)
     if whole.high < SEPARATES and local.high < SEPARATES:
-        if distance.value > FAR * max(distance.floor, 0):
-            return Judgement("undecided", _unlearned(found, distance))
-        return Judgement("overlaps the data", _overlaps(whole, local, control))
+        return _unseen(found, distance, control)
     if local.value >= GIVEN_AWAY:
         return Judgement(
             "too easy",
@@ -69,7 +67,7 @@ def judge(found: PairedAurocs, distance: Distance, control: Control) -> Judgemen
             "statistics, and nothing about structure need be learned to reject it.",
         )
     if whole.low > SEPARATES and lead.low > 0 and lead.value >= needed:
-        if not control.treated and control.twin:
+        if control.twin:
             return Judgement("undecided", _hard(whole, local, control.twin))
         return Judgement("informative", _informative(whole, local, control))
     if local.low > SEPARATES and lead.high < needed:
@@ -77,18 +75,27 @@ def judge(found: PairedAurocs, distance: Distance, control: Control) -> Judgemen
     return Judgement("undecided", _undecided(found))
 
 
-def _overlaps(whole: Estimate, local: Estimate, control: Control) -> str:
-    images = "images whose seams were treated alike" if control.treated else "held-out images"
-    return (
-        f"Neither probe tells it from {images} (global {_share(whole)}, local {_share(local)}): "
-        "as a negative it would forbid the data itself."
+def _unseen(found: PairedAurocs, distance: Distance, control: Control) -> Judgement:
+    """Of what neither probe tells: data, or something that they have not learned."""
+    images = "images that were treated alike" if control.treated else "held-out images"
+    neither = (
+        f"Neither probe tells it from {images} (global {_share(found.first)}, local "
+        f"{_share(found.second)})"
     )
+    if distance.value > FAR * max(distance.floor, 0):
+        return Judgement(
+            "undecided",
+            f"{neither}, but its colours and details lie off the data by {distance.value:.3f} of "
+            "the data's spread: the probes have not learned it. Give more --steps or images.",
+        )
+    forbids = "as a negative it would forbid the data itself."
+    return Judgement("overlaps the data", f"{neither}: {forbids}")
 
 
 def _informative(whole: Estimate, local: Estimate, control: Control) -> str:
     if control.treated:
         return (
-            f"{_led(whole, local)}, and images whose seams were treated alike do not look so: its "
+            f"{_led(whole, local)}, and images that were treated alike do not look so: its "
             "structure is broken beyond what is seen locally."
         )
     return (
@@ -117,15 +124,6 @@ def _easy(whole: Estimate, local: Estimate) -> str:
     return (
         f"Windows of a few pixels tell it about {than} the whole image does (local "
         f"{_share(local)}, global {_share(whole)}): it can be rejected by local statistics alone."
-    )
-
-
-def _unlearned(found: PairedAurocs, distance: Distance) -> str:
-    return (
-        f"Neither probe tells it from held-out images (global {_share(found.first)}, local "
-        f"{_share(found.second)}), but its colours and details lie off the data by "
-        f"{distance.value:.3f} of the data's spread: the probes have not learned it. Give more "
-        "--steps or images."
     )
 
 
