@@ -134,7 +134,7 @@ def test_the_step_of_an_encoder(matched: str, tmp_path: Path) -> None:
         "bn_splits": 1,
         "key_momentum": 1.0,
     }
-    settings |= {"weight_decay": 0.0, "matched_weight": 0.3}
+    settings |= {"key_momentum": 1.0, "weight_decay": 0.0, "matched_weight": 0.3}
     state = run_of("moco", tmp_path, matched=matched, **settings).state
     network, average = copy.deepcopy((state.query.module, state.key))
     queue, batch, rng = state.queue.vectors.clone(), state.batch(0), draws()
