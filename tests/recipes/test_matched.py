@@ -212,6 +212,15 @@ def test_a_resumed_run_is_the_same_run(recipe: str, matched: str, tmp_path: Path
     torch.testing.assert_close(mine, expected, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("objective", ["three_class", "relativistic"])
+def test_nulls_are_shown_to_every_objective(objective: str, tmp_path: Path) -> None:
+    logs = step_of("gan", tmp_path, objective=objective, matched="shown")
+    assert all(value.isfinite() for value in logs.values())
+    settings: dict[str, Any] = {"objective": objective, "matched": "consistency"}
+    with pytest.raises(ConfigError, match="matched is consistency, which belongs to the mixture"):
+        GanConfig(data="unused", out="unused", **settings).check()
+
+
 @pytest.mark.parametrize("recipe", TINY)
 def test_nulls_that_show_nothing_are_refused(recipe: str, tmp_path: Path) -> None:
     for negative, remedy in (
