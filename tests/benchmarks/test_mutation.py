@@ -67,6 +67,7 @@ def test_a_sample_is_drawn_without_repetition_and_is_the_same_for_a_seed(
     first, again, other = (script["chosen"](found, 1, 10, seed) for seed in ("1", "1", "2"))
     assert first == again == sorted(set(first)) != other
     assert len(first) == 10
+    assert set(first) < set(script["chosen"](found, 1, 15, "1"))
     assert script["chosen"](found, 1, 200, "1") == found
     assert script["chosen"](found, 30, None, "1") == [0, 30, 60, 90]
 
@@ -78,3 +79,47 @@ def test_survival_weighs_each_module_by_its_mutants(script: dict[str, Any]) -> N
     known = script["survival"]([(1000, 100, 10)])
     assert known == {"share": 0.1, "interval_95": [0.0552, 0.1744]}
     assert script["survival"]([(50, 10, 0)])["interval_95"][0] == 0
+
+
+def test_every_module_of_the_tables_is_there_and_so_are_its_tests(script: dict[str, Any]) -> None:
+    for module, tests in script["TESTS"].items():
+        assert script["path_of"](module).is_file(), module
+        assert tests, module
+        for name in tests:
+            assert (BENCHMARKS.parent / "tests" / name).is_file(), name
+    assert {*script["ONLY"], *script["EQUIVALENT"]} <= {*script["TESTS"]}
+
+
+def test_all_negatives_and_objectives_are_in_the_table(script: dict[str, Any]) -> None:
+    source = BENCHMARKS.parent / "src" / "nda"
+    for folder in ("negatives", "objectives", "evaluation/shortcuts"):
+        names = {f"{folder}/{path.stem}" for path in (source / folder).glob("*.py")}
+        assert names - {f"{folder}/__init__"} <= {*script["TESTS"]}
+
+
+def test_what_is_called_equivalent_is_a_mutant_of_its_module(script: dict[str, Any]) -> None:
+    for module, named in script["EQUIVALENT"].items():
+        found = script["mutants"](script["path_of"](module).read_text(encoding="utf-8"))
+        assert {*named} <= {each.change for each in found}, module
+
+
+def test_killed_mutants_are_not_tried_again(
+    script: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def noticed(path: Path, tree: ast.Module, tests: list[str], limit: int) -> bool:
+        asked.append(ast.unparse(tree))
+        return len(asked) == 2  # the first is the module itself
+
+    survivors_of = script["survivors_of"]
+    monkeypatch.setitem(survivors_of.__globals__, "is_noticed", noticed)
+    tried = script["mutants"](SOURCE)[:3]
+    assert survivors_of("training/ema", tried, 1) == tried[1:]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["killed", "SURVIVED", "SURVIVED"]
+    asked.clear()
+    assert survivors_of("training/ema", tried, 1, printed) == tried[2:]
+    assert len(asked) == 3
+    assert survivors_of("training/ema", tried[:1], 1, printed) == []
+    assert len(asked) == 3  # not even the module itself
