@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ import pytest
 
 from nda.errors import ConfigError
 from nda.runtime.files import (
+    absent,
     atomic_file,
     prepare_output,
     sweep,
@@ -174,3 +176,28 @@ def test_what_dead_processes_left_unfinished_is_removed(tmp_path: Path) -> None:
     sweep(tmp_path)
     assert set(files_in(tmp_path)) == kept
     sweep(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("given", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("below", ["", "train/a.png"])
+def test_a_name_in_another_unicode_form_is_told_apart(
+    given: str, there: str, below: str, tmp_path: Path
+) -> None:
+    names = {form: unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD")}
+    (tmp_path / names[there]).mkdir()
+    path = tmp_path / names[given] / below
+    if path.exists() or (tmp_path / names[given]).exists():
+        pytest.skip("the file system takes both forms for one")
+    sentence = absent(path)
+    assert f"There is no {path}. {tmp_path} has the same letters" in sentence
+    assert f"{ascii(names[there])}, where {ascii(names[given])} was given" in sentence
+
+
+def test_what_is_not_there_is_told_with_the_nearest_name_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "flowers").mkdir()
+    near = tmp_path / "flowers"
+    assert absent(tmp_path / "flowres") == (
+        f"There is no {tmp_path / 'flowres'}. Did you mean {near}?"
+    )
+    for lost in ("cars", "cars/train"):
+        assert absent(tmp_path / lost) == f"There is no {tmp_path / lost}. Check the path."

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,10 +118,26 @@ def refuse_existing(out: StrPath, overwrite: bool, name: str = "--out") -> None:
 
 def absent(path: Path) -> str:
     """A sentence on a path at which there is nothing, with the nearest name beside it."""
-    siblings = [child.name for child in path.parent.iterdir()] if path.parent.is_dir() else []
+    lost = next((part for part in (*reversed(path.parents), path) if not part.exists()), path)
+    for name in _names_in(lost.parent):
+        if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", lost.name):
+            return (
+                f"There is no {path}. {lost.parent} has the same letters in other Unicode "
+                f"characters, {ascii(name)}, where {ascii(lost.name)} was given; let the shell "
+                "complete the name."
+            )
+    siblings = _names_in(path.parent)
     near = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f"Did you mean {path.parent / near[0]}?" if near else "Check the path."
     return f"There is no {path}. {hint}"
+
+
+def _names_in(folder: Path) -> list[str]:
+    """What a folder holds; nothing where there is none that may be read."""
+    try:
+        return [child.name for child in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def within_folder(path: Path, folder: Path) -> bool:

@@ -114,10 +114,11 @@ def test_what_was_taken_and_passed_over_is_told(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8), (int(name[-5]) * 60, 0, 0)).save(tmp_path / name)
     (tmp_path / "ground_truth").mkdir()
     Image.new("L", (8, 8)).save(tmp_path / "ground_truth" / "3.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "train" / "z.tga")
     for name in ("train/x.heic", "train/y.HEIC", "train/README"):
         (tmp_path / name).touch()
     images = load_images(tmp_path, cache=False)
     assert images.taken == (
         "3 images of split train (a 2, b 1) are taken; passed over: 1 of split test, "
-        "1 in ground_truth, files of endings that are not read (.heic 2, no ending 1)."
+        "1 in ground_truth, files of endings that are not read (.heic 2, .tga 1, no ending 1)."
     )
