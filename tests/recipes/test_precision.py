@@ -35,15 +35,7 @@ CASES = [
     *((recipe, weight) for recipe in sorted(PENALISED) for weight in (0.0, 10.0)),
 ]
 # Each once: with the penalty, which is a second backward through the network, where there is one.
-COMPILED = [
-    (recipe, 10.0 if recipe in PENALISED else None)
-    for recipe in CHEAP
-]
-# Where dropout draws, a compiled step draws other units than a plain one.
-UNDROPPED: dict[str, dict[str, Any]] = {
-    "dpc": {"dropout": 0.0},
-    "action": {"dropout": 0.0, "encoder_dropout": 0.0},
-}
+COMPILED = [(recipe, 10.0 if recipe in PENALISED else None) for recipe in CHEAP]
 
 
 def one_step(recipe: str, folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
@@ -91,7 +83,7 @@ def test_compile(
     if recipe != "gan":  # one goes through the C++ compiler, which takes a minute each
         whole = torch.nn.Module.compile
         monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(whole, backend="aot_eager"))
-    changes = penalty(weight) | UNDROPPED.get(recipe, {})
+    changes = penalty(weight)
     plain = one_step(recipe, tmp_path / "plain", **changes)
     with inductor.patch("fallback_random", True):  # so that dropout is the same
         compiled = one_step(recipe, tmp_path / "compiled", compile=True, **changes)
