@@ -125,6 +125,12 @@ def test_attention_stands_at_64_pixels_alone(resolution: int) -> None:
     assert sizes == {32: [], 64: [64], 128: [64, 64]}[resolution]
 
 
+def test_attention_has_no_biases() -> None:
+    names = [name for name, _ in SelfAttention(16).named_parameters()]
+    assert len(names) == 5  # four convolutions and a gain
+    assert not any(name.endswith("bias") for name in names)
+
+
 def test_class_norms_start_as_plain_ones() -> None:
     norm = ClassBatchNorm(4, 3)
     nn.init.zeros_(norm.gain.weight)

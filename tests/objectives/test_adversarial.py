@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from nda import objectives
 from nda.errors import ConfigError, ShapeError
 from nda.objectives import adversarial
+from nda.recipes.gan.config import GanConfig
 
 Point = Callable[[float], float]
 
@@ -146,6 +147,13 @@ def test_sampled_mixture_takes_whole_samples_from_either_side() -> None:
     again = torch.Generator().manual_seed(0)
     same = objectives.sample_mixture(fake, negative, fake_weight=0.25, generator=again)
     assert torch.equal(mixed, same)
+
+
+def test_each_name_in_settings_is_that_of_its_losses() -> None:
+    names = get_args(get_type_hints(GanConfig)["objective"])
+    assert adversarial.LOSSES == {
+        name: (getattr(objectives, f"{name}_d"), getattr(objectives, f"{name}_g")) for name in names
+    }
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.5, float("nan")])

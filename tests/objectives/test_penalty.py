@@ -64,7 +64,10 @@ def test_within_autocast_it_is_that_of_float32(dtype: torch.dtype) -> None:
     critic = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 1))
     real, fake = torch.randn(2, 4, 5).to(dtype)
     draws = [torch.Generator().manual_seed(3) for _ in range(2)]
-    wanted = gradient_penalty(critic, real.float(), fake.float(), generator=draws[0])
+    share = torch.rand(4, 1, generator=draws[0])
+    point = (real + share * (fake.float() - real)).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(point).sum(), point, create_graph=True)
+    wanted = (slope.norm(dim=1) - 1).square().mean()
     with torch.autocast("cpu", torch.bfloat16):
         found = gradient_penalty(critic, real, fake, generator=draws[1])
     assert found.dtype == torch.float32

@@ -202,6 +202,8 @@ def test_a_figure_is_known_by_its_kind_and_not_by_its_name() -> None:
     other = replace(metric("digits", 1), kind={"figure": "auroc", "set": "digits", "score": "knn"})
     whole = Evaluation(3, [own, other])
     assert outlier_part(whole).metrics == [other]
+    fog = replace(metric("fog", 1), kind={"figure": "auroc", "corruption": "fog", "score": "knn"})
+    assert outlier_part(Evaluation(3, [own, fog])).metrics == [fog]
     assert Evaluation.from_dict(json.loads(json.dumps(whole.as_dict()))) == whole
     assert "kind" not in Evaluation(3, [metric("gap", 1)]).as_dict()["metrics"][0]
 

@@ -57,6 +57,14 @@ def test_a_single_cell_has_nothing_to_be_told_from() -> None:
     window = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
     with pytest.raises(ConfigError, match="predicts a single cell of each clip"):
         video_surprise(network, [window], frames=1, temperature=1.0)
+    tall = torch.zeros(4, 3, 64, 32, dtype=torch.uint8)  # two cells, one above the other
+    assert math.isfinite(video_surprise(network, [tall], frames=1, temperature=1.0).score)
+
+
+def test_unless_told_otherwise_the_temperature_is_1() -> None:
+    cells = features(2, 3, 8, 2, 2), features(2, 3, 8, 2, 2, seed=1)
+    assert torch.equal(cell_surprise(*cells), cell_surprise(*cells, temperature=1.0))
+    assert not torch.equal(cell_surprise(*cells), cell_surprise(*cells, temperature=2.0))
 
 
 def test_other_clips_do_not_matter() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -73,6 +74,16 @@ def test_a_score_that_sees_nothing_has_no_share() -> None:
     assert found.structure_interval is None
 
 
+def test_noise_has_no_share_and_the_scale_of_a_score_does_not_matter() -> None:
+    rng = torch.Generator().manual_seed(0)
+    found = audit(lambda x, _: torch.rand(len(x), generator=rng))
+    assert min(found.compared[name].gap_interval[0] for name in (HARD, SOFT)) < 0
+    assert max(found.compared[name].gap_interval[1] for name in (HARD, SOFT)) > 0
+    assert found.structure_share is None
+    small = audit(lambda x, y: structure(x, y) / 1000)
+    assert small.structure_share == pytest.approx(audit(structure).structure_share)
+
+
 def test_the_figures_are_means_over_single_images() -> None:
     count = 9
     images, labels = smooth_images(count), torch.arange(count)
@@ -89,7 +100,8 @@ def test_the_figures_are_means_over_single_images() -> None:
     made = {HARD: hard.replay(x, params), SOFT: soft.replay(x, params), NULL: soft.null(x, params)}
     made |= {name: treat(x, same) for name, treat in treatments(32).items()}
     assert made.keys() == found.compared.keys()
-    means = {}
+    assert [*made][:3] == ["jigsaw", "jigsaw, seams blurred", "image blurred there"]
+    means, drawn = {}, {}
     for name, treated in made.items():
         gaps = [
             float(score(x[i : i + 1], labels[i : i + 1]))
@@ -100,10 +112,18 @@ def test_the_figures_are_means_over_single_images() -> None:
         deviation = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / (count - 1))
         assert found.compared[name].gap == pytest.approx(mean, abs=1e-5)
         assert found.compared[name].above == sum(gap > 0 for gap in gaps) / count
+        drawn[name] = torch.tensor(gaps)
         reach = found.compared[name].gap_interval[1] - found.compared[name].gap
         assert reach == pytest.approx(1.96 * deviation / 3, abs=1e-5)
     share = (means[SOFT] - means[NULL]) / max(means[HARD], means[SOFT])
     assert found.structure_share == pytest.approx(share, abs=1e-4)
+    shares = []
+    for _ in range(1000):
+        rows = torch.randint(count, (count,), generator=same)
+        hard_gap, soft_gap, null_gap = (drawn[name][rows].mean() for name in (HARD, SOFT, NULL))
+        shares.append(float((soft_gap - null_gap) / max(hard_gap, soft_gap)))
+    middle = [float(np.quantile(shares, level)) for level in (0.025, 0.975)]
+    assert found.structure_interval == pytest.approx(middle, abs=1e-4)
     right = [
         float(score(made[NULL][i : i + 1], labels[i : i + 1]))
         > float(score(made[SOFT][i : i + 1], labels[i : i + 1]))

@@ -41,6 +41,11 @@ def test_every_quadrant_is_moved_by_itself_and_never_by_nothing(side: int) -> No
     assert len(set(found)) > 8  # of 24 places no move
 
 
+def test_the_draws_decide_the_moves() -> None:
+    x = torch.rand(6, 3, 32, 32)
+    assert torch.equal(move_quadrants(x, draws()), move_quadrants(x, draws()))
+
+
 def test_a_move_is_uniform_among_the_others() -> None:
     x = torch.arange(32.0 * 32).view(1, 1, 32, 32).expand(5000, -1, -1, -1)
     corner = move_quadrants(x, draws())[:, 0, 10, 10]  # of the first quadrant, far from borders
