@@ -151,9 +151,9 @@ def test_sampled_mixture_takes_whole_samples_from_either_side() -> None:
 
 def test_each_name_in_settings_is_that_of_its_losses() -> None:
     names = get_args(get_type_hints(GanConfig)["objective"])
-    assert adversarial.LOSSES == {
+    assert {
         name: (getattr(objectives, f"{name}_d"), getattr(objectives, f"{name}_g")) for name in names
-    }
+    } == adversarial.LOSSES
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.5, float("nan")])

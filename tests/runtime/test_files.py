@@ -190,7 +190,7 @@ def test_a_name_in_another_unicode_form_is_told_apart(
         pytest.skip("the file system takes both forms for one")
     sentence = absent(path)
     assert f"There is no {path}. {tmp_path} has the same letters" in sentence
-    assert f"{ascii(names[there])}, where {ascii(names[given])} was given" in sentence
+    assert f"{names[there]!a}, where {names[given]!a} was given" in sentence
 
 
 def test_what_is_not_there_is_told_with_the_nearest_name_beside_it(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from nda.api.images import drawn_images
 from nda.api.options import called, options_on, settings_shown
 from nda.api.refusals import refuse_check
 from nda.api.settings import MIN_IMAGES, CheckOptions
-from nda.data import ImageSet, load_images
-from nda.data.images.given import image_set_of
-from nda.data.reading.layout import class_names
+from nda.data import ImageSet
 from nda.errors import DataError
 from nda.evaluation.record import Protocol
 from nda.evaluation.validity.check import EXAMPLES, CheckedNegative, check_negatives
@@ -97,19 +96,7 @@ def measure(options: CheckOptions, images: Any = None) -> Checked:
 
 def chosen_images(options: CheckOptions, images: Any = None) -> ImageSet:
     """At most `count` of them in random order."""
-    rng = generator_for(options.seed, purpose="check images")
-    if images is not None:
-        found = image_set_of(images, resolution=options.resolution)
-        return found.drawn(options.count, rng)
-    return load_images(
-        options.images,
-        resolution=options.resolution,
-        classes=class_names(options.classes),
-        skip_broken=options.skip_broken,
-        bit_depth=options.bit_depth,
-        most=options.count,
-        generator=rng,
-    )
+    return drawn_images(options, generator_for(options.seed, purpose="check images"), images)
 
 
 def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nda.api.images import drawn_images
 from nda.api.media import holds_video_files
 from nda.api.options import options_on, settings_shown
 from nda.api.refusals import refuse_preview
 from nda.api.settings import PreviewOptions
-from nda.data import ImageSet, load_images
+from nda.data import ImageSet
 from nda.data.clips.clip_set import Clips
 from nda.data.clips.layout import VIDEO_EXTENSIONS
 from nda.data.clips.source import ClipSource
-from nda.data.images.given import image_set_of
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.negatives.named import negatives_from_list, suited
@@ -77,20 +77,10 @@ def preview_images(options: PreviewOptions, images: Any = None) -> Preview:
 
 def chosen_images(options: PreviewOptions, rng: torch.Generator, images: Any = None) -> ImageSet:
     """As many as the options say, in random order; refuses videos (`DataError`)."""
-    if images is not None:
-        return image_set_of(images, resolution=options.resolution).drawn(options.count, rng)
     try:
-        return load_images(
-            options.images,
-            resolution=options.resolution,
-            classes=class_names(options.classes),
-            skip_broken=options.skip_broken,
-            bit_depth=options.bit_depth,
-            most=options.count,
-            generator=rng,
-        )
+        return drawn_images(options, rng, images)
     except DataError as error:
-        if not holds_video_files(options.images):
+        if images is not None or not holds_video_files(options.images):
             raise
         raise DataError(f"{options.images} holds videos; give --video to see one.") from error
 

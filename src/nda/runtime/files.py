@@ -123,7 +123,7 @@ def absent(path: Path) -> str:
         if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", lost.name):
             return (
                 f"There is no {path}. {lost.parent} has the same letters in other Unicode "
-                f"characters, {ascii(name)}, where {ascii(lost.name)} was given; let the shell "
+                f"characters, {name!a}, where {lost.name!a} was given; let the shell "
                 "complete the name."
             )
     siblings = _names_in(path.parent)

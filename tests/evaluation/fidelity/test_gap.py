@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, ShapeError, TrainingError
-from nda.evaluation.fidelity.gap import discriminator_gap
+from nda.evaluation.fidelity.gap import discriminator_gap, discriminator_gaps
 from nda.evaluation.record import Histogram, Metric
 from nda.negatives import negative_from_name
+from nda.runtime.seeding import generator_for
 
 
 class Darker(nn.Module):
@@ -179,3 +180,24 @@ def test_refuses_patch_logits() -> None:
 def test_refuses_a_diverged_discriminator() -> None:
     with pytest.raises(TrainingError, match="the run has diverged"):
         gap_of(some_images(4), score=lambda x, labels: torch.full((len(x),), torch.nan))
+
+
+def test_several_negatives_are_measured_each_as_if_alone() -> None:
+    images, labels = some_images(9), torch.arange(9)
+    names = ["stitch", "jigsaw"]
+    metrics, histograms = discriminator_gaps(
+        smoothness, images, labels, names, seed=5, protocol={"split": "test"}
+    )
+    wanted = []
+    for name, histogram in zip(names, histograms, strict=True):
+        alone, same = gap_of(
+            images,
+            score=smoothness,
+            negative=negative_from_name(name),
+            negative_name=name,
+            generator=generator_for(5, purpose="gap"),
+            batch_size=250,
+        )
+        wanted += list(alone.values())
+        assert histogram == same
+    assert metrics == wanted

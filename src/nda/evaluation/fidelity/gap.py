@@ -6,7 +6,7 @@ see at once that they are not images of the data; one trained with negatives kee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, ShapeError, TrainingError
 from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.negatives.named import negative_from_name
+from nda.runtime.seeding import generator_for
 
 Score = Callable[[Tensor, Tensor], Tensor]
 BINS = 60
@@ -65,6 +67,35 @@ def discriminator_gap(
         _metrics(real - negatives, negative_name, protocol),
         _histogram(real, negatives, negative_name, protocol),
     )
+
+
+def discriminator_gaps(
+    score: Score,
+    images: Tensor,
+    labels: Tensor,
+    names: Sequence[str],
+    *,
+    seed: int,
+    protocol: Protocol,
+    device: torch.device | str = "cpu",
+) -> tuple[list[Metric], list[Histogram]]:
+    """`discriminator_gap` for each named negative, whose draws follow from `seed` alone."""
+    metrics: list[Metric] = []
+    histograms = []
+    for name in names:
+        measured, histogram = discriminator_gap(
+            score,
+            images,
+            labels,
+            negative_from_name(name),
+            negative_name=name,
+            generator=generator_for(seed, purpose="gap", device=torch.device(device)),
+            device=device,
+            protocol=protocol,
+        )
+        metrics += measured
+        histograms.append(histogram)
+    return metrics, histograms
 
 
 def _batches(count: int, size: int) -> Iterator[slice]:

@@ -19,9 +19,8 @@ from nda.evaluation.fidelity.classifier import (
     classifier_frechet,
     train_feature_classifier,
 )
-from nda.evaluation.fidelity.gap import Score, discriminator_gap
+from nda.evaluation.fidelity.gap import Score, discriminator_gaps
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
-from nda.negatives import negative_from_name
 from nda.networks.heads.third_class import NO_NEGATIVE, ThreeClasses
 from nda.recipes.gan.sampler import BATCH_NORM
 from nda.recipes.gan.train import GanState
@@ -121,23 +120,17 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
     names = list(PAPERS_NEGATIVES)
     if state.negative is not None and state.config.negative not in names:
         names.insert(0, state.config.negative)
-    metrics: list[Metric] = []
-    histograms = []
-    for name in names:
-        measured, histogram = discriminator_gap(
-            score,
-            real,
-            labels,
-            negative_from_name(name),
-            negative_name=name,
-            generator=generator_for(state.config.seed, purpose="gap", device=state.fabric.device),
-            device=state.fabric.device,
-            protocol=protocol,
-        )
-        metrics += measured
-        histograms.append(histogram)
+    found = discriminator_gaps(
+        score,
+        real,
+        labels,
+        names,
+        seed=state.config.seed,
+        device=state.fabric.device,
+        protocol=protocol,
+    )
     discriminator.train()
-    return metrics, histograms
+    return found
 
 
 def structure_score(discriminator: Any, images: Tensor, labels: Tensor) -> Tensor:

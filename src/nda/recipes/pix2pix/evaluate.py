@@ -7,10 +7,9 @@ from torch import Tensor
 
 from nda.data import to_float
 from nda.data.pairs.palette import Palette, nearest_classes
-from nda.evaluation.fidelity.gap import discriminator_gap
+from nda.evaluation.fidelity.gap import discriminator_gaps
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.evaluation.segmentation import measure_segmentation, segmentation_metrics
-from nda.negatives import negative_from_name
 from nda.recipes.pix2pix.train import Pix2PixState, directed, remarks
 from nda.recipes.pix2pix.translate import translate
 from nda.report.pictures.grid import image_grid, save_png
@@ -85,22 +84,15 @@ def gaps_of(
     names = ["jigsaw"]
     if state.config.negative not in (*names, "none"):
         names.insert(0, state.config.negative)
-    metrics: list[Metric] = []
-    histograms = []
-    for name in names:
-        measured, histogram = discriminator_gap(
-            score,
-            truths,
-            torch.arange(len(truths)),
-            negative_from_name(name),
-            negative_name=name,
-            generator=generator_for(state.config.seed, purpose="gap", device=device),
-            device=device,
-            protocol={"split": state.splits.heldout_name, "condition": "kept"},
-        )
-        metrics += measured
-        histograms.append(histogram)
-    return metrics, histograms
+    return discriminator_gaps(
+        score,
+        truths,
+        torch.arange(len(truths)),
+        names,
+        seed=state.config.seed,
+        device=device,
+        protocol={"split": state.splits.heldout_name, "condition": "kept"},
+    )
 
 
 def draw_samples(state: Pix2PixState, folder: RunFolder) -> None:
