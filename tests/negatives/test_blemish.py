@@ -259,6 +259,11 @@ def test_uint8_and_float_give_the_same_picture() -> None:
 # --- what is refused
 
 
+def test_a_stain_is_not_blended_by_poissons_equation() -> None:
+    with pytest.raises(ConfigError, match="blemish was given seam=poisson; expected hard or feath"):
+        Blemish(seam="poisson")
+
+
 @pytest.mark.parametrize("shares", [(0, 0.3), (-0.1, 0.3), (0.4, 0.3), (0.3, 1), (0.3, math.nan)])
 def test_shares_out_of_range_are_refused(shares: tuple[float, float]) -> None:
     low, high = shares
