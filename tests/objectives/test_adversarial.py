@@ -15,7 +15,7 @@ from torch import Tensor
 from nda import objectives
 from nda.errors import ConfigError, ShapeError
 from nda.objectives import adversarial
-from nda.recipes.gan.config import GanConfig
+from nda.recipes.pix2pix.config import Pix2PixConfig
 
 Point = Callable[[float], float]
 
@@ -150,7 +150,7 @@ def test_sampled_mixture_takes_whole_samples_from_either_side() -> None:
 
 
 def test_each_name_in_settings_is_that_of_its_losses() -> None:
-    names = get_args(get_type_hints(GanConfig)["objective"])
+    names = get_args(get_type_hints(Pix2PixConfig)["objective"])
     assert {
         name: (getattr(objectives, f"{name}_d"), getattr(objectives, f"{name}_g")) for name in names
     } == adversarial.LOSSES
