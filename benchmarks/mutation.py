@@ -361,7 +361,8 @@ def main(argv: list[str] | None = None) -> None:
         counts = f"{len(equivalent)} equivalent, {len(survived)} survived"
         print(f"{module}: {len(tried)} mutants, {counts}")
         unnoticed = survival((r["of"], r["mutants"], len(r["survived"])) for r in rows.values())
-        keep(options, {"unnoticed": unnoticed, "modules": rows})  # each time: it takes long
+        found_so_far = {"unnoticed": unnoticed, "modules": rows}
+        keep(options, found_so_far, apart=("out", "known"))  # each time: it takes long
 
 
 if __name__ == "__main__":

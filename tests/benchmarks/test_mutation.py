@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,24 @@ def test_killed_mutants_are_not_tried_again(
     assert len(asked) == 3
     assert survivors_of("training/ema", tried[:1], 1, printed) == []
     assert len(asked) == 3  # not even the module itself
+
+
+def test_figures_are_the_same_whether_or_not_an_earlier_run_is_given(
+    script: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    main = script["main"]
+    monkeypatch.setitem(main.__globals__, "preload", lambda: None)
+    unnoticed = ast.unparse(ast.parse(script["path_of"]("training/ema").read_text("utf-8")))
+    monkeypatch.setitem(
+        main.__globals__, "is_noticed", lambda _, tree, *more: ast.unparse(tree) != unnoticed
+    )
+    words = ["--modules", "training/ema", "--sample", "4", "--out"]
+    main([*words, str(tmp_path / "one.json")])
+    (tmp_path / "log").write_text(capsys.readouterr().out)
+    main([*words, str(tmp_path / "two.json"), "--known", str(tmp_path / "log")])
+    one, two = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("one", "two"))
+    assert one == two
+    assert one["modules"]["training/ema"]["killed"] == 4
