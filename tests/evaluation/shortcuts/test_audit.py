@@ -122,6 +122,7 @@ def test_the_figures_are_means_over_single_images() -> None:
         rows = torch.randint(count, (count,), generator=same)
         hard_gap, soft_gap, null_gap = (drawn[name][rows].mean() for name in (HARD, SOFT, NULL))
         shares.append(float((soft_gap - null_gap) / max(hard_gap, soft_gap)))
+    assert torch.equal(rng.get_state(), same.get_state())  # of as many draws
     middle = [float(np.quantile(shares, level)) for level in (0.025, 0.975)]
     assert found.structure_interval == pytest.approx(middle, abs=1e-4)
     right = [
