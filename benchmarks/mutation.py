@@ -42,6 +42,7 @@ TESTS = {
     "objectives/adversarial": ["objectives/test_adversarial.py"],
     "objectives/contrastive": ["objectives/test_contrastive.py"],
     "objectives/dense_predictive": ["objectives/test_dense_predictive.py"],
+    "objectives/matched": ["objectives/test_matched.py"],
     "objectives/penalty": ["objectives/test_penalty.py"],
     "objectives/relativistic": ["objectives/test_relativistic.py"],
     "objectives/structure": ["objectives/test_structure.py"],
@@ -71,6 +72,7 @@ TESTS = {
     "negatives/poisson": ["negatives/test_poisson.py", *NEGATIVES],
     "negatives/seams": [*PIECES, *NEGATIVES],
     "negatives/stitch": ["negatives/test_stitch.py", *PIECES, *NEGATIVES],
+    "negatives/twins": ["negatives/test_twins.py"],
 }
 # Of the tests of every negative, those of these words alone: the others never meet the module.
 ONLY = {
