@@ -22,7 +22,7 @@ MODULES = {
 
 # A room may import from those in earlier rows, and from its own.
 FLOORS = (
-    {"errors", "validators", "bit_depths"},
+    {"errors", "extras", "validators", "bit_depths"},
     {"runtime"},
     {"negatives", "objectives", "networks"},
     {"data"},

@@ -48,7 +48,7 @@ COMMANDS = {
         "nda.commands.verbs.quickstart",
         "quickstart",
     ),
-    "data": Command("make images with known numbers of objects", "nda.commands.verbs.data", "data"),
+    "data": Command("make images of known content", "nda.commands.verbs.data", "data"),
     "preview": Command(
         "show every negative on your own images", "nda.commands.verbs.preview", "preview"
     ),

@@ -20,6 +20,7 @@ def test_the_kinds_are_listed(words: list[str], capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert out.startswith("usage: nda data KIND")
     assert "\n  dots " in out
+    assert "\n  digits " in out
     assert "\n  clevr " in out
 
 
@@ -53,7 +54,10 @@ def test_an_archive_that_is_there_is_kept(tmp_path: Path, refusal: Refusal) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["dost"], "There is no kind of data 'dost'; did you mean 'dots'? Give one of dots, clevr"),
+        (
+            ["dost"],
+            "no kind of data 'dost'; did you mean 'dots'? Give one of dots, digits, clevr",
+        ),
         (["dots"], "Missing: --out."),
         (["dots", "--out", "dots"], "--out dots must end in .zip."),
         (["dots", "--out", "d.zip", "--objects", "4,x"], "objects is '4,x'; give whole numbers"),

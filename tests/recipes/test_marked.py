@@ -18,7 +18,13 @@ ALWAYS = {
     "evaluate_every",
 }
 FREE = {
-    "gan": {"negative_data", "evaluation_samples", "inception_weights"},
+    "gan": {
+        "negative_data",
+        "evaluation_samples",
+        "inception_weights",
+        "features",
+        "count_modes",
+    },
     "numerosity": {"negative_data", "counter", "counter_data", "evaluation_samples"},
     "anomaly": set(),
     "pix2pix": {"target_data"},

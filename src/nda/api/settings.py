@@ -38,6 +38,8 @@ class EvaluateOptions:
         data: where the data is now, if it has moved; the run remembers it
         evaluation_samples: images generated for each figure; as configured if not given
         inception_weights: file of torch-fidelity's Inception weights
+        features: classifier, lite0 (EfficientNet-Lite0 of ImageNet) or both; as configured if not
+            given
         device: auto, cpu, cuda, mps; as before if not given
         ood: NAME=PATH of images from elsewhere (folder, .zip, torchvision:NAME); one or several
         corruptions: the 19 of CIFAR-10-C: made here if it stands alone, or a folder of its files
@@ -49,6 +51,7 @@ class EvaluateOptions:
     data: str | None = None
     evaluation_samples: int | None = None
     inception_weights: str | None = None
+    features: Literal["classifier", "lite0", "both"] | None = None
     device: str | None = None
     ood: list[str] = field(default_factory=list)
     corruptions: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 EXAMPLES = {
     "quickstart": "nda quickstart --out quickstart",
     "data dots": "nda data dots --objects 4,5,6,7 --count 5000 --size 32 --out dots32.zip",
+    "data digits": "nda data digits --out digits.zip",
     "data clevr": "nda data clevr --objects 1,2,3 --count 1000 --out clevr.zip",
     "preview": "nda preview photos/ --resolution 128 --out negatives.png",
     "check": "nda check photos/ --resolution 64 --out check.html",

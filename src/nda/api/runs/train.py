@@ -106,7 +106,7 @@ def evaluate(
         ood: images from elsewhere by name, such as {"svhn": "svhn.zip"}; with them or with
             `corruptions` the run's detector is measured, and its other figures stay
         settings: the others of `nda evaluate`: `data`, `evaluation_samples`, `inception_weights`,
-            `device`, `corruptions` ("made" or a folder), `ood_samples`, `ood_jpeg`
+            `features`, `device`, `corruptions` ("made" or a folder), `ood_samples`, `ood_jpeg`
 
     Raises:
         UserError: as `resume`, and settings that are out of range or not for this recipe.
@@ -121,6 +121,7 @@ def evaluate(
             data=options.data,
             evaluation_samples=options.evaluation_samples,
             inception_weights=options.inception_weights,
+            features=options.features,
             device=options.device,
         )
         if detector is None:

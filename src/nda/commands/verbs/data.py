@@ -1,4 +1,4 @@
-"""`nda data KIND`: make a data set whose images show known numbers of objects."""
+"""`nda data KIND`: make a data set of whose images something is known, such as how many objects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from nda.validators import nearest
 # What is made, and what makes it; imported only when it is asked for.
 KINDS = {
     "dots": ("coloured dots on black", "nda.commands.verbs.data_dots", "data_dots"),
+    "digits": (
+        "three digits stacked: a thousand modes",
+        "nda.commands.verbs.data_digits",
+        "data_digits",
+    ),
     "clevr": (
         "rendered scenes of cubes, spheres and cylinders",
         "nda.commands.verbs.data_clevr",
@@ -23,8 +28,8 @@ def data(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         rows = "\n".join(f"  {name:<12}{summary}" for name, (summary, _, _) in KINDS.items())
         print(
-            "usage: nda data KIND --objects 4,5,6,7 --out FILE.zip [options]\n\n"
-            "Images with known numbers of objects, in one folder a number.\n\n"
+            "usage: nda data KIND --out FILE.zip [options]\n\n"
+            "Images of which it is known what they show, in one folder for each.\n\n"
             f"kinds:\n{rows}\n\n'nda data KIND --help' lists the options of a kind."
         )
         return 0

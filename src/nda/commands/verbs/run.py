@@ -55,6 +55,7 @@ def evaluate(words: list[str]) -> int:
             data=options.data,
             evaluation_samples=options.evaluation_samples,
             inception_weights=options.inception_weights,
+            features=options.features,
             device=options.device,
         )
         if detector is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.extras import require_lite0
 from nda.recipes.matched import Matched, check_matched
 from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.recipes.published import GAN
@@ -72,6 +73,9 @@ class GanConfig(RunConfig):
         ema_start: step from which on the generator is averaged
         evaluation_samples: images generated, and at most as many real ones, for each figure
         inception_weights: torch-fidelity's Inception weights, where they are not in its cache
+        features: in which images are compared: those of a classifier of the data, of lite0
+            (EfficientNet-Lite0, ImageNet weights, extra 'pretrained'), or both
+        count_modes: the data is of 'nda data digits': count the modes, in place of the classifier
     """
 
     recipe: Literal["gan"] = "gan"
@@ -108,6 +112,8 @@ class GanConfig(RunConfig):
     ema_start: int = 1000
     evaluation_samples: int = field(default=10_000, metadata=FREE)
     inception_weights: str | None = field(default=None, metadata=PATH)
+    features: Literal["classifier", "lite0", "both"] = field(default="classifier", metadata=FREE)
+    count_modes: bool = field(default=False, metadata=FREE)
 
     @property
     def samples_per_step(self) -> int:
@@ -138,6 +144,8 @@ class GanConfig(RunConfig):
                 f"inception_weights is {self.inception_weights}, and there is no such file; give "
                 "the path of torch-fidelity's weights, or leave the setting out."
             )
+        if self.features != "classifier":
+            require_lite0(f"--features {self.features}")
         if self.conditional and self.network != "biggan":
             raise ConfigError(
                 f"--network {self.network} is unconditional; use biggan with --conditional."

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nda.evaluation.counting.modes import fit_digit_reader, mode_metrics
 from nda.evaluation.fidelity.classifier import (
     BUDGET,
     FeatureClassifier,
@@ -20,6 +21,7 @@ from nda.evaluation.fidelity.classifier import (
     train_feature_classifier,
 )
 from nda.evaluation.fidelity.gap import Score, discriminator_gaps
+from nda.evaluation.fidelity.lite0 import lite0_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.networks.heads.third_class import NO_NEGATIVE, ThreeClasses
 from nda.recipes.gan.sampler import BATCH_NORM
@@ -49,39 +51,58 @@ def evaluate(state: GanState) -> Evaluation:
 
 
 def distances(state: GanState, real: Tensor, notes: list[str]) -> list[Metric]:
-    """FID and its kin where the Inception weights are, else the classifier's distance."""
+    """How far generated images are from real ones, in every way that the settings ask for."""
     config, splits = state.config, state.splits
     protocol: Protocol = {
         "split": splits.heldout_name,
         "weights": f"moving average {config.ema_decay:g} from step {config.ema_start}",
         "batch_norm": BATCH_NORM,
     }
+    rng = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
+    generated = state.sampler.generate(config.evaluation_samples, rng)
+    metrics = inception_figures(state, real, generated, protocol, notes)
+    if config.count_modes:
+        reader = fit_digit_reader(splits.train, splits.heldout)
+        metrics += mode_metrics({"generated": generated, "real": real}, reader, protocol)
+    elif config.features in ("classifier", "both"):
+        metrics += classifier_figures(state, real, generated, protocol, notes)
+    if config.features in ("lite0", "both"):
+        metrics += lite0_metrics(real, generated, protocol=protocol, device=state.fabric.device)
+    return metrics
+
+
+def inception_figures(
+    state: GanState, real: Tensor, generated: Tensor, protocol: Protocol, notes: list[str]
+) -> list[Metric]:
+    """FID and its kin where the Inception weights are, else a note."""
     # torch-fidelity takes seconds to import: not before a run's first step.
     from nda.evaluation.fidelity.inception import inception_metrics, inception_weights
 
-    rng = generator_for(config.seed, purpose="evaluation", device=state.fabric.device)
-    generated = state.sampler.generate(config.evaluation_samples, rng)
-    weights = inception_weights(
-        Path(config.inception_weights) if config.inception_weights else None
-    )
-    metrics = []
-    if weights is not None:
-        metrics += inception_metrics(
-            real, generated, weights=weights, device=state.fabric.device, protocol=protocol
-        )
-    else:
+    given = state.config.inception_weights
+    weights = inception_weights(Path(given) if given else None)
+    if weights is None:
         notes.append(
             "FID, KID, Inception score, precision and recall: the Inception weights are not "
             "here; give them with --inception_weights."
         )
-    if len(splits.train.labels.unique()) >= 2 and splits.train.classes == splits.heldout.classes:
-        metrics.append(classifier_frechet(classifier_for(state), real, generated, protocol))
-    else:
+        return []
+    return inception_metrics(
+        real, generated, weights=weights, device=state.fabric.device, protocol=protocol
+    )
+
+
+def classifier_figures(
+    state: GanState, real: Tensor, generated: Tensor, protocol: Protocol, notes: list[str]
+) -> list[Metric]:
+    """The Fréchet distance in a classifier of the data where it has classes, else a note."""
+    train, heldout = state.splits.train, state.splits.heldout
+    if len(train.labels.unique()) < 2 or train.classes != heldout.classes:
         notes.append(
             "Classifier Fréchet distance: training and held-out images do not share two or more "
             "classes to train the classifier on."
         )
-    return metrics
+        return []
+    return [classifier_frechet(classifier_for(state), real, generated, protocol)]
 
 
 def classifier_for(state: GanState) -> FeatureClassifier:

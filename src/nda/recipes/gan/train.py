@@ -13,6 +13,7 @@ from nda.data import EpochBatches, ImageSet, to_float
 from nda.data.images.source import Splits
 from nda.data.reading.layout import class_names
 from nda.errors import ConfigError, DataError
+from nda.evaluation.counting.modes import refuse_no_modes
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.heads.structure import TwoHeads
 from nda.networks.heads.third_class import ThreeClasses
@@ -91,6 +92,9 @@ class GanState:
 def build(config: GanConfig, fabric: Fabric) -> GanState:
     """Load the data, make the networks from the seed and hand them to Fabric."""
     splits = load_training_data(config)
+    if config.count_modes:
+        for images in (splits.train, splits.heldout):
+            refuse_no_modes(images)
     other = load_negative_data(config, splits.train)
     first = splits.train.images[: config.batch_size]
     generator, discriminator = build_networks(config, splits.train)
