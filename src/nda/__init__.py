@@ -28,17 +28,23 @@ if TYPE_CHECKING:
     from nda.evaluation.outliers.detector import load_detector as load_detector
     from nda.export.encoder import load_encoder as load_encoder
     from nda.negatives import Blemish as Blemish
+    from nda.negatives import Crack as Crack
     from nda.negatives import CutMix as CutMix
     from nda.negatives import Cutout as Cutout
     from nda.negatives import GaussianNoise as GaussianNoise
     from nda.negatives import HorizontalFlip as HorizontalFlip
     from nda.negatives import Jigsaw as Jigsaw
+    from nda.negatives import Missing as Missing
     from nda.negatives import Mixup as Mixup
     from nda.negatives import Negative as Negative
     from nda.negatives import OneOf as OneOf
+    from nda.negatives import Paste as Paste
     from nda.negatives import RandomApply as RandomApply
     from nda.negatives import RandomCrop as RandomCrop
+    from nda.negatives import Scar as Scar
+    from nda.negatives import Stain as Stain
     from nda.negatives import Stitch as Stitch
+    from nda.negatives import Texture as Texture
     from nda.negatives import negative_from_name as negative_from_name
     from nda.objectives import dense_predictive as dense_predictive
     from nda.objectives import gradient_penalty as gradient_penalty
@@ -75,8 +81,9 @@ _HOMES = {
     "nda.evaluation.outliers.detector": ("load_detector",),
     "nda.export.encoder": ("load_encoder",),
     "nda.negatives": (
-        "Blemish", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw", "Mixup",
-        "Negative", "OneOf", "RandomApply", "RandomCrop", "Stitch", "negative_from_name",
+        "Blemish", "Crack", "CutMix", "Cutout", "GaussianNoise", "HorizontalFlip", "Jigsaw",
+        "Missing", "Mixup", "Negative", "OneOf", "Paste", "RandomApply", "RandomCrop", "Scar",
+        "Stain", "Stitch", "Texture", "negative_from_name",
     ),
     "nda.objectives": (
         "dense_predictive", "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d",

@@ -29,10 +29,10 @@ SOFT = [
     "cutmix:seam=poisson",
     "blemish:seam=feather",
 ]
-MIXED = ["jigsaw+stitch", "cutmix+mixup+cutout"]
+MIXED = ["jigsaw+stitch", "cutmix+mixup+cutout", "crack+paste"]
 NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=4", "jigsaw:grid=8", *MIXED, *SOFT]
 SOFT_MIXING = [name for name in SOFT if not name.startswith("jigsaw")]
-MIXING = [*SOFT_MIXING, "stitch", "cutmix", "mixup", "blemish", "jigsaw+stitch"]
+MIXING = [*SOFT_MIXING, "stitch", "cutmix", "mixup", "blemish", "texture", "jigsaw+stitch"]
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8]
 
 

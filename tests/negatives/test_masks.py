@@ -19,7 +19,8 @@ from nda.negatives import (
 )
 from nda.negatives.seams import seams
 
-PLACED = ["cutout", "cutmix", "blemish"]
+FAULTS = ["crack", "scar", "stain", "texture", "paste", "missing"]
+PLACED = ["cutout", "cutmix", "blemish", *FAULTS]
 SEAMED = ["jigsaw", "jigsaw:grid=3", "jigsaw:grid=4", "stitch"]
 EVERYWHERE = [name for name in NEGATIVE_NAMES if name not in (*PLACED, *SEAMED)]
 NAMES = [*PLACED, *SEAMED, *EVERYWHERE, "jigsaw+blemish"]
@@ -72,7 +73,7 @@ def test_a_negative_without_a_place_is_everywhere(name: str) -> None:
     assert torch.equal(negative.mask(x, params), torch.ones(4, 1, 16, 8))
 
 
-@pytest.mark.parametrize("name", ["stitch", "jigsaw+blemish"])
+@pytest.mark.parametrize("name", ["stitch", "jigsaw+blemish", *FAULTS])
 def test_masks_compile_as_one_graph(name: str) -> None:
     x = random_batch((4, 3, 16, 16), torch.float32)
     negative, params = drawn(name, x, 0)

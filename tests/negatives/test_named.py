@@ -7,22 +7,29 @@ from nda.errors import ConfigError, ShapeError
 from nda.negatives import (
     NEGATIVE_NAMES,
     Blemish,
+    Crack,
     CutMix,
     Cutout,
     GaussianNoise,
     HorizontalFlip,
     Jigsaw,
+    Missing,
     Mixup,
     Negative,
     OneOf,
+    Paste,
     RandomCrop,
+    Scar,
+    Stain,
     Stitch,
+    Texture,
     negative_from_name,
 )
 from nda.negatives.named import negatives_from_list, suited
 
 KINDS = [
-    Jigsaw, Stitch, Cutout, CutMix, Blemish, Mixup, HorizontalFlip, RandomCrop, GaussianNoise,
+    Jigsaw, Stitch, Cutout, CutMix, Blemish, Crack, Scar, Stain, Texture, Paste, Missing, Mixup,
+    HorizontalFlip, RandomCrop, GaussianNoise,
 ]  # fmt: skip
 
 
@@ -45,6 +52,8 @@ def test_every_name_makes_its_negative(name: str, kind: type[Negative]) -> None:
         ("cutout:low=0.2,high=0.4", "Cutout(low=0.2, high=0.4)"),
         ("cutmix:high=1/2,low=1/4", "CutMix(low=0.25, high=0.5)"),
         ("blemish:low=0.1", "Blemish(low=0.1, high=0.4)"),
+        ("crack:strength=0.5", "Crack(strength=0.5)"),
+        ("paste:strength=1/2,labels=graded", "Paste(strength=0.5, labels=graded)"),
         ("mixup:alpha=1", "Mixup(alpha=1)"),
         ("random_crop:padding=0.25", "RandomCrop(padding=0.25)"),
         ("gaussian_noise:std=5e-2", "GaussianNoise(std=0.05)"),
@@ -81,6 +90,9 @@ def test_a_plus_makes_a_mixture() -> None:
         ("cutmix:edge=torn", r"cutmix was given edge=torn; expected straight or wavy"),
         ("blemish:seam=poisson", r"blemish was given seam=poisson; expected hard or feather"),
         ("cutmix:width=0", r"cutmix was given width=0; expected a whole number of pixels"),
+        ("crack:strength=0", r"crack was given strength=0; expected a number from 0\.1"),
+        ("stain:strength=1.1", r"stain was given strength=1\.1; expected a number from 0\.1"),
+        ("paste:labels=soft", r"paste was given labels=soft; expected binary or graded"),
         ("jigsaw:grid=1", r"jigsaw was given grid=1; expected a whole number from 2 on"),
     ],
 )

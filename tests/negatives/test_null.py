@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nda.negatives import NEGATIVE_NAMES, Blemish, Jigsaw, OneOf, negative_from_name
 from tests.negatives.test_contract import DTYPES, SOFT, random_batch, seeded
 
-UNTOUCHED = [name for name in NEGATIVE_NAMES if name != "blemish"]
+UNTOUCHED = [name for name in NEGATIVE_NAMES if name not in ("blemish", "scar")]
 FEATHERED = [name for name in SOFT if "feather" in name]
 UNTOUCHED += [name for name in SOFT if "feather" not in name]
 NAMES = [*NEGATIVE_NAMES, *SOFT, "jigsaw:seam=feather+blemish+mixup"]

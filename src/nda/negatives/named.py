@@ -12,6 +12,12 @@ from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative
 from nda.negatives.blemish import Blemish
 from nda.negatives.controls import GaussianNoise, HorizontalFlip, RandomCrop
+from nda.negatives.faults.crack import Crack
+from nda.negatives.faults.missing import Missing
+from nda.negatives.faults.paste import Paste
+from nda.negatives.faults.scar import Scar
+from nda.negatives.faults.stain import Stain
+from nda.negatives.faults.texture import Texture
 from nda.negatives.jigsaw import Jigsaw
 from nda.negatives.mixup import Mixup
 from nda.negatives.one_of import OneOf
@@ -27,6 +33,7 @@ def _number(text: str) -> float:
 
 
 _SEAM: dict[str, Parser] = {"seam": str, "width": int}
+_STRENGTH: dict[str, Parser] = {"strength": _number}
 
 _NEGATIVES: dict[str, tuple[Callable[..., Negative], dict[str, Parser]]] = {
     "jigsaw": (Jigsaw, {"grid": int, **_SEAM, "offset": str, "edge": str}),
@@ -34,6 +41,12 @@ _NEGATIVES: dict[str, tuple[Callable[..., Negative], dict[str, Parser]]] = {
     "cutout": (Cutout, {"low": _number, "high": _number}),
     "cutmix": (CutMix, {"low": _number, "high": _number, **_SEAM, "edge": str}),
     "blemish": (Blemish, {"low": _number, "high": _number, **_SEAM}),
+    "crack": (Crack, _STRENGTH),
+    "scar": (Scar, _STRENGTH),
+    "stain": (Stain, _STRENGTH),
+    "texture": (Texture, _STRENGTH),
+    "paste": (Paste, {**_STRENGTH, "labels": str}),
+    "missing": (Missing, _STRENGTH),
     "mixup": (Mixup, {"alpha": _number}),
     "horizontal_flip": (HorizontalFlip, {}),
     "random_crop": (RandomCrop, {"padding": _number}),
