@@ -56,7 +56,7 @@ class Fault(Negative):
 
 
 def draws(x: Tensor, generator: torch.Generator | None) -> Uniform:
-    """`uniform(low, high, *shape)`: a value a sample, or a tensor of them, on the drawing device."""
+    """`uniform(low, high, *shape)`: a value a sample, or a tensor, on the drawing device."""
     B, device = x.shape[0], draw_device(x, generator)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:

@@ -92,7 +92,8 @@ def sines(size: int, length: Tensor, like: Tensor) -> Tensor:
     place = torch.arange(1, size + 1, device=like.device)
     count = (length + 1)[:, None, None]
     turn = place[:, None] * place % (2 * count)  # whole numbers keep it exact
-    matrix = (turn.to(like.dtype) * (math.pi / count)).sin() * (2 / count.to(like.dtype)).sqrt()
+    count = count.to(like.dtype)
+    matrix = (turn.to(like.dtype) * (math.pi / count)).sin() * (2 / count).sqrt()
     within = place <= length[:, None]
     return matrix * (within[:, :, None] & within[:, None, :]).to(like.dtype)
 

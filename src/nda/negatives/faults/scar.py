@@ -90,9 +90,9 @@ class Scar(Fault):
 
 
 def turned(centre: Tensor, angle: Tensor, H: int, W: int) -> tuple[Tensor, Tensor]:
-    """Where each pixel lies `(B, H, W)`, seen from `centre` in a frame turned by `angle`, in pixels.
+    """Where each pixel lies `(B, H, W)`, seen from `centre` in a frame turned by `angle`.
 
-    Down and across; at angle 0 they are those of the image.
+    Down and across, in pixels; at angle 0 they are those of the image.
     """
     down = torch.arange(H, device=centre.device)[None, :, None] - centre[:, :1, None]
     across = torch.arange(W, device=centre.device)[None, None, :] - centre[:, 1:, None]

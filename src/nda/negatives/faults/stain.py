@@ -84,7 +84,9 @@ class Stain(Fault):
         H, W = x.shape[-2:]
         short = (params["radius"] * min(H, W)).clamp(min=_SMALLEST)[:, None, None]
         down, across = turned(params["centre"], params["angle"], H, W)
-        away = (down / short).square() + (across / short / params["stretch"][:, None, None]).square()
+        away = (down / short).square() + (
+            across / short / params["stretch"][:, None, None]
+        ).square()
         noise = perlin(params["direction"], params["cells"], H, W)
         height = 1 - away + _RAGGED * noise
         rise = (height / params["soft"][:, None, None]).clamp(0, 1)
