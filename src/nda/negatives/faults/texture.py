@@ -40,8 +40,8 @@ class Texture(Fault):
 
     Raises:
         ConfigError: unless 0.1 <= strength <= 1.
-        ShapeError: for textures that are not uint8 `(N, C, h, w)`; without any, for a batch of fewer
-            than two; for images with a side of less than 4 pixels.
+        ShapeError: for textures that are not uint8 `(N, C, h, w)`; without any, for a batch of
+            fewer than two; for images with a side of less than 4 pixels.
     """
 
     name = "texture"
