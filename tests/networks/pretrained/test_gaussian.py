@@ -50,7 +50,7 @@ def test_maps_are_mahalanobis_distances_place_by_place(count: int) -> None:
     network = GaussianMap(ThreeMaps(), 64)
     normal, new = some_images(count), some_images(3, seed=1)
     network.fit(normal.split(3))
-    known, asked = (network.features(x).double().numpy() for x in (normal, new))
+    known, asked = (network.at_places(network.trunk(x)).double().numpy() for x in (normal, new))
     distances = np.empty((3, 8, 8))
     for place in range(64):
         covariance = oas(known[place])
@@ -67,7 +67,7 @@ def test_features_stand_at_their_places() -> None:
     network = GaussianMap(ThreeMaps(), 64)
     images = some_images(2)
     fine, middle, coarse = network.trunk(images)
-    features = network.features(images).reshape(8, 8, 2, 12)
+    features = network.at_places(network.trunk(images)).reshape(8, 8, 2, 12)
     torch.testing.assert_close(features[2, 5, :, 3:7], middle[:, :, 2, 5])
     fine_mean = fine[:, :, 4:6, 10:12].mean(dim=(2, 3))
     torch.testing.assert_close(features[2, 5, :, :3], fine_mean)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from nda.networks.pretrained.combined import CombinedMap
 from nda.networks.pretrained.fitted_map import FittedMap
 from nda.networks.pretrained.gaussian import GaussianMap
 from nda.networks.pretrained.lite0 import NAME, Lite0Trunk, pretrained_trunk
@@ -40,6 +41,9 @@ def build_fitted(
     elif method == "neighbours":
         trunk = build_trunk(backbone, published=published, top=True)
         network = NeighbourMap(trunk, min(kept, MOST_KEPT))
+    elif method == "combine":
+        trunk = build_trunk(backbone, published=published, top=True)
+        network = CombinedMap(trunk, side, kept)
     else:
         raise ValueError(f"no network is fitted by the method {method!r}")
     return network.to(memory_format=torch.channels_last)

@@ -5,7 +5,8 @@ The covariance is shrunk by the closed form of Chen et al. (2010), OAS, which ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -48,20 +49,20 @@ class GaussianMap(FittedMap):
 
     blur: Tensor
 
-    def forward(self, images: Tensor) -> Tensor:
-        centred = self.features(images) - self.mean
+    def measure(self, features: Sequence[Tensor]) -> Tensor:
+        centred = self.at_places(features) - self.mean
         whitened = torch.bmm(centred, self.whiten)  # (places, B, channels)
         distances = whitened.square().sum(dim=2).sqrt().t()
         return self.smooth(distances.reshape(-1, self.grid, self.grid))
 
-    def features(self, images: Tensor) -> Tensor:
+    def at_places(self, features: Sequence[Tensor]) -> Tensor:
         """What is known of each place `(places, B, channels)`."""
         size = (self.grid, self.grid)
         maps = [
             F.adaptive_avg_pool2d(level, size)
             if level.shape[-1] > self.grid
             else F.interpolate(level, size, mode="bilinear", align_corners=False)
-            for level in self.trunk(images)[:3]
+            for level in features[:3]
         ]
         return torch.cat(maps, dim=1)[:, self.chosen].flatten(2).permute(2, 0, 1)
 
@@ -72,28 +73,72 @@ class GaussianMap(FittedMap):
         rows = F.conv2d(padded, self.blur.view(1, 1, 1, -1))
         return F.conv2d(rows, self.blur.view(1, 1, -1, 1)).squeeze(1)
 
-    @torch.no_grad()
-    def fit(self, batches: Iterable[Tensor]) -> None:
+    def fit_features(self, batches: Iterable[Sequence[Tensor]]) -> None:
         """Take mean and covariance from normal images, in memory that their number leaves alone."""
-        count, shift = 0, None
-        for batch in batches:
-            features = self.features(batch).double()
-            if shift is None:  # near the mean, so that little cancels below
-                shift = features.mean(dim=1, keepdim=True)
-                total = torch.zeros_like(shift)
-                square = shift.new_zeros(self.whiten.shape)
-            features = features - shift
-            count += features.shape[1]
-            total += features.sum(dim=1, keepdim=True)
-            square.baddbmm_(features.transpose(1, 2), features)
-        assert shift is not None
-        centre = total / count
-        covariance = shrunk(square / count - centre.transpose(1, 2) @ centre, count)
+        moments = Moments()
+        for features in batches:
+            moments.add(self.at_places(features))
+        self.settle(moments)
+
+    def settle(self, moments: Moments) -> None:
+        """Take these moments for those of normal images."""
+        covariance = shrunk(moments.covariance, moments.count)
         eye = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
         lower = torch.linalg.cholesky(covariance)
         inverse = torch.linalg.solve_triangular(lower, eye.expand_as(lower), upper=False)
-        self.mean.copy_(shift + centre)
+        self.mean.copy_(moments.mean)
         self.whiten.copy_(inverse.transpose(1, 2))
+
+
+@dataclass
+class Moments:
+    """Sums of features `(places, B, channels)` and of their products, place by place, in float64.
+
+    Features are taken less a `shift` near their mean, so that little cancels.
+    """
+
+    shift: Tensor | None = None  # (places, 1, channels); of the first batch if not given
+    count: int = 0
+    total: Tensor | None = None
+    square: Tensor | None = None
+
+    def add(self, features: Tensor) -> None:
+        features = features.double()
+        if self.shift is None:
+            self.shift = features.mean(dim=1, keepdim=True)
+        features = features - self.shift
+        self.count += features.shape[1]
+        total, square = features.sum(dim=1, keepdim=True), features.transpose(1, 2) @ features
+        self.total = total if self.total is None else self.total.add_(total)
+        self.square = square if self.square is None else self.square.add_(square)
+
+    @property
+    def mean(self) -> Tensor:
+        """`(places, 1, channels)`"""
+        assert self.shift is not None
+        assert self.total is not None
+        return self.shift + self.total / self.count
+
+    @property
+    def covariance(self) -> Tensor:
+        """`(places, channels, channels)`, divided by the count."""
+        assert self.total is not None
+        assert self.square is not None
+        centre = self.total / self.count
+        return self.square / self.count - centre.transpose(1, 2) @ centre
+
+
+def sum_of(parts: Sequence[Moments]) -> Moments:
+    """The moments of all features together; the parts have one shift."""
+    assert all(part.shift is parts[0].shift for part in parts)
+    total = Moments(parts[0].shift)
+    for part in parts:
+        assert part.total is not None
+        assert part.square is not None
+        total.count += part.count
+        total.total = part.total if total.total is None else total.total + part.total
+        total.square = part.square if total.square is None else total.square + part.square
+    return total
 
 
 def shrunk(covariance: Tensor, count: int) -> Tensor:

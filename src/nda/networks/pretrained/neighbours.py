@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -32,17 +32,23 @@ class NeighbourMap(FittedMap):
         self.register_buffer("bank", torch.zeros(kept, channels))
         self.eval().requires_grad_(False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.trunk(images)[-1]
-        pooled = features.mean(dim=(2, 3))
-        length = pooled.square().sum(dim=1, keepdim=True).sqrt().clamp(min=1e-6)
-        nearest = ((pooled / length) @ self.bank.t()).topk(min(NEAREST, len(self.bank))).indices
-        towards = self.bank[nearest].mean(dim=1) / length  # (B, channels)
-        return 1 - (features * towards[:, :, None, None]).sum(dim=1)
+    def measure(self, features: Sequence[Tensor]) -> Tensor:
+        return shares(features[-1], self.bank)
 
-    @torch.no_grad()
-    def fit(self, batches: Iterable[Tensor]) -> None:
+    def fit_features(self, batches: Iterable[Sequence[Tensor]]) -> None:
         """Keep the pooled features of normal images, or of as many as there is room for, evenly."""
-        pooled = torch.cat([self.trunk(batch)[-1].mean(dim=(2, 3)) for batch in batches])
+        self.keep(torch.cat([features[-1].mean(dim=(2, 3)) for features in batches]))
+
+    def keep(self, pooled: Tensor) -> None:
+        """Take these pooled features `(N, channels)` for those of normal images."""
         spread = torch.linspace(0, len(pooled) - 1, len(self.bank), device=pooled.device)
         self.bank.copy_(F.normalize(pooled, dim=1)[spread.round().long()])
+
+
+def shares(top: Tensor, bank: Tensor) -> Tensor:
+    """What each place of maps `(B, C, h, w)` adds to the image's distance from a bank `(N, C)`."""
+    pooled = top.mean(dim=(2, 3))
+    length = pooled.square().sum(dim=1, keepdim=True).sqrt().clamp(min=1e-6)
+    nearest = ((pooled / length) @ bank.t()).topk(min(NEAREST, len(bank))).indices
+    towards = bank[nearest].mean(dim=1) / length  # (B, C)
+    return 1 - (top * towards[:, :, None, None]).sum(dim=1)
