@@ -7,7 +7,7 @@ asks of a recipe before anything heavy is imported, and puts its functions toget
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +49,11 @@ class Entry:
         """What it is trained at where there is no card, if its published size is hopeless there."""
         narrow: Narrow | None = getattr(self.module("config"), "NARROW", None)
         return narrow
+
+    def at_hand(self, typed: Collection[str]) -> dict[str, object]:
+        """What a new run takes beside the settings that were typed, by what is installed."""
+        choose = getattr(self.module("config"), "at_hand", None)
+        return choose(typed) if choose else {}
 
     def recipe(self) -> Recipe[Any, Any]:
         """Its functions, for the engine."""

@@ -12,15 +12,16 @@ from nda.data import to_float
 from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import image_scores, load_detector, score_maps
 from nda.export.detector import export_onnx, export_safetensors
+from nda.networks.pretrained.lite0 import PACKAGE
 from nda.recipes import RECIPES
-from nda.recipes.anomaly.train import AnomalyState
+from nda.recipes.anomaly.train import AnomalyState, method_for
 from nda.training.engine import Run
 from nda.training.run_folder import RunFolder
 from nda.training.start import resume, start
 from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
 from tests.support.tiny_lite0 import install_lite0
 
-METHODS = ("gaussian", "neighbours")
+METHODS = ("gaussian", "neighbours", "combine", "auto")
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -76,6 +77,18 @@ def test_a_resumed_run_has_what_was_fitted(run: Run[Any, AnomalyState]) -> None:
         assert torch.equal(again.state.module.state_dict()[name], value), name
 
 
+def test_what_auto_took_is_told_and_kept(run: Run[Any, AnomalyState]) -> None:
+    taken = load_detector(run.folder.detector_path).settings.method
+    told = [note for note in run.state.told if "--method auto" in note]
+    assert run.config.method in (taken, "auto")
+    if run.config.method == "auto":
+        assert told == [run.state.method.told[0]]
+        assert told[0].startswith(f"--method auto takes {taken}: the images are ")
+        assert told[0] in run.folder.evaluations()[-1]["notes"]
+    else:
+        assert not told
+
+
 def test_exported_files_agree(run: Run[Any, AnomalyState], tmp_path: Path) -> None:
     detector = load_detector(run.folder.detector_path)
     assert export_safetensors(detector, tmp_path / "a.safetensors").largest_difference == 0
@@ -88,3 +101,34 @@ def test_an_onnx_file_agrees(run: Run[Any, AnomalyState], tmp_path: Path) -> Non
     pytest.importorskip("onnxscript")
     detector = load_detector(run.folder.detector_path)
     assert export_onnx(detector, tmp_path / "a.onnx").largest_difference < 1e-4
+
+
+def test_auto_with_few_images_takes_what_needs_the_fewest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_lite0(monkeypatch, tmp_path / "weights.pth")
+    config = tiny_anomaly(tmp_path, tmp_path / "run", method="auto", backbone=None)
+    images = torch.randint(256, (6, 3, 32, 32), dtype=torch.uint8)
+    assert method_for(config, images[:5]).name == "gaussian"
+    assert method_for(config, images).name == "combine"  # of noise no place is like another
+    same = images[:1] // 2 + images // 8
+    assert method_for(config, same).name == "gaussian"
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        (("data", "out"), {"method": "auto"}),
+        (("data", "false_alarm_rate", "resolution"), {"method": "auto"}),
+        (("data", "method"), {}),
+        (("negative",), {}),
+        (("steps", "width"), {}),
+    ],
+)
+def test_a_new_run_takes_pretrained_features_unless_it_is_said_how_to_learn(
+    typed: tuple[str, ...], found: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nda.recipes.anomaly.config.find_spec", {PACKAGE: object()}.get)
+    assert RECIPES["anomaly"].at_hand(typed) == found
+    monkeypatch.setattr("nda.recipes.anomaly.config.find_spec", lambda _: None)
+    assert RECIPES["anomaly"].at_hand(typed) == {}

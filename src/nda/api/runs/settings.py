@@ -28,6 +28,8 @@ def recipe_settings(
             f"{', '.join(RECIPES)}."
         )
     entry, filed = RECIPES[name], {} if config is None else _filed(config, name)
+    if config is None:
+        settings = entry.at_hand(settings) | settings
     narrow = entry.narrow
     card = card_is_likely(str(settings.get("device", "auto")))
     if narrow and not full_size and config is None and not card:

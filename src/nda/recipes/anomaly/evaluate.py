@@ -56,7 +56,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
         skip_broken=state.config.skip_broken,
         bit_depth=state.config.bit_depth,
     )
-    notes = list(state.train.told)
+    notes = [*state.train.told, *state.method.told]
     if defects is None:
         notes.append(
             "Anomalies: the data has no test split with classes other than those trained on."
@@ -89,7 +89,7 @@ def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> De
         step=state.step,
         data=state.data,
         bit_depth=config.bit_depth,
-        method=config.method,
+        method=state.method.name,
         kept=0 if config.learned else len(state.train),
     )
     return Detector.of(state.module, calibration, settings, hottest)

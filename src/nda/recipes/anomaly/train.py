@@ -9,7 +9,7 @@ What is measured of it stands in evaluate.py, every setting in config.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,9 @@ from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
-from nda.networks.pretrained.fitted import build_fitted
+from nda.networks.pretrained.choice import ALIGNED, MOST_LOOKED_AT, fitting_method, place_share
+from nda.networks.pretrained.combined import FEWEST
+from nda.networks.pretrained.fitted import build_fitted, build_trunk
 from nda.objectives import consistency, shown_as_nulls
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.matched import refuse_traceless
@@ -33,6 +35,14 @@ from nda.training.batches import batches_of_run
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
 FITTED_AT_ONCE = 32  # images through the backbone
+
+
+@dataclass(frozen=True)
+class Method:
+    """How normal images are known, and why so where that was left to nda."""
+
+    name: str
+    told: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -50,6 +60,7 @@ class AnomalyState:
     positive: nn.Module | None
     batches: EpochBatches
     images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
+    method: Method  # the run's, or what follows from its images
     step: int = 0
 
     @property
@@ -63,7 +74,7 @@ class AnomalyState:
     @property
     def told(self) -> list[str]:
         """What whoever begins the run should know of its data."""
-        return self.train.told + few_to_calibrate(self)
+        return self.train.told + self.method.told + few_to_calibrate(self)
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -86,7 +97,8 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     first = train.images[: config.batch_size]
     negative.check(first)
     refuse_traceless(config, negative, to_float(first), generator_for(config.seed, purpose="trace"))
-    network, optimizer = build_learner(config, fabric, kept=len(train))
+    method = method_for(config, train.images)
+    network, optimizer = build_learner(config, fabric, method.name, kept=len(train))
     return AnomalyState(
         config=config,
         fabric=fabric,
@@ -99,17 +111,41 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         positive=positive_of(config, train.images),
         batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
+        method=method,
     )
 
 
-def build_learner(config: AnomalyConfig, fabric: Fabric, *, kept: int) -> tuple[Any, Any]:
+def method_for(config: AnomalyConfig, images: Tensor) -> Method:
+    """The method that was asked for; with auto, the one that these training images suit."""
+    if config.method != "auto":
+        return Method(config.method)
+    if len(images) < FEWEST:
+        return Method("gaussian", ["--method auto takes gaussian, as more takes more images."])
+    assert config.backbone is not None
+    assert config.resolution is not None
+    trunk = build_trunk(config.backbone, published=True).to(memory_format=torch.channels_last)
+    spread = torch.linspace(0, len(images) - 1, min(MOST_LOOKED_AT, len(images))).long()
+    parts = (channels_last(to_float(part)) for part in images[spread].split(FITTED_AT_ONCE))
+    share = place_share(trunk.eval(), config.resolution, parts)
+    name = fitting_method(share)
+    why = "aligned" if name == "gaussian" else "not aligned"
+    return Method(
+        name,
+        [
+            f"--method auto takes {name}: the images are {why}, as {max(share, 0):.0%} of the "
+            f"variance of their features is a matter of place ({ALIGNED:.0%} for aligned ones)."
+        ],
+    )
+
+
+def build_learner(
+    config: AnomalyConfig, fabric: Fabric, method: str, *, kept: int
+) -> tuple[Any, Any]:
     """The network and its optimizer, which is None where it is fitted at once to `kept` images."""
     assert config.backbone is not None
     assert config.resolution is not None
     if not config.learned:
-        fitted = build_fitted(
-            config.method, config.backbone, config.resolution, kept, published=True
-        )
+        fitted = build_fitted(method, config.backbone, config.resolution, kept, published=True)
         return fitted.to(fabric.device), None
     plain = build_network(config.backbone, config.width, seed=config.seed, published=True)
     if config.compile:
