@@ -1,5 +1,7 @@
 """The methods that are fitted at once, side by side: tiles with faults, one class against others.
 
+Beside these anomalies, small faults are made of the normal images to test with: a patch of another.
+
 Normal images are split at random, seed by seed, into those to fit to, to calibrate on and to test
 with (a fifth each of the last two). The control brings all images to 64 pixels and through the same
 JPEG first: what is left of a figure there is no trace of where an image came from.
@@ -31,13 +33,16 @@ from nda.evaluation.fidelity.nearest import pixel_distance
 from nda.evaluation.outliers.auroc import measure_outliers
 from nda.evaluation.outliers.conformal import p_values, smallest_rate
 from nda.evaluation.outliers.detector import image_scores, score_maps
-from nda.evaluation.outliers.faults import pixel_auroc
+from nda.evaluation.outliers.pixels import FIGURES, count_pixels
+from nda.negatives import negative_from_name
+from nda.networks.pretrained.choice import fitting_method, place_share
 from nda.networks.pretrained.fitted import build_fitted
 from nda.networks.pretrained.lite0 import pretrained_trunk
 
 SIDE = 128
 MOST = 400  # images of a kind
-METHODS = ("gaussian", "neighbours")
+METHODS = ("gaussian", "neighbours", "combine")
+SMALL = "cutmix:low=0.1,high=0.2"  # a patch of another normal image, as a small fault
 RATES = (0.01, 0.05)
 
 
@@ -121,9 +126,10 @@ def measure(task: Task, method: str, maps: list[Tensor], seed: int) -> dict[str,
     network.trunk = Kept(maps)
     network.fit(fit.split(32))
     faulty = count + torch.arange(len(task.anomalous))
+    small = count + len(faulty) + test  # the same images, changed
     heat = {
         name: torch.cat([network(part) for part in rows.split(32)])
-        for name, rows in (("known", known), ("test", test), ("faulty", faulty))
+        for name, rows in (("known", known), ("test", test), ("faulty", faulty), ("small", small))
     }
     scores = {name: image_scores(each, network.pooling) for name, each in heat.items()}
     measures = measure_outliers(scores["test"], scores["faulty"])
@@ -131,11 +137,13 @@ def measure(task: Task, method: str, maps: list[Tensor], seed: int) -> dict[str,
         "set": task.name, "method": method, "seed": seed, "fitted": len(fit),
         "calibrated": len(known), "test_normal": len(test), "test_anomalous": len(faulty),
         "auroc": round(measures.auroc, 4),
+        "auroc_small": round(measure_outliers(scores["test"], scores["small"]).auroc, 4),
     }  # fmt: skip
     if task.masks is not None:
         none = torch.zeros(len(test), *task.masks.shape[1:], dtype=torch.bool)
         both = torch.cat([heat["test"], heat["faulty"]])
-        row["pixel_auroc"] = round(pixel_auroc(both, torch.cat([none, task.masks])), 4)
+        counts = count_pixels(both, torch.cat([none, task.masks]))
+        row |= {name: round(getattr(counts, name), 4) for name in FIGURES}
     for rate in RATES:
         if smallest_rate(len(known)) > rate:
             continue  # cannot be promised with so few
@@ -180,14 +188,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, Any] = {"rows": [], "copies": {}, "speed": {}}
+    found: dict[str, Any] = {"rows": [], "copies": {}, "auto": {}, "speed": {}}
     for task in tasks(options.data):
         groups = copy_groups(task.normal)
         found["copies"][task.name] = len(groups) - len(set(groups.tolist()))
         for control in (False, True):
             if control:
                 task.normal, task.anomalous = map(through_jpeg, (task.normal, task.anomalous))
-            maps = seen(torch.cat([task.normal, task.anomalous]))
+            rng = torch.Generator().manual_seed(0)
+            small = negative_from_name(SMALL)(task.normal, generator=rng)
+            maps = seen(torch.cat([task.normal, task.anomalous, small]))
+            share = place_share(Kept(maps), SIDE, torch.arange(len(task.normal)).split(32))
+            found["auto"][task.name] = {"place_share": share, "takes": fitting_method(share)}
             for seed in range(3):
                 for method in METHODS:
                     row = measure(task, method, maps, seed)

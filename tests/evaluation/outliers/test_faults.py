@@ -1,30 +1,23 @@
-"""Figures kind by kind against naive ones, and pixels counted against ranks."""
+"""Figures kind by kind against naive ones."""
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from nda.data.images.defects import Defects
 from nda.evaluation.outliers.conformal import conformal_threshold
 from nda.evaluation.outliers.faults import (
     ALL,
+    TABLE,
     FaultScores,
     fault_metrics,
-    pixel_auroc,
-    pixel_metrics,
 )
 from nda.evaluation.record import Metric
 
 KINDS = ("crack", "good", "scratch deep")
 LABELS = [1, 0, 2, 1, 0, 1, 1, 0, 1, 1]
-TABLE = "Anomalous images against normal ones, by kind of fault"
 METHODS = ("detector", "nearest pixels")
 
 
@@ -37,14 +30,6 @@ def invented(masks: Tensor | None = None) -> Defects:
     labels = torch.tensor(LABELS)
     images = torch.zeros(10, 3, 16, 16, dtype=torch.uint8)
     return Defects(images, labels, KINDS, labels == 1, masks)
-
-
-def invented_masks() -> Tensor:
-    masks = torch.zeros(10, 16, 16, dtype=torch.bool)
-    for index, label in enumerate(LABELS):
-        if label != 1:
-            masks[index, index : index + 4, 2:9] = True
-    return masks
 
 
 def scores(seed: int = 0) -> FaultScores:
@@ -138,102 +123,3 @@ def test_the_shares_that_the_threshold_flags_are_counted(rate: float) -> None:
         assert metric.protocol["calibration_images"] == 30
         assert metric.interval is not None
         assert metric.interval[0] <= metric.value <= metric.interval[1]
-
-
-# --- pixels
-
-
-def exact_auroc(maps: Tensor, masks: Tensor) -> float:
-    """By the ranks of all pixels (Mann-Whitney), ties at their mean rank."""
-    size = list(masks.shape[-2:])
-    heat = F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)
-    values, truth = heat.flatten().double(), masks.flatten()
-    levels, place, counts = values.unique(return_inverse=True, return_counts=True)
-    assert len(levels) > 1
-    mean_rank = (counts.cumsum(0) - counts + (counts + 1) / 2)[place]
-    faulty, normal = int(truth.sum()), int((~truth).sum())
-    return float((mean_rank[truth].sum() - faulty * (faulty + 1) / 2) / (faulty * normal))
-
-
-@settings(deadline=None, max_examples=30)
-@given(
-    count=st.integers(1, 4),
-    side=st.integers(2, 6),
-    scale=st.sampled_from([1e-3, 1.0, 1e4]),
-    shift=st.floats(-2, 2),
-    seed=st.integers(0, 2**31),
-)
-def test_pixels_counted_by_level_agree_with_their_ranks(
-    count: int, side: int, scale: float, shift: float, seed: int
-) -> None:
-    draws = seeded(seed)
-    maps = torch.randn(count, side, side, generator=draws)
-    masks = torch.rand(count, 4 * side, 4 * side, generator=draws) < 0.2
-    masks[0, 0, 0], masks[0, 0, 1] = True, False
-    found = pixel_auroc(scale * (maps + shift), masks)
-    heat = F.interpolate(maps[:, None].double(), masks.shape[-2:], mode="bilinear")[:, 0]
-    apart = (heat[masks][:, None] - heat[~masks]).abs()  # every faulty pixel and every normal one
-    step = float(maps.max() - maps.min()) / 4095
-    within_a_step = float((apart < 1.01 * step).double().mean())
-    # Pairs that are closer than a step may change places; all others may not.
-    assert abs(found - exact_auroc(maps, masks)) <= within_a_step + 1e-6
-
-
-def test_levels_are_as_fine_as_is_said() -> None:
-    """Values that lie a 4000th of the range apart are told apart, and much closer ones are not."""
-    base = torch.zeros(1, 2, 2)
-    base[0, 1, 1] = 1
-    mask = torch.zeros(1, 2, 2, dtype=torch.bool)
-    mask[0, 0, 0] = True
-    apart, close = base.clone(), base.clone()
-    apart[0, 0, 0], close[0, 0, 0] = 1 / 4000, 1 / 100_000
-    # Above two of the three normal pixels, below one; or level with the two.
-    assert pixel_auroc(apart, mask) == pytest.approx(2 / 3)
-    assert pixel_auroc(close, mask) == pytest.approx(1 / 3)
-
-
-def test_perfect_reversed_and_constant_maps() -> None:
-    masks = torch.zeros(3, 8, 8, dtype=torch.bool)
-    masks[1, 2:5, 3:6] = True
-    assert pixel_auroc(masks.float(), masks) == 1
-    assert pixel_auroc(-masks.float(), masks) == 0
-    assert pixel_auroc(torch.full((3, 8, 8), 1.7), masks) == 0.5
-
-
-def test_more_images_than_are_counted_at_once() -> None:
-    draws = seeded()
-    maps, masks = torch.randn(130, 3, 3, generator=draws), torch.rand(130, 6, 6, generator=draws)
-    assert pixel_auroc(maps, masks < 0.3) == pytest.approx(exact_auroc(maps, masks < 0.3), abs=1e-4)
-
-
-def test_pixels_are_measured_kind_by_kind_with_the_normal_images() -> None:
-    masks, maps = invented_masks(), torch.randn(10, 4, 4, generator=seeded(1))
-    metrics = pixel_metrics(maps, invented(masks), {"split": "test split"})
-    assert [metric.name for metric in metrics] == [
-        "test_all_kinds_pixel_auroc",
-        "test_crack_pixel_auroc",
-        "test_scratch_deep_pixel_auroc",
-    ]
-    for metric, labels in zip(metrics, ({0, 1, 2}, {0, 1}, {1, 2}), strict=True):
-        rows = torch.tensor([label in labels for label in LABELS])
-        assert metric.value == pytest.approx(exact_auroc(maps[rows], masks[rows]), abs=1e-3)
-        assert (metric.table, metric.column) == (TABLE, "pixel AUROC, detector")
-        assert metric.protocol["split"] == "test split"
-    rows_of_images = list(dict.fromkeys(m.row for m in measured(scores()).values() if m.table))
-    assert [metric.row for metric in metrics] == rows_of_images  # so that one table has both
-
-
-def test_images_whose_fault_is_not_marked_are_left_out() -> None:
-    masks, maps = invented_masks(), torch.randn(10, 4, 4, generator=seeded(1))
-    masks[2] = masks[4] = False  # the only scratch, and one of three cracks
-    metrics = pixel_metrics(maps, invented(masks), {})
-    assert [metric.row for metric in metrics] == ["all kinds (4)", "crack (3)"]
-    rows = torch.tensor([index not in (2, 4) for index in range(10)])
-    exact = exact_auroc(maps[rows], masks[rows])
-    for metric in metrics:
-        assert metric.value == pytest.approx(exact, abs=1e-3)
-        assert math.isfinite(metric.value)
-
-
-def test_without_masks_no_pixels_are_measured() -> None:
-    assert pixel_metrics(torch.zeros(10, 4, 4), invented(), {}) == []

@@ -1,12 +1,10 @@
-"""How well faults of each kind are told from normal images, image by image and pixel by pixel."""
+"""How well images with faults of each kind are told from normal ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nda.data.images.defects import Defects
@@ -16,7 +14,7 @@ from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.record import Metric, Protocol
 
 ALL = "all kinds"
-_LEVELS = 4096  # of logits, when pixels are counted
+TABLE = "Anomalous images against normal ones, by kind of fault"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def fault_metrics(
     test = scores.test
     first = next(iter(scores.methods))
     metrics = []
-    for kind, rows in _kinds(test).items():
+    for kind, rows in kinds_of(test).items():
         for method, values in scores.methods.items():
             measures = measure_outliers(values[test.normal], values[rows])
             counts: Protocol = {
@@ -64,7 +62,7 @@ def fault_metrics(
                         better="higher",
                         protocol={**counts, **protocol},
                         interval=interval,
-                        table="Anomalous images against normal ones, by kind of fault",
+                        table=TABLE,
                         row=f"{kind} ({measures.outliers})",
                         column=f"{title}, {method}",
                     )
@@ -73,7 +71,7 @@ def fault_metrics(
     return metrics + _verdicts(flagged, test, len(calibration), false_alarm_rate, protocol)
 
 
-def _kinds(test: Defects) -> dict[str, Tensor]:
+def kinds_of(test: Defects) -> dict[str, Tensor]:
     """Which images are of each kind of fault, all of them first."""
     rows = {ALL: ~test.normal}
     for index, kind in enumerate(test.kinds):
@@ -105,52 +103,3 @@ def _verdicts(
             )
         )
     return metrics
-
-
-def pixel_metrics(maps: Tensor, test: Defects, protocol: Protocol) -> list[Metric]:
-    """AUROC over all pixels of the test split, and over those of each kind with the normal images.
-
-    `maps` (N, h, w) are logits, enlarged bilinearly to the masks. Where the fault of an image is
-    not marked, nothing is known of its pixels: it is left out, and so is a kind of such images.
-    """
-    if test.masks is None:
-        return []
-    metrics = []
-    marked = test.masks.flatten(1).any(dim=1)
-    for kind, rows in _kinds(test).items():
-        if not bool((rows & marked).any()):
-            continue
-        chosen = rows & marked | test.normal
-        value = pixel_auroc(maps[chosen], test.masks[chosen])
-        metrics.append(
-            Metric(
-                name=f"test_{kind}_pixel_auroc".replace(" ", "_"),
-                title=f"Pixel AUROC on {kind}",
-                value=value,
-                better="higher",
-                protocol={"pixels": "of marked images of the kind and of normal ones", **protocol},
-                table="Anomalous images against normal ones, by kind of fault",
-                row=f"{kind} ({int(rows.sum())})",
-                column="pixel AUROC, detector",
-            )
-        )
-    return metrics
-
-
-def pixel_auroc(maps: Tensor, masks: Tensor) -> float:
-    """AUROC of logits `(N, h, w)` against masks bool `(N, H, W)`, to 1/4096 of their range.
-
-    Pixels are counted level by level, in memory that does not grow with their number.
-    """
-    low, high = float(maps.min()), float(maps.max())
-    counts = torch.zeros(2, _LEVELS, dtype=torch.float64)
-    for part, mask in zip(maps.split(64), masks.split(64), strict=True):
-        size = list(mask.shape[-2:])
-        heat = F.interpolate(part[:, None].float(), size, mode="bilinear", align_corners=False)
-        level = ((heat[:, 0] - low) / max(high - low, 1e-12) * (_LEVELS - 1)).round().long()
-        for truth in (0, 1):
-            found = level[mask == bool(truth)]
-            counts[truth] += torch.bincount(found, minlength=_LEVELS)
-    normal, faulty = counts
-    below = normal.cumsum(0) - normal
-    return float((faulty * (below + normal / 2)).sum() / (faulty.sum() * normal.sum()))

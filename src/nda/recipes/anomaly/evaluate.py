@@ -20,8 +20,9 @@ from nda.evaluation.outliers.detector import (
     save_detector,
     score_maps,
 )
-from nda.evaluation.outliers.faults import FaultScores, fault_metrics, pixel_metrics
+from nda.evaluation.outliers.faults import FaultScores, fault_metrics
 from nda.evaluation.outliers.metrics import score_histogram
+from nda.evaluation.outliers.pixels import pixel_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.report.pictures.grid import image_grid, save_png
 from nda.report.pictures.heat import overlay
