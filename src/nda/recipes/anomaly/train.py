@@ -9,7 +9,7 @@ What is measured of it stands in evaluate.py, every setting in config.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,26 +23,16 @@ from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
-from nda.networks.pretrained.choice import ALIGNED, MOST_LOOKED_AT, fitting_method, place_share
-from nda.networks.pretrained.combined import FEWEST
-from nda.networks.pretrained.fitted import build_fitted, build_trunk
+from nda.networks.pretrained.fitted import build_fitted
 from nda.objectives import consistency, shown_as_nulls
 from nda.recipes.anomaly.config import AnomalyConfig
+from nda.recipes.anomaly.method import FITTED_AT_ONCE, Method, channels_last, method_for
 from nda.recipes.matched import refuse_traceless
 from nda.recipes.sources import image_source
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
-FITTED_AT_ONCE = 32  # images through the backbone
-
-
-@dataclass(frozen=True)
-class Method:
-    """How normal images are known, and why so where that was left to nda."""
-
-    name: str
-    told: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -112,29 +102,6 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
         method=method,
-    )
-
-
-def method_for(config: AnomalyConfig, images: Tensor) -> Method:
-    """The method that was asked for; with auto, the one that these training images suit."""
-    if config.method != "auto":
-        return Method(config.method)
-    if len(images) < FEWEST:
-        return Method("gaussian", ["--method auto takes gaussian, as more takes more images."])
-    assert config.backbone is not None
-    assert config.resolution is not None
-    trunk = build_trunk(config.backbone, published=True).to(memory_format=torch.channels_last)
-    spread = torch.linspace(0, len(images) - 1, min(MOST_LOOKED_AT, len(images))).long()
-    parts = (channels_last(to_float(part)) for part in images[spread].split(FITTED_AT_ONCE))
-    share = place_share(trunk.eval(), config.resolution, parts)
-    name = fitting_method(share)
-    why = "aligned" if name == "gaussian" else "not aligned"
-    return Method(
-        name,
-        [
-            f"--method auto takes {name}: the images are {why}, as {max(share, 0):.0%} of the "
-            f"variance of their features is a matter of place ({ALIGNED:.0%} for aligned ones)."
-        ],
     )
 
 
@@ -214,10 +181,6 @@ def step(state: AnomalyState, batch: Tensor, rng: torch.Generator) -> dict[str, 
         return update(state, batch, rng)
     state.module.fit(channels_last(to_float(part)) for part in batch.split(FITTED_AT_ONCE))
     return {}
-
-
-def channels_last(images: Tensor) -> Tensor:
-    return images.contiguous(memory_format=torch.channels_last)
 
 
 def update(state: AnomalyState, batch: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
