@@ -14,7 +14,8 @@ from nda.evaluation.outliers.detector import image_scores, load_detector, score_
 from nda.export.detector import export_onnx, export_safetensors
 from nda.networks.pretrained.lite0 import PACKAGE
 from nda.recipes import RECIPES
-from nda.recipes.anomaly.train import AnomalyState, method_for
+from nda.recipes.anomaly.method import method_for
+from nda.recipes.anomaly.train import AnomalyState
 from nda.training.engine import Run
 from nda.training.run_folder import RunFolder
 from nda.training.start import resume, start
