@@ -22,6 +22,7 @@ from scipy.stats import t as student
 from nda.training.run_folder import RunFolder
 
 NEGATING = ("negative", "structure_head", "structure_generator")  # what arms may differ by
+GAME = {"objective": "hinge", "fake_weight_schedule": "constant"}  # and what of these is usual
 Values = dict[str, dict[int, float]]  # arm to seed to value
 
 
@@ -36,7 +37,7 @@ def collect_runs(folders: list[Path]) -> dict[str, Any]:
             values[metric["name"]][arm(config)][config["seed"]] = metric["value"]
             protocols[metric["name"]] = {"step": evaluation["step"], **metric["protocol"]}
     settings = runs[0].config()
-    for name in ("out", "data", "seed", *NEGATING):
+    for name in ("out", "data", "seed", *NEGATING, *GAME):
         settings.pop(name, None)
     return {
         "settings": settings,
@@ -47,9 +48,10 @@ def collect_runs(folders: list[Path]) -> dict[str, Any]:
 
 
 def arm(config: dict[str, Any]) -> str:
-    """The negative, and with it the weights of a structure head where there is one."""
+    """The negative, the weights of a structure head where there is one, and an unusual game."""
     weights = [f"{name} {config[name]:g}" for name in NEGATING[1:] if config.get(name)]
-    return ", ".join([config["negative"], *weights])
+    game = [config[name] for name, usual in GAME.items() if config.get(name, usual) != usual]
+    return ", ".join([config["negative"], *weights, *game])
 
 
 def collect_quickstarts(folders: list[Path]) -> dict[str, Any]:
