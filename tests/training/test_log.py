@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,19 @@ def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     log.write({"step": 15, "loss": 0.5})
     log.close()
     assert folder.log() == [*rows[:2], {"step": 15, "loss": 0.5}]
+
+
+def test_a_writer_of_tensorboard_that_never_ends_does_not_hold_up_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nda.training.log._PATIENCE", 0.2)
+    log = LogWriter(RunFolder(tmp_path), last_step=0)
+    log.write({"step": 1, "loss": 0.5})
+    held = threading.Event()
+    close = log._board.close
+    monkeypatch.setattr(log._board, "close", lambda: (held.wait(60), close()))
+    begun = time.monotonic()
+    log.close()
+    assert time.monotonic() - begun < 20
+    assert RunFolder(tmp_path).log() == [{"step": 1, "loss": 0.5}]
+    held.set()

@@ -6,6 +6,7 @@ Values stay on the device between rows; nothing here waits for a GPU except when
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 from nda.errors import TrainingError
 from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder
+
+_PATIENCE = 10.0  # seconds
 
 
 class Means:
@@ -84,5 +87,11 @@ class LogWriter:
                 self._board.add_scalar(name, value, int(row["step"]))
 
     def close(self) -> None:
+        """Close both; TensorBoard's writer is given some seconds for what it still holds.
+
+        A signal that falls into its queue can leave that locked for ever, and log.jsonl has all.
+        """
         self._file.close()
-        self._board.close()
+        closing = threading.Thread(target=self._board.close, daemon=True)
+        closing.start()
+        closing.join(_PATIENCE)

