@@ -136,12 +136,14 @@ def test_real_digits() -> None:
 @pytest.mark.skipif(not (REAL / "cifar10.zip").is_file(), reason="needs the real data")
 def test_real_cifar10_is_complete_and_quick_the_second_time(tmp_path: Path) -> None:
     archive = Path(shutil.copy(REAL / "cifar10.zip", tmp_path))
+    began = time.process_time()
     first = load_splits(archive)
+    taken = time.process_time() - began
     assert (len(first.train), len(first.heldout)) == (50_000, 10_000)
     assert torch.bincount(first.train.labels).tolist() == [5000] * 10
     assert torch.bincount(first.heldout.labels).tolist() == [1000] * 10
     began = time.process_time()
     second = load_splits(archive)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < taken / 2  # decoded once only
     assert second.train.fingerprint == first.train.fingerprint
     assert second.heldout.fingerprint == first.heldout.fingerprint

@@ -109,11 +109,19 @@ def test_auto_with_few_images_takes_what_needs_the_fewest(
 ) -> None:
     install_lite0(monkeypatch, tmp_path / "weights.pth")
     config = tiny_anomaly(tmp_path, tmp_path / "run", method="auto", backbone=None)
-    images = torch.randint(256, (6, 3, 32, 32), dtype=torch.uint8)
-    assert method_for(config, images[:5]).name == "gaussian"
-    assert method_for(config, images).name == "combine"  # of noise no place is like another
-    same = images[:1] // 2 + images // 8
-    assert method_for(config, same).name == "gaussian"
+    images = torch.randint(256, (6, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    images = images.to(torch.uint8)
+    for share, taken in ((0.1, "combine"), (0.3, "gaussian")):
+        monkeypatch.setattr("nda.recipes.anomaly.method.place_share", lambda *_, is_=share: is_)
+        found = method_for(config, images)
+        assert found.name == taken
+        assert f"as {share:.0%} of the variance" in found.told[0]
+        assert method_for(config, images[:5]).name == "gaussian"  # too few to tell
+    monkeypatch.undo()
+    install_lite0(monkeypatch, tmp_path / "weights.pth")
+    alike = (images[:1] // 2).repeat(6, 1, 1, 1)
+    alike[:, 0, 0, 0] += torch.arange(6, dtype=torch.uint8)
+    assert method_for(config, alike).name == "gaussian"
 
 
 @pytest.mark.parametrize(
