@@ -1,6 +1,6 @@
 """Images a second of the numerosity recipe, and what share of a step is data, critic and generator.
 
-    python benchmarks/numerosity_step.py --config configs/numerosity/cpu-dots.yaml [--out FILE]
+    python benchmarks/numerosity_step.py --config FILE [--out FILE]
 
 The data is drawn for the measurement. CPU time is the process's own; wall time is the user's.
 """

@@ -25,10 +25,11 @@ from nda.evaluation.outliers.detector import (
     build_network,
     save_detector,
 )
+from nda.recipes.shipped import FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-CONFIGS = sorted((ROOT / "configs").glob("*/*.yaml"))
+CONFIGS = sorted(FOLDER.glob("*/*.yaml"))
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

@@ -57,6 +57,11 @@ COMMANDS = {
         "nda.commands.verbs.check",
         "check",
     ),
+    "configs": Command(
+        "list the configurations that come with the package",
+        "nda.commands.verbs.configs",
+        "configs",
+    ),
     "train": Command("train a recipe on your data", "nda.commands.verbs.train", "train"),
     "resume": Command("continue an interrupted run", "nda.commands.verbs.run", "resume"),
     "evaluate": Command("measure a run again", "nda.commands.verbs.run", "evaluate"),

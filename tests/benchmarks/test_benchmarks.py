@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from nda.data.dots import write_dots_archive
+from nda.recipes import shipped
 from tests.conftest import write_split
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ def words_for(script: str, folder: Path) -> list[str]:
                 place.write_bytes(encode(130))
         return [str(folder / "videos")]
     if script == "numerosity_step":
-        return ["--config", str(ROOT / "configs" / "numerosity" / "cpu-dots.yaml")]
+        return ["--config", str(shipped.FOLDER / "numerosity" / "cpu-dots.yaml")]
     return []
 
 

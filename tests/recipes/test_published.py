@@ -11,6 +11,7 @@ import yaml
 
 from nda.recipes import RECIPES, published
 from nda.recipes.published import TEST_IMAGES, Length
+from nda.recipes.shipped import FOLDER
 
 LENGTHS: dict[tuple[str, str], Length] = {
     (recipe, data): length
@@ -18,11 +19,10 @@ LENGTHS: dict[tuple[str, str], Length] = {
     for data, length in getattr(published, recipe.replace("-", "_").upper()).items()
 }
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 # Of no published length: narrow ones, and data sets that are made or not the paper's.
 FILES = [
     path
-    for path in sorted(CONFIGS.glob("*/*.yaml"))
+    for path in sorted(FOLDER.glob("*/*.yaml"))
     if not path.stem.startswith(("cpu-", "magnetic-", "dots", "clevr", "voc"))
 ]
 GAN = [path for path in FILES if path.parent.name == "gan"]
@@ -80,7 +80,7 @@ def test_a_gan_is_measured_and_weighted_as_published(path: Path) -> None:
 
 
 def test_narrow_configurations_of_the_probe_are_as_long_as_the_others() -> None:
-    narrow = settings(CONFIGS / "linear-probe" / "cpu-cifar10.yaml")
+    narrow = settings(FOLDER / "linear-probe" / "cpu-cifar10.yaml")
     assert narrow["steps"] == LENGTHS["linear-probe", "cifar10"].steps
 
 

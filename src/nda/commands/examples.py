@@ -9,6 +9,7 @@ EXAMPLES = {
     "data clevr": "nda data clevr --objects 1,2,3 --count 1000 --out clevr.zip",
     "preview": "nda preview photos/ --resolution 128 --out negatives.png",
     "check": "nda check photos/ --resolution 64 --out check.html",
+    "configs": "nda configs gan",
     "train gan": "nda train gan --data photos/ --resolution 64 --out runs/jigsaw",
     "train numerosity": "nda train numerosity --data dots32.zip --resolution 32 --out runs/six",
     "train anomaly": "nda train anomaly --data normal/ --out runs/parts",

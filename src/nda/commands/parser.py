@@ -52,7 +52,9 @@ def parse(
     )
     if config_file:
         parser.add_argument(
-            "--config", action="config", help="YAML file of these options; those typed go over it"
+            "--config",
+            action="config",
+            help="YAML file of these options, or a name of 'nda configs'; those typed go over it",
         )
     names = (positional,) if isinstance(positional, str) else tuple(positional)
     optional = {

@@ -10,9 +10,10 @@ import pytest
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.recipes.detection.config import DetectionConfig
+from nda.recipes.shipped import FOLDER
 from tests.support.tiny_detection import tiny_detection
 
-CONFIGS = Path(__file__).parents[3] / "configs" / "detection"
+CONFIGS = FOLDER / "detection"
 
 
 def test_the_defaults_are_mocos() -> None:

@@ -12,9 +12,9 @@ import pytest
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.recipes.numerosity.config import NumerosityConfig
+from nda.recipes.shipped import FOLDER
 
-ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "configs" / "numerosity").glob("*.yaml"))
+FILES = sorted((FOLDER / "numerosity").glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,14 @@ def test_a_configuration_is_valid_and_says_its_commands(path: Path) -> None:
     config = parse(words, NumerosityConfig, command="train numerosity", config_file=True)
     config.check()
     commands = re.findall(r"^# nda train numerosity (.*)$", path.read_text(), re.MULTILINE)
-    relative = path.relative_to(ROOT)
-    assert commands == [f"--config {relative} --out runs/numerosity-{path.stem}"]
+    assert commands == [f"--config {path.stem} --out runs/numerosity-{path.stem}"]
     assert re.search(r"^# nda data (dots|clevr) .*--out", path.read_text(), re.MULTILINE)
     assert "Expected:" in path.read_text()
 
 
 def test_arms_differ_by_their_negatives_alone() -> None:
     def settings(name: str) -> dict[str, Any]:
-        path = ROOT / "configs" / "numerosity" / name
+        path = FOLDER / "numerosity" / name
         words = ["--config", str(path), "--out", "run"]
         config = parse(words, NumerosityConfig, command="train numerosity", config_file=True)
         dropped = ("negative", "negative_counts", "fake_weight")

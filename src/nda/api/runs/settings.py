@@ -7,6 +7,7 @@ from typing import Any
 from nda.api.options import options_of, plain
 from nda.errors import ConfigError
 from nda.recipes import RECIPES
+from nda.recipes.shipped import settings_file
 from nda.runtime.cards import card_is_likely
 from nda.runtime.files import StrPath
 from nda.runtime.settings_file import FOREIGN, read_settings
@@ -27,7 +28,8 @@ def recipe_settings(
             f"There is no recipe {recipe!r}{nearest(name, RECIPES)} Give one of "
             f"{', '.join(RECIPES)}."
         )
-    entry, filed = RECIPES[name], {} if config is None else _filed(config, name)
+    entry = RECIPES[name]
+    filed = {} if config is None else _filed(settings_file(config, name), name)
     if config is None:
         settings = entry.at_hand(settings) | settings
     narrow = entry.narrow
@@ -47,10 +49,6 @@ def recipe_settings(
 def _filed(path: StrPath, recipe: str) -> dict[str, Any]:
     try:
         found = read_settings(path)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"The configuration file {path} does not exist; give another config."
-        ) from error
     except FOREIGN as error:
         why = " ".join(str(error).split())[:200].rstrip(".")
         raise ConfigError(f"The file {path} is not YAML of 'name: value' lines ({why}).") from error

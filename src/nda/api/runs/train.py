@@ -48,7 +48,8 @@ def train(
             (N, 3, H, W), arrays, pictures of Pillow or a data set of them, which are kept in the
             run's folder as images.zip
         out: folder of the run to write; it must not hold one yet
-        config: YAML file of settings, such as those in configs/; those given here go over it
+        config: YAML file of settings, or a configuration that `nda configs` lists; those given
+            here go over it
         full_size: take the published size where no GPU is, in place of the recipe's narrow one
         settings: those that `nda train RECIPE --help` lists, by the same names
 

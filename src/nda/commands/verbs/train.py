@@ -12,6 +12,7 @@ from nda.commands.parser import parse, typed_names
 from nda.errors import ConfigError
 from nda.recipes import RECIPES
 from nda.recipes.narrow import Narrow
+from nda.recipes.shipped import with_files
 from nda.runtime.cards import card_is_likely
 from nda.training.watch import is_first_process
 from nda.validators import counted, nearest
@@ -68,7 +69,7 @@ def settings_of(name: str, words: list[str]) -> tuple[Any, str]:
     if narrow and not typed & {FULL_SIZE, "config", "help"} and not has_card(words):
         chosen |= narrow.beside(typed)
     config = parse(
-        [word for word in words if typed_names([word]) != {FULL_SIZE}],
+        [word for word in with_files(words, name) if typed_names([word]) != {FULL_SIZE}],
         RECIPES[name].config_class(),
         command=f"train {name}",
         config_file=True,
