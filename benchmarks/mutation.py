@@ -2,14 +2,14 @@
 
     python benchmarks/mutation.py [--modules objectives/penalty,...] [--out results/mutation.json]
 
-A mutant is one change to the syntax tree of a module (see `_changes`: the operators of mutmut and
-cosmic-ray but for those on annotations, docstrings and the words of error messages). Packages are
+A mutant is one change to the syntax tree of a module (`mutants.py`). What tests import of others is
 imported once; each mutant gets a forked process that loads the changed module and runs the tests of
-that module until one fails. It counts as killed as well where it spends more than `--limit` seconds
-of processor time. Mutants that cannot change behaviour are named in `EQUIVALENT`. With `--every` n
-only each n-th mutant of a module is tried, with `--sample` n so many at random. The share
-that would go unnoticed is estimated with each module weighted by its mutants. What is printed may
-be given back as `--known`: what was killed is then not tried again. Runs on Linux, macOS.
+that module (`mutation_tables.py`) until one fails. It counts as killed as well where it spends more
+than `--limit` seconds of processor time. Mutants that cannot change behaviour are named in
+`EQUIVALENT`. With `--every` n only each n-th mutant of a module is tried, with `--sample` n so many
+at random. The share that would go unnoticed is estimated with each module weighted by its mutants.
+What is printed may be given back as `--known`: what was killed is then not tried again. Runs on
+Linux, macOS.
 """
 
 from __future__ import annotations
@@ -17,224 +17,64 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import copy
 import gc
 import importlib.machinery
 import importlib.metadata
 import math
 import os
-import random
 import resource
 import sys
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from mutants import Mutant, chosen, mutants
+from mutation_tables import EQUIVALENT, ONLY, TESTS
 from record import keep, parsed
 
 ROOT = Path(__file__).parents[1]
-NEGATIVES = ["negatives/test_contract.py", "negatives/test_masks.py", "negatives/test_null.py"]
-PIECES = ["negatives/test_pieces.py", "negatives/test_seams.py"]
-# Modules of src/nda, and the tests that are to notice; what notices soonest stands first.
-TESTS = {
-    "objectives/adversarial": ["objectives/test_adversarial.py"],
-    "objectives/contrastive": ["objectives/test_contrastive.py"],
-    "objectives/dense_predictive": ["objectives/test_dense_predictive.py"],
-    "objectives/matched": ["objectives/test_matched.py"],
-    "objectives/penalty": ["objectives/test_penalty.py"],
-    "objectives/relativistic": ["objectives/test_relativistic.py"],
-    "objectives/structure": ["objectives/test_structure.py"],
-    "objectives/three_class": ["objectives/test_three_class.py"],
-    "networks/biggan": ["networks/test_biggan.py", "networks/test_biggan_written_out.py"],
-    "training/ema": ["training/test_ema.py"],
-    "runtime/seeding": ["runtime/test_seeding.py"],
-    "evaluation/outliers/auroc": ["evaluation/outliers/test_auroc.py"],
-    "evaluation/outliers/auroc_interval": ["evaluation/outliers/test_auroc_interval.py"],
-    "evaluation/outliers/baselines": ["evaluation/outliers/test_baselines.py"],
-    "evaluation/outliers/conformal": ["evaluation/outliers/test_conformal.py"],
-    "evaluation/outliers/metrics": ["evaluation/outliers/test_metrics.py"],
-    "evaluation/outliers/surprise": ["evaluation/outliers/test_surprise.py"],
-    "evaluation/shortcuts/audit": ["evaluation/shortcuts/test_audit.py"],
-    "evaluation/shortcuts/treatments": ["evaluation/shortcuts/test_treatments.py"],
-    "negatives/base": ["negatives/test_jigsaw.py", "negatives/test_patch.py", *NEGATIVES],
-    "negatives/blemish": ["negatives/test_blemish.py", *NEGATIVES],
-    "negatives/controls": ["negatives/test_controls.py", *NEGATIVES],
-    "negatives/feather": [*PIECES, *NEGATIVES],
-    "negatives/jigsaw": ["negatives/test_jigsaw.py", *PIECES, *NEGATIVES],
-    "negatives/mixup": ["negatives/test_mixup.py", *NEGATIVES],
-    "negatives/named": ["negatives/test_named.py"],
-    "negatives/one_of": ["negatives/test_one_of.py", *NEGATIVES],
-    "negatives/orders": ["negatives/test_jigsaw.py", *PIECES, *NEGATIVES],
-    "negatives/patch": ["negatives/test_patch.py", *NEGATIVES],
-    "negatives/pieces": [*PIECES, *NEGATIVES],
-    "negatives/poisson": ["negatives/test_poisson.py", *NEGATIVES],
-    "negatives/seams": [*PIECES, *NEGATIVES],
-    "negatives/stitch": ["negatives/test_stitch.py", *PIECES, *NEGATIVES],
-    "negatives/twins": ["negatives/test_twins.py"],
-}
-# Of the tests of every negative, those of these words alone: the others never meet the module.
-ONLY = {
-    "negatives/base": "not feather and not poisson and not grid and not blemish and not stitch",
-    "negatives/blemish": "blemish",
-    "negatives/feather": "pieces or seam or feather",
-    "negatives/jigsaw": "(jigsaw or pieces or seams) and not poisson",
-    "negatives/mixup": "mixup",
-    "negatives/one_of": "one_of or +",
-    "negatives/orders": "test_jigsaw or test_pieces or test_stitch",
-    "negatives/patch": "patch or cutout or cutmix",
-    "negatives/pieces": "pieces or offset or edge",
-    "negatives/poisson": "poisson",
-    "negatives/seams": "(seam or edge or pieces) and not poisson",
-    "negatives/stitch": "(stitch or pieces or seams) and not poisson",
-}
-# Module: {a survivor as it is printed, without its line: why no test can notice it}.
-STRICT = "both are of one length by construction"
-ON_CPU = "the tests run on a processor, where it is the default"
-SYMMETRICAL = "the larger of two is the same in either order"
-EQUIVALENT: dict[str, dict[str, str]] = {
-    "objectives/adversarial": {
-        "uniform < fake_weight -> uniform <= fake_weight": "they are equal once in 2^24 draws",
-    },
-    "runtime/seeding": {"torch.random.fork_rng(devices=[]) -> torch.random.fork_rng()": ON_CPU},
-    "negatives/base": {
-        "torch.ones(x.shape[0], 1, *x.shape[-2:], device=x.device) -> "
-        "torch.ones(x.shape[0], 1, *x.shape[-2:])": ON_CPU,
-        "return x.device if generator is None else generator.device -> return None": ON_CPU,
-    },
-    "evaluation/shortcuts/audit": {
-        "torch.maximum(hard, soft) -> torch.maximum(soft, hard)": SYMMETRICAL,
-    },
-    "training/ema": {
-        "zip(self.module.buffers(), source.buffers(), strict=True) -> "
-        "zip(self.module.buffers(), source.buffers())": STRICT,
-        "True -> False": STRICT,
-    },
-    "objectives/penalty": {
-        "torch.rand(len(real), generator=generator, device=device) -> "
-        "torch.rand(len(real), generator=generator)": ON_CPU,
-    },
-}
-
-SYMMETRIC = ("min", "max", "zip")  # their arguments may stand in any order, or all but so
-SWAPS: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-    ast.FloorDiv: ast.Div, ast.Mod: ast.Div, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Break: ast.Continue, ast.Continue: ast.Break,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A module with one change: `words` are the line, what stood there, and what stands there."""
-
-    words: str
-    tree: ast.Module
-
-    @property
-    def change(self) -> str:
-        return self.words.partition(": ")[2]
-
-
-def mutants(source: str) -> list[Mutant]:
-    """All mutants of a module, in the order of its lines."""
-    found = []
-    for number, (node, _) in enumerate(_places(ast.parse(source))):
-        if not isinstance(node, ast.expr | ast.stmt):
-            continue
-        before = ast.unparse(node)
-        for which in range(len(list(_changes(node)))):
-            tree = ast.parse(source)
-            place, parent = list(_places(tree))[number]
-            changed = list(_changes(place))[which]
-            _put(parent, place, changed)
-            ast.fix_missing_locations(tree)
-            if isinstance(changed, ast.FunctionDef):  # a decorator has gone
-                before = f"def {changed.name}"
-            after = ast.unparse(changed).replace("\n", " ")
-            found.append(Mutant(f"{node.lineno}: {before[:90]} -> {after[:90]}", tree))
-    return found
-
-
-def _places(parent: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
-    """Nodes that may be changed, each with its parent."""
-    for name, value in ast.iter_fields(parent):
-        if name in ("annotation", "returns", "decorator_list", "type_params", "bases"):
-            continue
-        if isinstance(parent, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
-            continue
-        for node in value if isinstance(value, list) else [value]:
-            is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-            if isinstance(node, ast.AST) and not is_text:
-                yield node, parent
-                yield from _places(node)
-
-
-def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of a node."""
-    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in SWAPS:
-        yield _with(node, op=SWAPS[type(node.op)]())
-    elif isinstance(node, ast.Compare):
-        for index, operator in enumerate(node.ops):
-            ops = [*node.ops]
-            ops[index] = SWAPS[type(operator)]()  # type: ignore[call-overload]
-            yield _with(node, ops=ops)
-    elif isinstance(node, ast.UnaryOp):
-        yield node.operand
-    elif isinstance(node, ast.Break | ast.Continue):
-        yield SWAPS[type(node)]()
-    elif isinstance(node, ast.Constant):
-        yield from _other_constants(node.value)
-    elif isinstance(node, ast.Return) and node.value is not None:
-        yield ast.Return(ast.Constant(None))
-    elif isinstance(node, ast.Call):
-        if len(node.args) > 1 and ast.unparse(node.func) not in SYMMETRIC:
-            yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
-        for index in range(len(node.keywords)):
-            yield _with(node, keywords=node.keywords[:index] + node.keywords[index + 1 :])
-    elif isinstance(node, ast.FunctionDef) and node.decorator_list:
-        yield _with(node, decorator_list=[])
-
-
-def _other_constants(value: object) -> Iterator[ast.AST]:
-    if isinstance(value, bool):
-        yield ast.Constant(not value)
-    elif isinstance(value, int | float):
-        yield ast.Constant(value + 1)
-    elif isinstance(value, str):
-        yield ast.Constant(f"XX{value}")
-
-
-def _with(node: ast.AST, **fields: object) -> ast.AST:
-    changed = copy.copy(node)
-    for name, value in fields.items():
-        setattr(changed, name, value)
-    return changed
-
-
-def _put(parent: ast.AST, old: ast.AST, new: ast.AST) -> None:
-    for name, value in ast.iter_fields(parent):
-        if isinstance(value, list):
-            setattr(parent, name, [new if each is old else each for each in value])
-        elif value is old:
-            setattr(parent, name, new)
 
 
 def is_noticed(path: Path, tree: ast.Module, tests: list[str], limit: int) -> bool:
     """Whether a test fails with the changed module, in a process of its own."""
+    return _in_child(lambda: _run_tests(path, tree, tests), limit) != 0
+
+
+def import_for(path: Path, tests: list[str], limit: int) -> bool:
+    """Import what the tests import of others, once for all mutants; whether the tests pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "names"
+
+        def work() -> int:
+            code = _run_tests(path, ast.parse(path.read_text(encoding="utf-8")), tests)
+            kept.write_text("\n".join(sys.modules), encoding="utf-8")
+            return code
+
+        code = _in_child(work, limit)
+        names = kept.read_text(encoding="utf-8").split() if kept.exists() else []
+    ours = ("nda", "tests", "conftest", "__main__")
+    for name in names:
+        if name.partition(".")[0] not in ours:
+            with contextlib.suppress(Exception):  # some are made, not imported
+                importlib.import_module(name)
+    gc.freeze()  # a collection in a mutant's process need not look at all this
+    return code == 0
+
+
+def _in_child(work: Callable[[], int], limit: int) -> int:
+    """The exit status of a process of its own; 0 where all is well."""
     child = os.fork()
     if child:
-        return os.waitpid(child, 0)[1] != 0
+        return os.waitpid(child, 0)[1]
     code = 1
     with contextlib.suppress(BaseException):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-        code = _run_tests(path, tree, tests)
+        code = work()
     os._exit(code)
 
 
@@ -253,18 +93,6 @@ def _run_tests(path: Path, tree: ast.Module, tests: list[str]) -> int:
     importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
     options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--assert=plain"]
     return int(pytest.main([*options, "--hypothesis-seed=0", *tests]))
-
-
-def chosen(found: list[Mutant], every: int, sample: int | None, seed: str) -> list[Mutant]:
-    """Each `every`-th mutant or, with `sample`, so many at random, in the order of their lines.
-
-    A larger sample of a seed holds the smaller ones.
-    """
-    if sample is None:
-        return found[::every]
-    places = list(range(len(found)))
-    random.Random(seed).shuffle(places)
-    return [found[place] for place in sorted(places[:sample])]
 
 
 def survival(rows: Iterable[tuple[int, int, int]]) -> dict[str, float | list[float]]:
@@ -291,11 +119,10 @@ def survivors_of(
 ) -> list[Mutant]:
     """Those of `tried` that all tests passed, but for those that `known` lines call killed."""
     path = path_of(module)
-    only = f"({ONLY[module]}) and not compile" if module in ONLY else "not compile"
+    only = f"({ONLY[module]} or defaults) and not compile" if module in ONLY else "not compile"
     tests = [*(str(ROOT / "tests" / name) for name in TESTS[module]), "-k", only]
     open_ones = [each for each in tried if _line("killed", module, each) not in known]
-    source = path.read_text(encoding="utf-8")
-    if open_ones and is_noticed(path, ast.parse(source), tests, 10 * limit):
+    if open_ones and not import_for(path, tests, 10 * limit):
         raise SystemExit(f"The tests of {module} fail without any change.")
     left = []
     for each in tried:
@@ -330,7 +157,6 @@ def preload() -> None:
     hypothesis.settings.register_profile("mutation", phases=phases, database=None, deadline=None)
     hypothesis.settings.load_profile("mutation")
     sys.path.insert(0, str(ROOT / "src"))
-    gc.freeze()  # a collection in a mutant's process need not look at all this
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -21,7 +21,8 @@ from tests.conftest import write_split
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
-ELSEWHERE = {"record", "faults"}  # not a script, and run by tests/faults/test_campaign.py
+# Not scripts, and one that tests/faults/test_campaign.py runs.
+ELSEWHERE = {"record", "mutants", "mutation_tables", "faults"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - ELSEWHERE)
 NEEDS = {"clevr": "mitsuba", "clips": "av", "moco_step": "lightly", "negatives": "kornia"}
 # It forks and changes the process, so it has one of its own; the others save its imports.

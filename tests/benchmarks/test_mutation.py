@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ def larger(a: int, b: int = 3) -> int:
     if not a > b:
         raise ValueError("no" + "words")
     return max(pow(a, 2), b + 1)
+Side = Literal["left", "right"]
 '''
 
 
@@ -59,6 +61,22 @@ def test_faults_are_noticed_by_a_failing_test(script: dict[str, Any], tmp_path: 
         for number in (2, 4, 3)
     ]
     assert noticed == [False, False, True]
+
+
+def test_what_tests_import_of_others_is_there_for_all_mutants(
+    script: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, test = tmp_path / "mended.py", tmp_path / "test_it.py"
+    module.write_text("")
+    (tmp_path / "of_others.py").write_text("")
+    test.write_text("def test_it() -> None:\n    import of_others\n    assert False\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not script["import_for"](module, [str(test)], 60)
+    assert "of_others" in sys.modules
+    monkeypatch.delitem(sys.modules, "of_others")
+    other = tmp_path / "test_other.py"
+    other.write_text("def test_it() -> None: pass\n")
+    assert script["import_for"](module, [str(other)], 60)
 
 
 def test_a_sample_is_drawn_without_repetition_and_is_the_same_for_a_seed(
@@ -111,10 +129,13 @@ def test_killed_mutants_are_not_tried_again(
 
     def noticed(path: Path, tree: ast.Module, tests: list[str], limit: int) -> bool:
         asked.append(ast.unparse(tree))
-        return len(asked) == 2  # the first is the module itself
+        return len(asked) < 3  # the module itself, and the first mutant
 
     survivors_of = script["survivors_of"]
     monkeypatch.setitem(survivors_of.__globals__, "is_noticed", noticed)
+    monkeypatch.setitem(
+        survivors_of.__globals__, "import_for", lambda path, *_: noticed(path, ast.parse(""), [], 1)
+    )
     tried = script["mutants"](SOURCE)[:3]
     assert survivors_of("training/ema", tried, 1) == tried[1:]
     printed = capsys.readouterr().out.splitlines()
@@ -134,10 +155,8 @@ def test_figures_are_the_same_whether_or_not_an_earlier_run_is_given(
 ) -> None:
     main = script["main"]
     monkeypatch.setitem(main.__globals__, "preload", lambda: None)
-    unnoticed = ast.unparse(ast.parse(script["path_of"]("training/ema").read_text("utf-8")))
-    monkeypatch.setitem(
-        main.__globals__, "is_noticed", lambda _, tree, *more: ast.unparse(tree) != unnoticed
-    )
+    monkeypatch.setitem(main.__globals__, "import_for", lambda *_: True)
+    monkeypatch.setitem(main.__globals__, "is_noticed", lambda *_: True)
     words = ["--modules", "training/ema", "--sample", "4", "--out"]
     main([*words, str(tmp_path / "one.json")])
     (tmp_path / "log").write_text(capsys.readouterr().out)
