@@ -1,4 +1,4 @@
-"""The table of commands, exit codes, and that help does not wait for torch."""
+"""The table of commands, exit codes, and what help and scoring do not wait for."""
 
 from __future__ import annotations
 
@@ -40,6 +40,18 @@ def test_help_lists_everything_and_does_not_import_torch() -> None:
         [sys.executable, "-c", HELP], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_scoring_does_not_wait_for_what_only_training_needs() -> None:
+    lines = (
+        "import sys, nda.api.media, nda.api.score.images, nda.recipes.anomaly.load\n"
+        "slow = ('torchvision', 'torch._dynamo', 'lightning_fabric', 'matplotlib', 'scipy.stats')\n"
+        "print([name for name in slow if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", lines], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_it_runs_as_a_module() -> None:

@@ -14,6 +14,8 @@ from nda.data.clips.layout import VIDEO_EXTENSIONS, Video
 from nda.data.clips.reader import open_videos
 from nda.data.clips.stream import VideoStream
 from nda.errors import ConfigError, DataError, UserError
+from nda.recipes import recipe_of
+from nda.training.run_folder import RunFolder
 
 LOOKED_AT, IN_A_ROW, SIDE = 8, 9, 32  # folders, pictures of each, their side in pixels
 UNLIKE = 0.7  # in real videos 0.2 at most, in folders of photographs 0.8 and more
@@ -31,6 +33,12 @@ def expecting_images(source: str, model: str) -> Iterator[None]:
             f"{source} holds videos, and {model} takes images. Give images, or a run of dpc, which "
             "takes videos."
         ) from error
+
+
+def is_run_of_videos(path: str) -> bool:
+    """Whether `path` is a run of dpc; what is no run at all is left to others to refuse."""
+    folder = RunFolder(Path(path))
+    return folder.config_path.is_file() and recipe_of(folder.config()["recipe"]).scores == "videos"
 
 
 def refuse_no_videos(source: str, model: str) -> None:

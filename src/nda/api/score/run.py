@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from nda.api.media import is_run_of_videos
 from nda.api.options import options_on, settings_shown
 from nda.api.refusals import refuse_score
 from nda.api.score.images import score_images
 from nda.api.score.result import Rows, Scores
-from nda.api.score.videos import is_run_of_videos, score_videos
 from nda.api.settings import ScoreOptions
 from nda.errors import DataError
 from nda.report.scored import Scored
@@ -50,5 +50,7 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
         elif at_hand is not None:
             raise DataError(f"{options.run} takes videos; give the path of a folder of them.")
         else:
+            from nda.api.score.videos import score_videos  # takes seconds to import
+
             found = score_videos(options, each=each)
     return rows.scores(found.rate, None, [*remarks, *found.notes, *found.remarks])

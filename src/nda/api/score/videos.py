@@ -22,7 +22,6 @@ from nda.data.reading.decode import Pixels
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.outliers.surprise import Surprise, video_surprise
-from nda.recipes import recipe_of
 from nda.recipes.dpc.load import (
     Predictor,
     heldout_videos,
@@ -44,12 +43,6 @@ if TYPE_CHECKING:
 RATE = 0.05  # of false alarms, unless another one is asked for: 0.01 takes 99 held-out videos
 READ_AT_ONCE = 256  # frames of a held-out video
 CACHED = 4  # windows at once on a processor, which more do not make faster
-
-
-def is_run_of_videos(path: str) -> bool:
-    """Whether `path` is a run of dpc; what is no run at all is left to others to refuse."""
-    folder = RunFolder(Path(path))
-    return folder.config_path.is_file() and recipe_of(folder.config()["recipe"]).scores == "videos"
 
 
 def score_videos(options: ScoreOptions, *, each: Callable[[Scored], None] | None = None) -> Scoring:

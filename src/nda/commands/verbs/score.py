@@ -12,11 +12,14 @@ def score(words: list[str]) -> int:
     options = parse(words, ScoreOptions, command="score", positional=("run", "images"))
     refuse_score(options)
 
-    from nda.api.score.images import score_images
-    from nda.api.score.videos import is_run_of_videos, score_videos
+    from nda.api.media import is_run_of_videos
     from nda.commands.tables.score import exit_code, show
 
-    work = score_videos if is_run_of_videos(options.run) else score_images
+    # What is not needed is not imported: either takes seconds.
+    if is_run_of_videos(options.run):
+        from nda.api.score.videos import score_videos as work
+    else:
+        from nda.api.score.images import score_images as work
     scoring = work(options)
     show(options, scoring)
     return exit_code(options, scoring)

@@ -10,8 +10,6 @@ from nda.networks.pretrained.fitted_map import FittedMap
 from nda.networks.pretrained.gaussian import GaussianMap
 from nda.networks.pretrained.lite0 import NAME, Lite0Trunk, pretrained_trunk
 from nda.networks.pretrained.neighbours import MOST_KEPT, NeighbourMap
-from nda.networks.pyramid import TorchvisionTrunk
-from nda.networks.torchvision_encoder import parse_model
 
 
 def build_trunk(
@@ -24,6 +22,10 @@ def build_trunk(
     """
     if backbone == NAME:
         return pretrained_trunk(top=top) if published else Lite0Trunk(top=top)
+    # torchvision takes seconds to import
+    from nda.networks.pyramid import TorchvisionTrunk
+    from nda.networks.torchvision_encoder import parse_model
+
     name, weights = parse_model(backbone)
     return TorchvisionTrunk(name, weights, seed=seed)
 

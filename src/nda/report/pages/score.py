@@ -18,10 +18,7 @@ from torch import Tensor
 from nda.evaluation.outliers.conformal import conformal_threshold
 from nda.evaluation.outliers.detector import LEARNED, Detector
 from nda.evaluation.outliers.metrics import score_histogram
-from nda.report.pages.run import render
 from nda.report.pictures.heat import HOT, MILD
-from nda.report.plots.curves import histogram_figure
-from nda.report.plots.svg import inline
 from nda.report.scored import VERDICTS, Scored, heated, plain
 from nda.report.words import number
 from nda.runtime.files import write_text_atomically
@@ -139,6 +136,8 @@ def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
 
 def write_score_page(path: Path, seen: ScoredImages, judged: Judged, *, source: str) -> None:
     """Write the page: one HTML file that needs no other."""
+    from nda.report.pages.run import render  # with Matplotlib: most scorings write no page
+
     name = "listed images" if source == "-" else Path(source).resolve().name
     page = render(
         "score.html",
@@ -172,6 +171,9 @@ def card(scored: Scored) -> Card:
 
 def histogram(seen: ScoredImages, judged: Judged) -> Markup:
     """Scores of these images over those of the normal images calibrated on."""
+    from nda.report.plots.curves import histogram_figure
+    from nda.report.plots.svg import inline
+
     if not seen.scores:
         return Markup("")
     series = {

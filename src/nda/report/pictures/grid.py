@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -144,6 +143,8 @@ def save_files(images: Tensor, out: Path, first: int = 0) -> None:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib  # half a second, and most pictures have no labels
+
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
 
 
