@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,33 @@ import pytest
 from PIL import Image
 
 from nda.cli import main
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the workers of `-n` and every process that a test starts inherit."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Compiling all of torch in each of a hundred processes would take minutes; so the bytecode
+        # is kept, though not beside the sources, where it is not wanted.
+        folder = tempfile.TemporaryDirectory(prefix="nda-bytecode-")
+        config.add_cleanup(folder.cleanup)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that wait for a core wait busily
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto` takes all cores, but no more than memory allows: a worker takes up to 2 GB."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Settings and sets in an order of their own: workers must agree on the name of a test."""
+    if isinstance(val, set | frozenset):
+        return str(sorted(val))
+    plain = isinstance(val, dict) and all(
+        isinstance(each, str | int | float) for each in val.values()
+    )
+    return str(val) if plain else None
 
 
 @pytest.fixture(scope="session", autouse=True)

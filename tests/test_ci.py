@@ -8,6 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+def test_the_checks_call_the_test_command_of_the_readme() -> None:
+    (told,) = re.findall(r"^(.*pytest.*?) +#", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert told in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
 def test_what_runs_with_the_lowest_versions_is_there() -> None:
     (line,) = [
         line

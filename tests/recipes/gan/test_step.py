@@ -67,7 +67,6 @@ OTHER_SETTINGS: list[tuple[dict[str, Any], set[str]]] = [
 @pytest.mark.parametrize(
     ("changes", "logged"),
     [({"negative": name}, WEIGHTED) for name in NEGATIVE_NAMES] + OTHER_SETTINGS,
-    ids=str,
 )
 def test_every_setting_trains_both_networks(
     image_folder: Path, changes: dict[str, Any], logged: set[str]

@@ -47,7 +47,6 @@ LOGGED = {"loss_d", "loss_structure", "structure_right", "d_real", "d_fake", "lo
         ),
         ({"precision": "bf16-mixed", "structure_generator": 0.5}, {"loss_structure_g"}),
     ],
-    ids=str,
 )  # fmt: skip
 def test_every_setting_trains_both_networks_and_the_head(
     image_folder: Path, changes: dict[str, Any], more: set[str]

@@ -55,7 +55,6 @@ def parameters(network: torch.nn.Module) -> list[Tensor]:
 @pytest.mark.parametrize(
     ("changes", "logged"),
     [({"negative": name}, WITH_NEGATIVES) for name in NEGATIVE_NAMES] + OTHER_SETTINGS,
-    ids=str,
 )
 def test_every_setting_trains_both_networks(
     street: Path, changes: dict[str, Any], logged: set[str]
