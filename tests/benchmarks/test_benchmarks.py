@@ -37,6 +37,7 @@ PROMISED = {
     "dots": {"images_drawn", "seconds_to_draw", "seconds_to_draw_and_pack"},
     "dpc_step": {"rows"},
     "gan_step": {"rows"},
+    "gpu_campaign": {"steps_done", "runs", "seconds"},
     "interval_coverage": {"nominal", "mean", "least", "rows"},
     "moco_step": {"rows"},
     "mutation": {"unnoticed", "modules"},
@@ -52,6 +53,9 @@ def words_for(script: str, folder: Path) -> list[str]:
     if script == "check":
         write_split(folder / "images", 100)  # of each of two classes
         return [str(folder / "images")]
+    if script == "gpu_campaign":
+        write_split(folder / "images", 100)
+        return ["--data", str(folder / "images")]
     if script == "clevr_counter":
         rng = torch.Generator().manual_seed(0)
         write_dots_archive(folder / "dots.zip", {1: 20, 2: 20}, 32, generator=rng)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING
 
 from nda.data import EpochBatches
 from nda.errors import LargeBatchError
 from nda.training.config import RunConfig
 from nda.validators import counted
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def batches_of_run(

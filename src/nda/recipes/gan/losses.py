@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from nda.objectives import adversarial
@@ -23,6 +22,9 @@ from nda.objectives.structure import structure_d, structure_g
 from nda.objectives.three_class import no_negative, three_class_d
 from nda.recipes.gan.config import GanConfig
 from nda.recipes.gan.weight import Follower
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Logs = dict[str, Tensor]
 Learned = tuple[Tensor, Logs, list[Tensor]]  # the loss, its logs, what real images are held against

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, to_float
@@ -29,6 +28,9 @@ from nda.recipes.sources import image_source
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
 from nda.training.ema import Ema
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Batch = tuple[Tensor, Tensor]  # uint8 images (B, 3, R, R) and their labels (B,)
 

@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from nda.recipes.gan.config import GanConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 BEGINS = (
     0.06  # share of the run after which λ moves; the authors' code begins after 30 of 500 epochs
