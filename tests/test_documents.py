@@ -43,7 +43,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 def typed(text: str) -> Iterator[str]:
     """The lines of a shell that call nda; continued ones joined, others beside it left out."""
     for line in re.sub(r"\\\n", " ", text).splitlines():
-        for part in re.split(r"&&|\|\|?", line.removeprefix("#")):
+        for part in re.split(r"&&|\|\|?|\s>>?\s", line.removeprefix("#")):
             call = part.strip().removeprefix("uv run ")
             if call.startswith("nda "):
                 yield call

@@ -33,7 +33,7 @@ FLOORS = (
     {"export"},
     {"api"},
     {"commands"},
-    {"cli", "__main__"},
+    {"cli", "completion", "__main__"},
 )
 HEIGHT = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -75,6 +75,9 @@ COMMANDS = {
     "export": Command(
         "write a run's model for other programs", "nda.commands.verbs.export", "export"
     ),
+    "completion": Command(
+        "print a script that completes commands in your shell", "nda.completion", "completion"
+    ),
 }
 
 

@@ -31,6 +31,8 @@ def anomaly(images: Path, _: Path, out: Path) -> list[str]:
 
 # Of each verb: commands that do all of its work, in small.
 VERBS: dict[str, list[Words]] = {
+    "configs": [lambda *_: ["configs"]],
+    "completion": [lambda *_: ["completion", "bash"]],
     "data": [
         lambda _, __, out: [
             *("data", "dots", "--objects", "1,2", "--count", "4", "--size", "24"),

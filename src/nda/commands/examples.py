@@ -29,4 +29,5 @@ EXAMPLES = {
     "report": "nda report runs/jigsaw",
     "compare": "nda compare runs/plain runs/jigsaw --out comparison.html",
     "export": "nda export runs/parts --format onnx",
+    "completion": "nda completion bash > ~/.local/share/bash-completion/completions/nda",
 }
