@@ -111,3 +111,23 @@ def test_a_negative_that_cannot_be_made_is_left_out_by_name(
     assert left_out.startswith(
         "nda: jigsaw:grid=5 is left out: jigsaw cannot cut images of 32 x 32"
     )
+
+
+def test_foreign_textures_come_from_a_folder(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    textures = tmp_path / "textures"
+    textures.mkdir()
+    for number in range(2):
+        Image.new("RGB", (32, 32), (255, 0, number)).save(textures / f"{number}.png")
+    pictures = [tmp_path / "own.png", tmp_path / "foreign.png"]
+    words = ["--negatives", "texture"]
+    assert preview(image_folder, pictures[0], *words) == 0
+    assert preview(image_folder, pictures[1], *words, "--texture", str(textures)) == 0
+    assert pictures[0].read_bytes() != pictures[1].read_bytes()
+    capsys.readouterr()
+    assert preview(image_folder, tmp_path / "no.png", "--texture", str(tmp_path / "gone")) == 2
+    assert "--texture: " in capsys.readouterr().err
+    assert preview(image_folder, tmp_path / "no.png", "--negatives", "crack",
+                   "--texture", str(textures)) == 2  # fmt: skip
+    assert "name it among the negatives" in capsys.readouterr().err

@@ -26,7 +26,7 @@ FREE = {
         "count_modes",
     },
     "numerosity": {"negative_data", "counter", "counter_data", "evaluation_samples"},
-    "anomaly": set(),
+    "anomaly": {"texture"},
     "pix2pix": {"target_data"},
     "moco": {"evaluation_samples"},
     "detection": {"encoder"},
@@ -37,7 +37,7 @@ FREE = {
 PATHS = {
     "gan": ["negative_data", "inception_weights"],
     "numerosity": ["negative_data", "counter_data"],
-    "anomaly": [],
+    "anomaly": ["texture"],
     "pix2pix": ["target_data"],
     "moco": [],
     "detection": ["encoder"],

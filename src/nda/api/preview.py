@@ -18,6 +18,7 @@ from nda.data import ImageSet
 from nda.data.clips.clip_set import Clips
 from nda.data.clips.layout import VIDEO_EXTENSIONS
 from nda.data.clips.source import ClipSource
+from nda.data.images.textures import give_textures
 from nda.data.reading.layout import class_names
 from nda.errors import DataError
 from nda.negatives.named import negatives_from_list, suited
@@ -69,6 +70,7 @@ def preview_images(options: PreviewOptions, images: Any = None) -> Preview:
     asked = negatives_from_list(options.negatives)
     rng = generator_for(options.seed, purpose="preview")
     data = chosen_images(options, rng, images)
+    give_textures(options.texture, asked.values(), data.images.shape[-1])
     negatives, refused = suited(asked, data.images)
     found = preview_negatives(data.images, negatives, generator=rng, refused=refused)
     summary = f"{counted(len(data), 'image')}, {counted(len(negatives), 'negative')}"
@@ -100,6 +102,7 @@ def preview_video(options: PreviewOptions) -> Preview:
         skip_broken=options.skip_broken,
         bit_depth=options.bit_depth,
     )
+    give_textures(options.texture, asked.values(), source.resolution)
     clips, _ = source.draw(2, generator=rng)
     numbers = evenly_spaced(int(clips.lengths[0]), options.count)
     some = [clips.frames(0, numbers), *_partner(clips, numbers)]

@@ -73,6 +73,8 @@ def refuse_preview(options: PreviewOptions, *, given: bool = False) -> None:
         raise ConfigError(f"--out {options.out} must end in .png; the picture is a PNG file.")
     if not given:
         refuse_missing(options, "images")
+    if options.texture:
+        refuse_absent(options.texture, "--texture: ")
     ready_outputs(options, source="" if given else options.images)
 
 

@@ -212,6 +212,7 @@ class PreviewOptions:
         overwrite: replace files that are there
         count: images to show, or frames of the video; at least 2
         negatives: what to show, separated by commas, such as jigsaw:grid=4,stitch
+        texture: folder or .zip of images that the negative texture takes its patches from
         resolution: side in pixels to bring the images to; needed where they differ in size
         classes: classes to use, separated by commas; all of them where none is given
         seed: seed of the choice of images and of the negatives
@@ -225,6 +226,7 @@ class PreviewOptions:
     overwrite: bool = False
     count: int = 8
     negatives: str = ",".join(PREVIEWED)
+    texture: str | None = None
     resolution: int | None = None
     classes: str | None = None
     seed: int = 0

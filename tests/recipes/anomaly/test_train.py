@@ -67,6 +67,24 @@ def test_every_negative_trains_the_network(surfaces: Path, negative: str) -> Non
     assert sum(changed) > 0.9 * len(changed)
 
 
+def test_textures_come_from_where_the_settings_say(surfaces: Path, tmp_path: Path) -> None:
+    for name in ("red", "as red"):
+        Image.new("RGB", (24, 24), (255, 0, 0)).save(tmp_path / f"{name}.png")
+    state = build(surfaces, negative="blemish+texture", texture=str(tmp_path))
+    plain = build(surfaces, negative="blemish+texture")
+    assert state.data.startswith(plain.data)  # a run is not resumed with other textures
+    assert len(state.data) > len(plain.data)
+    normal = torch.full((64, 3, 32, 32), 0.2)
+    normal[:, 0] = -0.2
+    found = state.negative(normal, generator=draws())
+    assert float((found - normal)[:, 0].max()) > 0.2  # red covers some of them
+
+
+def test_textures_without_the_negative_are_refused(surfaces: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is none here; name it among the negatives"):
+        build(surfaces, texture=str(tmp_path))
+
+
 def test_the_update_is_a_cross_entropy_place_by_place(surfaces: Path) -> None:
     state = build(surfaces, positives="none")
     network: nn.Module = copy.deepcopy(state.network.module)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Literal
 
 from nda.errors import ConfigError
 from nda.extras import LITE0
 from nda.recipes.matched import Matched, check_matched
-from nda.training.config import RunConfig
+from nda.training.config import PATH, RunConfig
 from nda.validators import at_least
 
 _OF_LEARNING = {
-    "method", "backbone", "negative", "width", "steps", "batch_size", "positives",
+    "method", "backbone", "negative", "texture", "width", "steps", "batch_size", "positives",
     "positive_probability", "lr", "weight_decay", "matched", "matched_probability",
     "matched_weight", "compile", "precision", "devices",
 }  # fmt: skip
@@ -51,6 +51,8 @@ class AnomalyConfig(RunConfig):
             these two); auto (gaussian for aligned images, else combine). A new run that is told
             nothing of how to learn takes auto where the extra 'pretrained' is installed
         negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
+        texture: folder or .zip of images that the negative texture takes its patches from; other
+            images of the batch if not given
         matched: none, shown (normal images also as their nulls) or consistency (scored alike): a
             seam then gives no negative away; of negatives whose seam is softened
         matched_probability: with --matched shown, share of the normal images shown as their nulls
@@ -75,6 +77,7 @@ class AnomalyConfig(RunConfig):
     holdout: float = 0.2
     method: Literal["negatives", "gaussian", "neighbours", "combine", "auto"] = "negatives"
     negative: str = "blemish"
+    texture: str | None = field(default=None, metadata=PATH)
     matched: Matched = "none"
     matched_probability: float = 0.5
     matched_weight: float = 1.0

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, to_float
 from nda.data.images.copies import copy_groups, firsts, held_out, told
+from nda.data.images.textures import give_textures
 from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
@@ -51,11 +52,12 @@ class AnomalyState:
     batches: EpochBatches
     images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
     method: Method  # the run's, or what follows from its images
+    textures: str = ""  # a digest of those that negatives are made with
     step: int = 0
 
     @property
     def data(self) -> str:
-        return self.train.fingerprint + self.calibration.fingerprint
+        return self.train.fingerprint + self.calibration.fingerprint + self.textures
 
     @property
     def module(self) -> Any:
@@ -84,6 +86,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     train, calibration = load_normal(config)
     rate = promised_rate(config, len(calibration))
     negative = negative_from_name(config.negative)
+    textures = give_textures(config.texture, [negative], train.images.shape[-1])
     first = train.images[: config.batch_size]
     negative.check(first)
     refuse_traceless(config, negative, to_float(first), generator_for(config.seed, purpose="trace"))
@@ -102,6 +105,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
         images=train.images.to(fabric.device),
         method=method,
+        textures=textures,
     )
 
 
