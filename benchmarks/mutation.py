@@ -54,13 +54,17 @@ def import_for(path: Path, tests: list[str], limit: int) -> bool:
 
         code = _in_child(work, limit)
         names = kept.read_text(encoding="utf-8").split() if kept.exists() else []
+    _import(names)
+    return code == 0
+
+
+def _import(names: Iterable[str]) -> None:
     ours = ("nda", "tests", "conftest", "__main__")
     for name in names:
         if name.partition(".")[0] not in ours:
             with contextlib.suppress(Exception):  # some are made, not imported
                 importlib.import_module(name)
     gc.freeze()  # a collection in a mutant's process need not look at all this
-    return code == 0
 
 
 def _in_child(work: Callable[[], int], limit: int) -> int:
@@ -195,3 +199,5 @@ def main(argv: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # compilers that were imported would tell of their leaks

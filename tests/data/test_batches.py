@@ -54,6 +54,15 @@ def test_epochs_and_seeds_have_permutations_of_their_own() -> None:
     assert len(set(orders)) == len(orders)
 
 
+def test_the_order_of_a_seed_stays_what_it_was_so_that_old_runs_resume() -> None:
+    steps = {0: [[0, 1, 4], [6, 4, 6], [3, 2, 4]], 3: [[0, 2, 5], [1, 0, 1], [6, 3, 1]]}
+    steps |= {-1: [[5, 6, 4], [1, 3, 4], [3, 1, 4]], 2**64 + 3: steps[3]}
+    for seed, expected in steps.items():
+        batches = EpochBatches(7, 3, seed=seed)
+        assert [batches.indices(step).tolist() for step in (0, 2, 5)] == expected
+        assert batches.indices(0).dtype == torch.int64
+
+
 def test_only_the_permutations_in_use_are_kept() -> None:
     batches = EpochBatches(10, 4, seed=0)
     for step in range(100):

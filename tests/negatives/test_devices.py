@@ -10,7 +10,8 @@ from nda.negatives import NEGATIVE_NAMES, Negative, OneOf, Params, RandomApply, 
 from tests.negatives.test_contract import MIXED, SOFT
 from tests.support.elsewhere import ELSEWHERE, GeneratorElsewhere, Made, made_by
 
-NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=3", *MIXED, *SOFT]
+NAMES = [*NEGATIVE_NAMES, "jigsaw:grid=3", "jigsaw:grid=6", *MIXED, *SOFT]
+NAMES += ["jigsaw:grid=6,offset=random"]
 IMAGES = {"images": ((4, 3, 24, 12), torch.float32), "clips": ((4, 2, 3, 24, 12), torch.uint8)}
 
 

@@ -97,6 +97,19 @@ def test_largest_rank_of_a_grid_of_4() -> None:
     assert last.tolist() == [list(reversed(range(16)))]
 
 
+@pytest.mark.parametrize("n", [19, 20])
+def test_orders_are_ranked_as_long_as_the_rank_is_a_whole_number(n: int) -> None:
+    rng, same = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+    ranks = torch.randint(1, math.factorial(n), (5,), generator=same)
+    assert torch.equal(draw_orders(5, n, torch.device("cpu"), rng), unrank_orders(ranks, n))
+
+
+def test_longer_orders_are_those_of_random_numbers() -> None:
+    rng, same = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+    expected = torch.rand(5, 21, generator=same).argsort(dim=1)
+    assert torch.equal(draw_orders(5, 21, torch.device("cpu"), rng), expected)
+
+
 def test_an_original_order_beyond_ranking_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     ascending = torch.linspace(0, 0.9, 25).repeat(2, 1)
     ascending[1] = ascending[1].flip(0)

@@ -71,6 +71,14 @@ def test_the_table_is_no_part_of_a_checkpoint() -> None:
     assert Mixup().state_dict() == {}
 
 
+@pytest.mark.parametrize("alpha", [0.4, 25.0])
+def test_weights_are_the_middles_of_16384_equal_steps_of_probability(alpha: float) -> None:
+    table = Mixup(alpha).quantiles
+    steps = (torch.arange(16384, dtype=torch.float64) + 0.5) / 16384
+    expected = torch.from_numpy(stats.beta(alpha, alpha).ppf(steps.numpy())).float()
+    torch.testing.assert_close(table, expected)
+
+
 @pytest.mark.parametrize("alpha", [0.0, -1.0, float("inf"), float("nan")])
 def test_refuses_an_alpha_that_is_not_positive(alpha: float) -> None:
     with pytest.raises(ConfigError, match=f"mixup was given alpha={alpha:g}; expected a positive"):

@@ -25,7 +25,7 @@ from nda.negatives import (
     Texture,
     negative_from_name,
 )
-from nda.negatives.named import negatives_from_list, suited
+from nda.negatives.named import negatives_from_list, settings_of, suited
 
 KINDS = [
     Jigsaw, Stitch, Cutout, CutMix, Blemish, Crack, Scar, Stain, Texture, Paste, Missing, Mixup,
@@ -63,6 +63,36 @@ def test_parameters_are_read(text: str, shown: str) -> None:
     assert str(negative_from_name(text)) == shown
 
 
+def test_settings_are_the_documented_ones_and_each_is_read() -> None:
+    cut, box = ("seam", "width"), ("low", "high")
+    assert {name: settings_of(name) for name in (*NEGATIVE_NAMES, "zebra")} == {
+        "jigsaw": ("grid", *cut, "offset", "edge"),
+        "stitch": (*cut, "offset", "edge"),
+        "cutout": box,
+        "cutmix": (*box, *cut, "edge"),
+        "blemish": (*box, *cut),
+        "crack": ("strength",),
+        "scar": ("strength",),
+        "stain": ("strength",),
+        "texture": ("strength",),
+        "paste": ("strength", "labels"),
+        "missing": ("strength",),
+        "mixup": ("alpha",),
+        "horizontal_flip": (),
+        "random_crop": ("padding",),
+        "gaussian_noise": ("std",),
+        "zebra": (),
+    }
+    values = {"grid": 3, "seam": "feather", "width": 2, "offset": "random", "edge": "wavy"}
+    values |= {"low": 0.2, "high": 0.3, "strength": 0.5, "labels": "graded"}
+    values |= {"alpha": 3, "padding": 0.3, "std": 0.3}
+    for name in NEGATIVE_NAMES:
+        shown = str(negative_from_name(f"{name}:" + ",".join(
+            f"{setting}={values[setting]}" for setting in settings_of(name)
+        )))  # fmt: skip
+        assert all(f"{each}={values[each]}" in shown for each in settings_of(name)), shown
+
+
 def test_a_plus_makes_a_mixture() -> None:
     negative = negative_from_name("jigsaw:grid=4 + stitch")
     assert isinstance(negative, OneOf)
@@ -84,7 +114,11 @@ def test_a_plus_makes_a_mixture() -> None:
         ("jigsaw:grid=two", r"given grid=two; expected a whole number, as in jigsaw:grid=4"),
         ("jigsaw:grid=2.5", r"given grid=2\.5; expected a whole number"),
         ("mixup:alpha=big", r"given alpha=big; expected a number"),
-        ("mixup:alpha=1/0", r"given alpha=1/0; expected a number"),
+        ("mixup:alpha=1/0", r"given alpha=1/0; expected a number, as in mixup:alpha=0\.4$"),
+        (
+            "jigsaw:width=1e400",
+            r"given width=1e400; expected a whole number, as in jigsaw:width=4$",
+        ),
         ("jigsaw:seam=soft", r"jigsaw was given seam=soft; expected hard"),
         ("stitch:offset=yes", r"stitch was given offset=yes; expected fixed or random"),
         ("cutmix:edge=torn", r"cutmix was given edge=torn; expected straight or wavy"),

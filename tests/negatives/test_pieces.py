@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 import torch
@@ -85,6 +85,18 @@ def test_bands_stay_together_in_any_grid(grid: int) -> None:
     original = torch.arange(grid**2)
     assert torch.equal(order.flatten(1).sort(dim=1).values, original.expand(300, -1))
     assert not (order.flatten(1) == original).all(dim=1).any()
+
+
+def test_bands_are_ranked_in_grids_of_up_to_5() -> None:
+    rng, same = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+    ranks = torch.randint(1, 120**6, (3,), generator=same).tolist()
+    found = draw_band_orders(3, 5, torch.device("cpu"), rng).view(3, 5, 5)
+    orders = list(permutations(range(5)))
+    for b, rank in enumerate(ranks):
+        band, *tiles = (orders[rank // 120**i % 120] for i in range(6))
+        for row in range(5):
+            expected = [5 * band[row] + tile for tile in tiles[row]]
+            assert found[b, row].tolist() == expected
 
 
 def test_an_original_order_beyond_ranking_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:

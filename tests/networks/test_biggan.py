@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from nda.errors import ConfigError
-from nda.networks.biggan import RESOLUTIONS, Discriminator, Generator
+from nda.networks.biggan import RESOLUTIONS, Discriminator, DownBlock, Generator
+from tests.support.defaults import defaults_of_module
+from tests.support.elsewhere import ELSEWHERE, made_by
 
 
 def parameters(network: nn.Module) -> int:
@@ -39,6 +44,60 @@ def test_images_and_logits_have_their_shapes(resolution: int, classes: int) -> N
     logits.sum().backward()
     for name, parameter in [*rng.named_parameters(), *discriminator.named_parameters()]:
         assert parameter.grad is not None, name
+
+
+def channels_of(blocks: Any) -> list[tuple[int, int]]:
+    return [
+        (block.conv1.in_channels, block.conv1.out_channels)
+        for block in blocks
+        if hasattr(block, "conv1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "generator", "discriminator"),
+    [
+        (32, [(4, 4), (4, 4), (4, 4)], [(4, True), (4, True), (4, False), (4, False)]),
+        (
+            64,
+            [(16, 16), (16, 8), (8, 4), (4, 2)],
+            [(1, True), (2, True), (4, True), (8, True), (16, False)],
+        ),
+        (
+            128,
+            [(16, 16), (16, 8), (8, 4), (4, 2), (2, 1)],
+            [(1, True), (2, True), (4, True), (8, True), (16, True), (16, False)],
+        ),
+    ],
+)
+def test_blocks_are_as_wide_as_published(
+    resolution: int, generator: list[tuple[int, int]], discriminator: list[tuple[int, bool]]
+) -> None:
+    """In units of the width."""
+    with ELSEWHERE:
+        made, judge = Generator(resolution, width=8), Discriminator(resolution, width=8)
+    assert channels_of(made.blocks) == [(8 * a, 8 * b) for a, b in generator]
+    widths = [3, *(8 * multiple for multiple, _ in discriminator)]
+    assert channels_of(judge.blocks) == [*pairwise(widths)]
+    halving = [each.halves for each in judge.blocks if isinstance(each, DownBlock)]
+    assert halving == [halves for _, halves in discriminator]
+
+
+def test_defaults_are_the_settings_of_the_paper() -> None:
+    assert defaults_of_module("nda.networks.biggan") == {
+        "Generator": {"resolution": 32, "width": 64, "classes": 1, "latent_dim": 128},
+        "Discriminator": {"resolution": 32, "width": 64, "classes": 1},
+    }
+    assert RESOLUTIONS == (32, 64, 128)
+    layer: Any = Generator(width=1).linear
+    assert layer.parametrizations.weight[0].eps == 1e-8
+
+
+def test_everything_is_made_where_the_network_is() -> None:
+    with ELSEWHERE:
+        made, judge = Generator(64, width=8), Discriminator(64, width=8)
+    latents = torch.zeros(2, 128, device=ELSEWHERE)
+    assert made_by(lambda: judge(made(latents))).everything == {"meta"}
 
 
 def test_every_layer_of_the_discriminator_is_normed() -> None:

@@ -149,3 +149,18 @@ def test_attention_and_its_gradients_are_those_of_its_formula() -> None:
     expected = torch.autograd.grad((weights * plain).sum(), parts)
     found = torch.autograd.grad((weights * attend(query, key, value)).sum(), parts)
     torch.testing.assert_close(found, expected)
+
+
+class OnCard(Tensor):
+    """Says that it lies on a card."""
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return torch.device("cuda")
+
+
+def test_on_a_card_attention_is_the_same() -> None:
+    query, key, value = (torch.randn(2, *shape) for shape in [(6, 2), (5, 2), (5, 8)])
+    found = attend(query.as_subclass(OnCard), key, value)
+    plain = (query @ key.transpose(1, 2)).softmax(2) @ value
+    torch.testing.assert_close(found.as_subclass(Tensor), plain)

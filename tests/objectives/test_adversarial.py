@@ -147,6 +147,17 @@ def test_sampled_mixture_takes_whole_samples_from_either_side() -> None:
     again = torch.Generator().manual_seed(0)
     same = objectives.sample_mixture(fake, negative, fake_weight=0.25, generator=again)
     assert torch.equal(mixed, same)
+    assert mixed.shape == fake.shape
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, 1.0), (0.25, 1.0), (0.2500001, 0.0)])
+def test_a_sample_is_generated_where_its_draw_lies_below_the_weight(
+    weight: float, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = torch.full((2,), min(weight, 0.25))
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: draw)
+    mixed = objectives.sample_mixture(torch.zeros(2), torch.ones(2), fake_weight=weight)
+    assert mixed.tolist() == [expected, expected]
 
 
 def test_each_name_in_settings_is_that_of_its_losses() -> None:

@@ -154,6 +154,7 @@ def test_temperatures_out_of_range_are_refused(temperature: float) -> None:
         nda_info_nce(units(2, 4), units(2, 4), temperature=temperature)
 
 
-def test_negative_weights_below_zero_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"negative_weight is -0\.5; it must be at least 0"):
-        nda_info_nce(units(2, 4), units(2, 4), temperature=1.0, negative_weight=-0.5)
+@pytest.mark.parametrize("weight", [-0.5, math.inf, math.nan])
+def test_negative_weights_out_of_range_are_refused(weight: float) -> None:
+    with pytest.raises(ConfigError, match=rf"negative_weight is {weight}; it must be at least 0"):
+        nda_info_nce(units(2, 4), units(2, 4), temperature=1.0, negative_weight=weight)

@@ -21,6 +21,7 @@ from nda.objectives.dense_predictive import (
     dense_predictive,
     dense_scores,
     loss_of,
+    target_kinds,
 )
 
 SIZES = st.tuples(*[st.integers(1, most) for most in (2, 3, 3, 2, 2)])  # B, P, D, H, W
@@ -104,6 +105,20 @@ def test_the_published_task_has_the_columns_of_its_figure() -> None:
     assert kinds.shape == (96, 144)
     counts = [[int((row == kind).sum()) for kind in Kind] for row in kinds]
     assert counts == [[1, 2, 45, 48, 48]] * 96
+
+
+def test_kinds_are_small_numbers_and_places_whole_ones() -> None:
+    assert [(kind.name, kind.value) for kind in Kind] == [
+        ("POSITIVE", 0),
+        ("TEMPORAL", 1),
+        ("SPATIAL", 2),
+        ("EASY", 3),
+        ("NDA", 4),
+    ]
+    x = features(2, 2, 3, 2, 2)
+    for scores in (dense_scores(x, x), dense_scores(x, x, x)):
+        assert (scores.kinds.dtype, scores.positive.dtype) == (torch.int8, torch.int64)
+    assert target_kinds(x, x).dtype == torch.int8
 
 
 def test_temperature_divides_the_scores() -> None:
@@ -241,6 +256,7 @@ def test_it_is_public() -> None:
             "negatives_from own needs a negative for each of the 2 clips; got 3",
         ),
         ([(1, 1, 1, 1, 1)] * 2, {"temperature": 0}, ConfigError, "temperature is 0; it must be"),
+        ([(1, 1, 1, 1, 1)] * 2, {"temperature": math.inf}, ConfigError, "temperature is inf; it"),
         ([(1, 1, 1, 1, 1)] * 2, {"negatives_from": "some"}, ConfigError, "give own or all"),
     ],
 )

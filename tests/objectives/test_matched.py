@@ -36,6 +36,13 @@ def test_the_probability_is_the_share_of_nulls() -> None:
     assert float(shown.mean()) == pytest.approx(0.3, abs=4 * (0.21 / 4000) ** 0.5)
 
 
+def test_at_a_probability_of_0_no_null_is_shown_whatever_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "rand", lambda count, **_: torch.zeros(count))
+    assert shown_as_nulls(torch.ones(3), torch.zeros(3), probability=0).tolist() == [1, 1, 1]
+
+
 @given(seed=st.integers(0, 2**16), shape=st.sampled_from([(1,), (5,), (3, 2, 4)]))
 @settings(deadline=None, max_examples=25)
 def test_consistency_is_a_mean_of_squares(seed: int, shape: tuple[int, ...]) -> None:
@@ -76,12 +83,14 @@ def test_half_precision_is_taken_in_float32() -> None:
 
 def test_what_does_not_match_is_refused() -> None:
     x = torch.zeros(4, 2)
-    refused = r"matched with their nulls, of one shape; got \("
+    refused = r"matched with their nulls, of one shape; got \(4, 2\) and \(3, 2\)"
     with pytest.raises(ShapeError, match=refused):
         shown_as_nulls(x, x[:3], probability=0.5)
     with pytest.raises(ShapeError, match=refused):
-        consistency(x, x[:, :1])
+        consistency(x, x[:3])
     with pytest.raises(ShapeError, match=refused):
+        consistency_of_vectors(x, x[:3])
+    with pytest.raises(ShapeError, match=r"got \(0, 2\) and \(0, 2\)"):
         consistency_of_vectors(x[:0], x[:0])
     with pytest.raises(ConfigError, match=r"probability is 1\.5; it is the share of samples shown"):
         shown_as_nulls(x, x, probability=1.5)

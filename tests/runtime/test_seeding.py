@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from unittest import mock
+
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nda.runtime.seeding import generator_for, key, seed_global_generators, seeded
+from nda.runtime.seeding import (
+    draws_of_step,
+    generator_for,
+    key,
+    seed_global_generators,
+    seeded,
+)
+from tests.support.defaults import defaults_of_module
 
 numbers = st.integers(0, 2**63 - 1)
 keys = st.tuples(numbers, st.integers(0, 1000), numbers, st.text(max_size=10))
@@ -34,6 +44,24 @@ def test_keys_stay_what_they_were_so_that_old_runs_resume() -> None:
     assert torch.initial_seed() == key(1, 2, 3, "global")
     seed_global_generators(1)
     assert torch.initial_seed() == key(1, 0, 0, "global")
+
+
+def test_the_draws_of_a_step_stay_what_they_were_and_are_on_its_device() -> None:
+    rng = draws_of_step(1, 2, 3, "cpu")
+    assert rng.initial_seed() == key(1, 2, 3, "train")
+    assert torch.initial_seed() == key(1, 2, 3, "global")
+    wanted = SimpleNamespace(manual_seed=lambda number: ("train", number))
+    with mock.patch.object(torch, "Generator", {"there": wanted}.__getitem__):
+        drawn: object = draws_of_step(1, 2, 3, "there")
+    assert drawn == ("train", key(1, 2, 3, "train"))
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    first = {"rank": 0, "step": 0}
+    assert defaults_of_module("nda.runtime.seeding") == {
+        "generator_for": {**first, "device": "cpu"},
+        "seed_global_generators": first,
+    }
 
 
 def test_neighbouring_keys_differ() -> None:

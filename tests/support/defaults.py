@@ -13,16 +13,19 @@ def defaults_of(package: str) -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
         if not module.ispkg:
-            found |= _defaults_of_module(module.name)
+            found |= defaults_of_module(module.name)
     return found
 
 
-def _defaults_of_module(module: str) -> dict[str, dict[str, object]]:
+def defaults_of_module(module: str) -> dict[str, dict[str, object]]:
+    """As `defaults_of`, of a single module."""
     found: dict[str, dict[str, object]] = {}
     for name, value in vars(importlib.import_module(module)).items():
         if name.startswith("_") or getattr(value, "__module__", None) != module:
             continue
         if not callable(value) or isinstance(value, EnumType):
+            continue
+        if isinstance(value, type) and issubclass(value, Exception):
             continue
         defaults = {
             parameter.name: parameter.default

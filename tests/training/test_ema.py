@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nda.training.ema import Ema, standing_statistics
+from nda.training.ema import STANDING_BATCHES, Ema, standing_statistics
 
 
 def network() -> nn.Sequential:
@@ -92,5 +92,5 @@ def test_standing_statistics_are_the_mean_over_the_batches() -> None:
 def test_standing_statistics_are_of_16_batches_that_keep_no_graph() -> None:
     drawn: list[Tensor] = []
     standing_statistics(network(), lambda copy: drawn.append(copy(torch.rand(4, 3).double())))
-    assert len(drawn) == 16
+    assert len(drawn) == STANDING_BATCHES == 16
     assert not any(each.requires_grad for each in drawn)

@@ -51,7 +51,7 @@ def consistency_of_vectors(of_x: Tensor, of_null: Tensor) -> Tensor:
     Of vectors of length 1 it is 2 - 2 times their mean cosine, 0 to 4.
     """
     _check(of_x, of_null)
-    return (of_x.float() - of_null.float()).square().sum(dim=-1).mean()
+    return (of_x.float() - of_null.float()).square().sum(dim=1).mean()
 
 
 def _check(x: Tensor, null: Tensor) -> None:

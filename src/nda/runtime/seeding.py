@@ -27,6 +27,15 @@ def seed_global_generators(seed: int, *, rank: int = 0, step: int = 0) -> None:
     torch.manual_seed(key(seed, rank, step, "global"))
 
 
+def draws_of_step(seed: int, rank: int, step: int, device: torch.device | str) -> torch.Generator:
+    """What process `rank` draws from in a step of training, on `device`.
+
+    The global generators are seeded for that step too, by another key.
+    """
+    seed_global_generators(seed, rank=rank, step=step)
+    return generator_for(seed, rank=rank, step=step, purpose="train", device=device)
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """What is drawn inside, such as weights on the CPU, follows from the seed.

@@ -22,7 +22,7 @@ from nda.evaluation.record import WARNING, Evaluation
 from nda.runtime.memory import peak_memory
 from nda.runtime.notes import tell
 from nda.runtime.progress import training_progress
-from nda.runtime.seeding import generator_for, seed_global_generators
+from nda.runtime.seeding import draws_of_step
 from nda.runtime.signals import Interrupted, Stop, stop_on_signal
 from nda.training.checkpoint import save_checkpoint
 from nda.training.config import RunConfig
@@ -185,9 +185,8 @@ class Run(Generic[C, S]):
         return evaluation
 
     def _one_step(self) -> None:
-        seed, rank, step = self.config.seed, self.fabric.global_rank, self.state.step
-        seed_global_generators(seed, rank=rank, step=step)
-        rng = generator_for(seed, rank=rank, step=step, purpose="train", device=self.fabric.device)
+        rank, step = self.fabric.global_rank, self.state.step
+        rng = draws_of_step(self.config.seed, rank, step, self.fabric.device)
         scalars = self.recipe.step(self.state, self.state.batch(step), rng)
         self.state.step += 1
         self.means.add(self.state.step, scalars)

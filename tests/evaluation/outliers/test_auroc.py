@@ -119,6 +119,17 @@ def test_the_two_conventions_of_fpr95_differ_hugely() -> None:
     assert found.fpr95_id_positive == 0.1
 
 
+def test_95_of_100_are_enough() -> None:
+    """Whichever set is wanted, its hardest twentieth need not be caught."""
+    wanted = torch.cat([torch.full((95,), 2.0), torch.zeros(5)])
+    others = torch.ones(10)
+    assert measure(others, wanted).fpr95_ood_positive == 0
+    assert measure(-wanted, -others).fpr95_id_positive == 0
+    wanted[0] = 0  # now it must be, with all the others above it
+    assert measure(others, wanted).fpr95_ood_positive == 1
+    assert measure(-wanted, -others).fpr95_id_positive == 1
+
+
 def test_separated_sets_and_equal_scores() -> None:
     apart = measure([0.0, 1.0], [2.0, 3.0])
     assert (apart.auroc, apart.average_precision) == (1.0, 1.0)

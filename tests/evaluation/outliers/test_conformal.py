@@ -114,11 +114,11 @@ def test_a_rate_that_is_no_share_is_refused(rate: float) -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_scores_that_are_not_finite_are_refused(bad: float) -> None:
     good, broken = torch.zeros(3), torch.tensor([0.0, bad])
-    with pytest.raises(DataError, match="The scores hold 1 of 2 values that are not finite"):
+    with pytest.raises(DataError, match=r"^The scores hold 1 of 2 values that are not finite"):
         p_values(broken, good)
-    with pytest.raises(DataError, match="The calibration scores hold 1 of 2 values"):
+    with pytest.raises(DataError, match=r"^The calibration scores hold 1 of 2 values"):
         p_values(good, broken)
-    with pytest.raises(DataError, match="The calibration scores hold 1 of 2 values"):
+    with pytest.raises(DataError, match=r"^The calibration scores hold 1 of 2 values"):
         conformal_threshold(broken, 0.5)
 
 

@@ -59,6 +59,8 @@ def test_a_single_cell_has_nothing_to_be_told_from() -> None:
         video_surprise(network, [window], frames=1, temperature=1.0)
     tall = torch.zeros(4, 3, 64, 32, dtype=torch.uint8)  # two cells, one above the other
     assert math.isfinite(video_surprise(network, [tall], frames=1, temperature=1.0).score)
+    two = DensePredictor("resnet18", width=8, steps=2).eval()  # two times of two places
+    assert math.isfinite(video_surprise(two, [tall], frames=1, temperature=1.0).score)
 
 
 def test_unless_told_otherwise_the_temperature_is_1() -> None:
@@ -92,6 +94,8 @@ def test_a_clip_in_which_nothing_moves_is_no_less_than_its_times() -> None:
 def test_cells_that_do_not_match_are_refused() -> None:
     with pytest.raises(ShapeError, match="target must have the cells of predicted"):
         cell_surprise(features(2, 3, 8, 2, 2), features(2, 2, 8, 2, 2))
+    with pytest.raises(ValueError, match="shorter"):
+        cell_surprise(features(2, 3, 8, 2, 2), features(1, 3, 8, 2, 2))
 
 
 @pytest.fixture(scope="module")

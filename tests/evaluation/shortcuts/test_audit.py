@@ -12,9 +12,12 @@ from torch import Tensor
 
 from nda.data.images.image_set import to_float
 from nda.errors import DataError, ShapeError
+from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.shortcuts.audit import HARD, NULL, SOFT, Audit, Score, shortcut_audit
 from nda.evaluation.shortcuts.treatments import treatments
 from nda.negatives import Jigsaw
+from tests.support.defaults import defaults_of
+from tests.support.elsewhere import ELSEWHERE, made_by
 
 
 def smooth_images(count: int) -> Tensor:
@@ -70,6 +73,7 @@ def test_a_score_of_structure_is_acquitted() -> None:
 
 def test_a_score_that_sees_nothing_has_no_share() -> None:
     found = audit(lambda x, _: x.mean(dim=(1, 2, 3)).round())
+    assert found.nulls_above == 0
     assert found.structure_share is None
     assert found.structure_interval is None
 
@@ -138,9 +142,40 @@ def test_batches_change_no_more_than_the_draws_do() -> None:
     assert whole.compared["upside down"] == parts.compared["upside down"]
 
 
+def test_the_score_sees_images_and_labels_on_the_device_of_its_network() -> None:
+    seen = []
+
+    def score(x: Tensor, labels: Tensor) -> Tensor:
+        seen.append((x.device, labels.device))
+        return torch.arange(float(len(x)))
+
+    made_by(lambda: audit(score, count=8, device=ELSEWHERE))
+    assert {*seen} == {(ELSEWHERE, ELSEWHERE)}
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    assert defaults_of("nda.evaluation.shortcuts") == {
+        "shortcut_audit": {"grid": 2, "batch_size": 250, "device": "cpu"}
+    }
+
+
+def test_four_images_are_enough() -> None:
+    found = audit(structure, count=4)
+    assert found.images == 4
+    assert found.nulls_interval == wilson_interval(round(4 * found.nulls_above), 4)
+    above = found.compared["upside down"]
+    assert above.above_interval == wilson_interval(4, 4)
+
+
 def test_what_cannot_be_audited_is_refused() -> None:
-    with pytest.raises(ShapeError, match="at least 4 square ones"):
+    with pytest.raises(
+        ShapeError, match=r"shape \(3, 3, 32, 32\); expected at least 4 square ones"
+    ):
         audit(seams, count=3)
+    images, rng = torch.zeros(4, 3, 32, 16, dtype=torch.uint8), torch.Generator()
+    for wrong in (images, images[..., 0], images[None]):
+        with pytest.raises(ShapeError, match="expected at least 4 square ones"):
+            shortcut_audit(seams, wrong, torch.zeros(4).long(), generator=rng)
     with pytest.raises(DataError, match="not finite"):
         audit(lambda x, _: torch.full((len(x),), math.nan))
     with pytest.raises(ShapeError, match="one value an image"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from nda.errors import ShapeError
-from nda.evaluation.shortcuts.treatments import jigsaws, move_quadrants, treatments
+from nda.evaluation.shortcuts.treatments import jigsaws, move_quadrants, scaled, treatments
+from tests.support.elsewhere import ELSEWHERE, GeneratorElsewhere, made_by
 
 
 def draws() -> torch.Generator:
@@ -55,12 +57,36 @@ def test_a_move_is_uniform_among_the_others() -> None:
     assert 140 < int(counts.min()) <= int(counts.max()) < 280  # 208 expected, deviation 14
 
 
-def test_odd_images_have_no_quadrants() -> None:
-    with pytest.raises(ShapeError, match="33 x 32"):
-        move_quadrants(torch.rand(2, 3, 33, 32), draws())
+@pytest.mark.parametrize("size", [(33, 32), (32, 33)])
+def test_odd_images_have_no_quadrants(size: tuple[int, int]) -> None:
+    with pytest.raises(ShapeError, match=f"{size[0]} x {size[1]}"):
+        move_quadrants(torch.rand(2, 3, *size), draws())
+
+
+def test_images_may_be_oblong_and_the_moves_go_by_the_shorter_side() -> None:
+    x = torch.arange(64.0 * 32).view(1, 1, 64, 32).expand(3000, -1, -1, -1)
+    corner = move_quadrants(x, draws())[:, 0, 10, 10].long() - (10 * 32 + 10)
+    assert len(corner.unique()) == 24
+
+
+@pytest.mark.parametrize("name", treatments(32))
+@pytest.mark.parametrize(
+    ("generator", "place"), [(torch.Generator(), "cpu"), (GeneratorElsewhere(), "meta")]
+)
+def test_all_but_the_draws_is_made_where_the_images_are(
+    name: str, generator: torch.Generator, place: str
+) -> None:
+    x = torch.zeros(4, 3, 32, 32, device=ELSEWHERE)
+    found: list[Tensor] = []
+    made = made_by(lambda: found.append(treatments(32)[name](x, generator)))
+    assert made.drawn <= {place}
+    assert place == "cpu" or made.everything == {"meta"}
+    assert (found[0].device, found[0].shape) == (ELSEWHERE, x.shape)
 
 
 def test_lengths_grow_with_the_side() -> None:
+    assert [scaled(2, side) for side in (8, 16, 24, 32, 64)] == [1, 1, 2, 2, 4]
+    assert scaled(1, 8) == 1
     names = [name for name in treatments(64) if name.startswith("rolled")]
     assert names == [f"rolled by {rows} rows" for rows in (32, 24, 16, 10, 4)]
     x = torch.rand(2, 3, 64, 64)

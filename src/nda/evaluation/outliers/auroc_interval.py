@@ -38,8 +38,8 @@ def auroc_interval(inliers: Tensor, outliers: Tensor) -> tuple[float, float]:
 
 def auroc_and_variance(inliers: Tensor, outliers: Tensor) -> tuple[float, float]:
     """AUROC, equal scores counting half, and DeLong's variance of it; sets of two or more."""
-    below, above = _shares_below(inliers, outliers), 1 - _shares_below(outliers, inliers)
-    variance = below.var() / len(outliers) + above.var() / len(inliers)
+    below, beneath = _shares_below(inliers, outliers), _shares_below(outliers, inliers)
+    variance = below.var() / len(outliers) + beneath.var() / len(inliers)
     return float(below.mean()), float(variance)
 
 

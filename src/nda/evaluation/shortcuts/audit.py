@@ -72,12 +72,12 @@ def shortcut_audit(
     Raises `ShapeError` for images that are not square, cannot be cut or are too few, and
     `DataError` for scores that are not finite.
     """
-    if images.dim() != 4 or len(images) < 4 or images.shape[-1] != images.shape[-2]:
+    if images.dim() != 4 or len(images) < 4 or images.shape[2] != images.shape[3]:
         raise ShapeError(
             f"The audit was given images of shape {tuple(images.shape)}; expected at least 4 "
             "square ones, (N, 3, H, H)."
         )
-    side, parts = images.shape[-1], max(1, len(images) // batch_size)
+    side, parts = images.shape[3], max(1, len(images) // batch_size)
     hard, soft = jigsaws(grid, side)
     others = treatments(side)
     found: dict[str, list[Tensor]] = {name: [] for name in (HARD, SOFT, NULL, *others)}

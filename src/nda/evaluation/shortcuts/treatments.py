@@ -40,14 +40,14 @@ def treatments(side: int) -> dict[str, Treatment]:
     return {
         "quadrants moved": move_quadrants,
         **{f"rolled by {scaled(r, side)} rows": _rolled(scaled(r, side)) for r in ROLLS},
-        "upside down": lambda x, _: x.flip(-2),
-        "rotated by 90°": lambda x, _: x.rot90(1, (-2, -1)),
+        "upside down": lambda x, _: x.flip(2),
+        "rotated by 90°": lambda x, _: x.rot90(1, (2, 3)),
         "stitch": lambda x, rng: stitch(x, generator=rng),
     }
 
 
 def _rolled(rows: int) -> Treatment:
-    return lambda x, _: x.roll(rows, dims=-2)
+    return lambda x, _: x.roll(rows, dims=2)
 
 
 def move_quadrants(x: Tensor, rng: torch.Generator) -> Tensor:
