@@ -57,6 +57,7 @@ TESTS = {
     "negatives/poisson": [*SOON, "negatives/test_poisson.py", *LATE],
     "negatives/seams": [*SOON, *PIECES, *LATE],
     "negatives/stitch": [*SOON, "negatives/test_stitch.py", *PIECES, *LATE],
+    "negatives/transforms": ["negatives/test_transforms.py", *SOON],
     "negatives/twins": ["negatives/test_twins.py"],
     **{
         f"negatives/faults/{name}": [*FAULTS, *LATE]
@@ -86,6 +87,7 @@ ONLY = {
     "negatives/pieces": "pieces or offset or edge",
     "negatives/poisson": "poisson",
     "negatives/seams": "(seam or edge or pieces) and not poisson",
+    "negatives/transforms": "transform",
     "negatives/stitch": "(stitch or pieces or seams) and not poisson",
     "negatives/faults/crack": "crack or test_faults",
     "negatives/faults/fault": "crack or scar or stain or texture or paste or missing or faults",

@@ -21,6 +21,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "RandomCrop": {"padding": 0.125},
         "GaussianNoise": {"std": 0.1},
         "RandomApply": {"p": 0.5},
+        "WithMask": {"probability": 1.0, "value_range": (0.0, 1.0)},
     }
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nda.negatives import NEGATIVE_NAMES, Negative, OneOf, Params, RandomApply, negative_from_name
+from nda.negatives.transforms import WithMask
 from tests.negatives.test_contract import MIXED, SOFT
 from tests.support.elsewhere import ELSEWHERE, GeneratorElsewhere, Made, made_by
 
@@ -47,6 +48,12 @@ def test_draws_are_made_where_the_generator_is_and_follow_the_images(name: str) 
     negative = negative_from_name(name)  # its tables are still on the processor
     for generator, place in ((torch.Generator(), "cpu"), (GeneratorElsewhere(), "meta")):
         assert use_of(negative, zeros("images"), generator).drawn == {place}
+
+
+def test_a_transform_makes_image_and_mask_where_the_image_is() -> None:
+    x = torch.zeros(4, 3, 24, 12, dtype=torch.uint8, device=ELSEWHERE)
+    transform = WithMask(negative_from_name("cutmix"), probability=0.5)
+    assert made_by(lambda: transform(x)).everything == {"meta"}
 
 
 def test_ordinary_augmentations_are_drawn_there_too() -> None:
