@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,72 @@ def test_two_processes_stop_together_and_go_on(image_folder: Path, tmp_path: Pat
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert checkpointed_step(folder) == step + 2
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_other_processes(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with started(train(image_folder, folder, devices="2", steps="2")) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert main(["resume", str(folder), "--devices", "1", "--steps", "4"]) == 0
+    config = RunFolder.open(folder).config()
+    assert (config["devices"], config["batch_size"]) == (1, 16)
+    words = ["resume", str(folder), "--devices", "4", "--steps", "6"]
+    with started(words) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    run = RunFolder.open(folder)
+    assert (run.config()["devices"], run.config()["batch_size"]) == (4, 4)
+    assert [row["images"] for row in run.log()] == [16 * step for step in range(1, 7)]
+
+
+@pytest.mark.slow
+def test_two_machines_train_one_model(image_folder: Path, tmp_path: Path) -> None:
+    """Both are this one: what tells them apart is the rank that torchrun is given."""
+    folder = tmp_path / "run"
+    words = train(image_folder, folder, num_nodes="2", steps="3")
+    torchrun = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc_per_node=1"]
+    torchrun += ["--master_addr=127.0.0.1", f"--master_port={free_port()}"]
+    with ExitStack() as opened:
+        nodes = [
+            opened.enter_context(started(words, through=[*torchrun, f"--node_rank={rank}"]))
+            for rank in range(2)
+        ]
+        said = [node.communicate(timeout=PATIENCE) for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], said
+    assert sum("measured at step 3:" in out for out, _ in said) == 1
+    assert [row["images"] for row in RunFolder.open(folder).log()] == [16, 32, 48]
+
+
+@pytest.mark.slow
+def test_tasks_of_slurm_train_one_model(image_folder: Path, tmp_path: Path) -> None:
+    """As srun would start them: two tasks of a job on one machine."""
+    folder = tmp_path / "run"
+    words = train(image_folder, folder, devices="2", steps="3")
+    job = {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "nda", "SLURM_NODEID": "0", "SLURM_NNODES": "1"}
+    job |= {
+        "SLURM_NTASKS_PER_NODE": "2",
+        "SLURM_NODELIST": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
+    with ExitStack() as opened:
+        tasks = [
+            opened.enter_context(
+                started(words, **job, SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank))
+            )
+            for rank in range(2)
+        ]
+        said = [task.communicate(timeout=PATIENCE) for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], said
+    assert sum("measured at step 3:" in out for out, _ in said) == 1
+    assert [row["images"] for row in RunFolder.open(folder).log()] == [16, 32, 48]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 @pytest.mark.slow

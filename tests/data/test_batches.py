@@ -31,6 +31,22 @@ def test_steps_of_all_processes_are_the_epochs_in_a_row(
         assert sorted(seen.tolist()) == list(range(n))
 
 
+@given(share=st.integers(1, 3), one=st.integers(1, 4), other=st.integers(1, 4))
+def test_processes_that_share_a_batch_draw_the_same_together(
+    share: int, one: int, other: int
+) -> None:
+    def together(processes: int, step: int) -> list[int]:
+        size = share * one * other // processes
+        ranks = [
+            EpochBatches(50, size, seed=3, rank=rank, world_size=processes)
+            for rank in range(processes)
+        ]
+        return torch.cat([batches.indices(step) for batches in ranks]).tolist()
+
+    for step in (0, 1, 7):
+        assert together(one, step) == together(other, step)
+
+
 def test_a_step_depends_on_nothing_that_came_before() -> None:
     batches = EpochBatches(10, 4, seed=3)
     in_order = [batches.indices(step) for step in range(30)]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,13 +17,20 @@ PATIENCE = 240  # seconds; a busy machine needs a good part of it to import torc
 
 
 @contextmanager
-def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """`nda` as a process group of its own, which never outlives the test."""
+def started(
+    words: list[str], *, through: Sequence[str] = (), **told: str
+) -> Iterator[subprocess.Popen[str]]:
+    """`nda` as a process group of its own, which never outlives the test.
+
+    `through` are words of Python before it, such as those of a module that starts others, and
+    `told` are variables of its environment.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "nda", *words],
+        [sys.executable, *through, "-m", "nda", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | told,
         start_new_session=True,
     )
     try:

@@ -67,6 +67,28 @@ def test_more_devices_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch
         launch(config(device="cuda:1", devices=2))
 
 
+def test_several_machines_need_somebody_who_starts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TORCHELASTIC_RUN_ID", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DeviceError, match="--num_nodes 2 needs nda on each of 2 machines, started"):
+        launch(config(num_nodes=2))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(
+        DeviceError, match=r"torchrun started 3 processes, but --devices 2 .* make 4"
+    ):
+        launch(config(devices=2, num_nodes=2))
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    with pytest.raises(DeviceError, match=r"srun started 1 process, .* its --ntasks-per-node"):
+        launch(config(devices=2))
+    assert launch(config()).world_size == 1
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    with pytest.raises(DeviceError, match="4 tasks by --ntasks; ask by --ntasks-per-node"):
+        launch(config())
+
+
 def test_half_precision_on_the_processor_is_not_silently_another() -> None:
     with pytest.raises(DeviceError, match="16-mixed needs a CUDA device, not cpu; give bf16-mixed"):
         launch(config(precision="16-mixed"))

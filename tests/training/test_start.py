@@ -90,6 +90,28 @@ def test_a_setting_younger_than_the_checkpoint_had_its_default_then(tmp_path: Pa
         refuse_changes(before, red, RunFolder(tmp_path))
 
 
+def test_more_processes_or_fewer_share_the_batches(tmp_path: Path) -> None:
+    two = NewConfig(data="data", out="run", devices=2, batch_size=12)
+    four, one = two.shared_by(2, 2), two.shared_by(1, 1)
+    assert (four.devices, four.num_nodes, four.batch_size, four.processes) == (2, 2, 6, 4)
+    assert (one.devices, one.num_nodes, one.batch_size, one.processes) == (1, 1, 24, 1)
+    for other in (four, one):
+        refuse_changes(two.as_dict(), other, RunFolder(tmp_path))
+    larger = dataclasses.replace(one, batch_size=12)
+    with pytest.raises(CheckpointError, match="devices is 1 in"):
+        refuse_changes(two.as_dict(), larger, RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize(("devices", "num_nodes"), [(5, 1), (3, 3), (48, 1)])
+def test_processes_that_cannot_share_a_batch_are_refused(devices: int, num_nodes: int) -> None:
+    two = NewConfig(data="data", out="run", devices=2, batch_size=12)
+    count = devices * num_nodes
+    with pytest.raises(ConfigError, match=f"{count} processes cannot share batches of 24 images"):
+        two.shared_by(devices, num_nodes)
+    with pytest.raises(ConfigError, match="devices is 0; it must be at least 1"):
+        two.shared_by(0, 1)
+
+
 def test_nothing_is_made_where_the_data_cannot_be_had(config: LineConfig, tmp_path: Path) -> None:
     missing = LineConfig(**(config.as_dict() | {"data": str(tmp_path / "nowhere")}))
     with pytest.raises(DataError, match=r"There is no .*nowhere"):

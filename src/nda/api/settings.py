@@ -19,12 +19,16 @@ class ResumeOptions:
         data: where the data is now, if it has moved; the run remembers it
         steps: train to this step in place of the one in config.yaml
         device: auto, cpu, cuda, mps; as before if not given
+        devices: processes that share the batches from here on, one a device; as before if not given
+        num_nodes: machines that do so, as for training; as before if not given
     """
 
     run: str
     data: str | None = None
     steps: int | None = None
     device: str | None = None
+    devices: int | None = None
+    num_nodes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,7 @@ class EvaluateOptions:
         data: where the data is now, if it has moved; the run remembers it
         evaluation_samples: images generated for each figure; as configured if not given
         inception_weights: file of torch-fidelity's Inception weights
-        features: classifier, lite0 (EfficientNet-Lite0 of ImageNet) or both; as configured if not
-            given
+        features: classifier, lite0 (EfficientNet-Lite0) or both; as configured if not given
         device: auto, cpu, cuda, mps; as before if not given
         ood: NAME=PATH of images from elsewhere (folder, .zip, torchvision:NAME); one or several
         corruptions: the 19 of CIFAR-10-C: made here if it stands alone, or a folder of its files
@@ -173,8 +176,7 @@ class ScoreOptions:
 
     Args:
         run: folder of the run, or a detector file that nda exported
-        images: folder or .zip of images, one image, or - for paths on standard input; or videos,
-            for a run of dpc
+        images: folder or .zip of images (of videos for dpc), one image, or - for paths on stdin
         out: .csv file to write: file, score, p_value, verdict, reason
         html: .html page to write, the most anomalous images or videos first
         heatmaps: folder to write a picture of each image under its heat to; not for videos

@@ -36,7 +36,8 @@ class RunConfig:
         evaluate_every: steps between evaluations; 0 evaluates at the end only
         device: auto, cpu, cuda, mps, or one card such as cuda:1
         precision: 32-true, or mixed precision with bfloat16 or float16
-        devices: processes to train with, one a device
+        devices: processes to train with on each machine, one a device
+        num_nodes: machines that train together; torchrun or SLURM starts nda on each of them
         compile: compile the networks with torch.compile
         resolution: side of the images in pixels; needed where the files differ in size
         classes: classes to use, separated by commas; all of them where none is given
@@ -60,6 +61,7 @@ class RunConfig:
     device: str = field(default="auto", metadata=FREE)
     precision: Precision = "32-true"
     devices: int = 1
+    num_nodes: int = 1
     compile: bool = False
     resolution: int | None = None
     classes: str | None = None
@@ -70,7 +72,7 @@ class RunConfig:
     def check(self) -> None:
         """Refuse values out of range (`ConfigError`)."""
         for name in ("steps", "batch_size", "checkpoint_every", "keep_checkpoints", "log_every",
-                     "sample_every", "devices"):  # fmt: skip
+                     "sample_every", "devices", "num_nodes"):  # fmt: skip
             at_least(self, name, 1)
         at_least(self, "evaluate_every", 0)
         at_least(self, "seed", 0)
@@ -95,6 +97,28 @@ class RunConfig:
     def with_batch(self, size: int) -> Self:
         """The same settings with batches of `size`, for data that has no more."""
         return dataclasses.replace(self, batch_size=size)
+
+    @property
+    def processes(self) -> int:
+        """How many train together."""
+        return self.devices * self.num_nodes
+
+    def shared_by(self, devices: int, num_nodes: int) -> Self:
+        """The same run on other processes: together they draw the same batches.
+
+        Raises `ConfigError` where they cannot share a batch evenly.
+        """
+        together = self.batch_size * self.processes
+        changed = dataclasses.replace(self, devices=devices, num_nodes=num_nodes)
+        at_least(changed, "devices", 1)
+        at_least(changed, "num_nodes", 1)
+        size, rest = divmod(together, changed.processes)
+        if rest or not size:
+            raise ConfigError(
+                f"{changed.processes} processes cannot share batches of {together} "
+                f"{self.samples_are}; give a number that divides {together}, or train a new run."
+            )
+        return dataclasses.replace(changed, batch_size=size)
 
     @classmethod
     def marked(cls, mark: str) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from nda.training.log import LogWriter, Means
 from nda.training.run_folder import RunFolder
 
 C = TypeVar("C", bound=RunConfig)
+
+_SHARED = ["batch_size", "devices", "num_nodes"]  # their product is the batch of all processes
 
 
 class Saved(Protocol):
@@ -263,12 +266,14 @@ def refuse_changes(old: dict[str, Any], config: RunConfig, folder: RunFolder) ->
     A setting that the checkpoint knows nothing of is younger than it, and had its default there.
     """
     free = config.marked("free")
-    defaults = {each.name: each.default for each in dataclasses.fields(config)}
+    old = {each.name: each.default for each in dataclasses.fields(config)} | old
+    before = math.prod(old[name] for name in _SHARED)
+    if math.prod(getattr(config, name) for name in _SHARED) == before:
+        free += _SHARED  # more processes or fewer, who draw the same together
     for name, value in config.as_dict().items():
-        before = old.get(name, defaults[name])
-        if name not in free and before != value:
+        if name not in free and old[name] != value:
             raise CheckpointError(
-                f"{name} is {value!r} in {folder.config_path} but was {before!r} when "
+                f"{name} is {value!r} in {folder.config_path} but was {old[name]!r} when "
                 "the checkpoint was written. Set it back, or train a new run."
             )
 

@@ -99,8 +99,13 @@ def resume(
     run = Run(recipe, config, folder, fabric, state, Means())
     if checkpoint is not None:
         run.load(checkpoint)
-    if fabric.is_global_zero and changes.get("data") is not None:
-        create(folder, config_of(folder, config_class, data=config.data))
+    lasting = {
+        name: getattr(config, name)
+        for name in ("data", "devices", "num_nodes")
+        if changes.get(name) is not None
+    }
+    if fabric.is_global_zero and lasting:
+        create(folder, config_of(folder, config_class, **lasting))
     return run
 
 
@@ -118,7 +123,8 @@ def _moved(config: RunConfig, folder: RunFolder) -> str:
 def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> Config:
     """The settings in `folder`, checked; `changes` that are not None go over them.
 
-    Raises `ConfigError` for settings that are unknown, missing or out of range.
+    Other `devices` or `num_nodes` share the batches that there were. Raises `ConfigError` for
+    settings that are unknown, missing or out of range.
     """
     names = {field.name for field in dataclasses.fields(config_class)}
     settings = folder.config()
@@ -128,6 +134,7 @@ def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> 
             f"{folder.config_path} has a setting {unknown[0]!r} that this version of nda does "
             "not know. Restore the file, or install the version that wrote it."
         )
+    processes = changes.pop("devices", None), changes.pop("num_nodes", None)
     given = {name: value for name, value in changes.items() if value is not None}
     if foreign := sorted(set(given) - names):
         raise ConfigError(
@@ -141,6 +148,10 @@ def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> 
     try:
         config = config_class(**settings)
         config.check()
+        devices, num_nodes = processes
+        if devices is not None or num_nodes is not None:
+            config = config.shared_by(devices or config.devices, num_nodes or config.num_nodes)
+            config.check()
     except TypeError as error:
         raise ConfigError(
             f"{folder.config_path} is not as nda wrote it ({error}). Restore it."

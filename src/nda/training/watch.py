@@ -24,7 +24,8 @@ _watching = threading.Event()
 
 def is_first_process() -> bool:
     """Whether this is the process that was typed, not one that it started for another device."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"
+    ranks = ("LOCAL_RANK", "RANK", "SLURM_PROCID")  # SLURM gives its processes the last alone
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
 def watch_children(processes: Sequence[subprocess.Popen[bytes]], what_next: str) -> None:

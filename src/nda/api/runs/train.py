@@ -80,7 +80,8 @@ def resume(run: StrPath, **settings: Any) -> RunResult:
 
     Args:
         run: folder of the run
-        settings: those of `nda resume`: `data` where it has moved, `steps`, `device`
+        settings: those of `nda resume`: `data` where it has moved, `steps`, `device`, `devices`,
+            `num_nodes`
 
     Raises:
         UserError: a folder that holds no run, one that is finished, damaged checkpoints, and data

@@ -28,6 +28,8 @@ def resume(words: list[str]) -> int:
                 data=options.data,
                 steps=options.steps,
                 device=options.device,
+                devices=options.devices,
+                num_nodes=options.num_nodes,
             )
         )
 
