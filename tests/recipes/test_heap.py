@@ -68,6 +68,10 @@ SIZES: dict[str, list[Settings]] = {
             "structure_head": 1.0,
             "structure_generator": 0.5,
         },
+        *(
+            {"width": 8, "objective": objective, "zero_centred_penalty": 1.0}
+            for objective in ("prior_corrected", "three_class", "relativistic")
+        ),
     ],
     "numerosity": [{"width": 1}],
     "anomaly": [

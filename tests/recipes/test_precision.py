@@ -38,6 +38,10 @@ CASES = [
 COMPILED = [(recipe, 10.0 if recipe in PENALISED else None) for recipe in CHEAP]
 
 
+# Objectives of the GAN that are none of the four families in a mixture.
+OBJECTIVES = ("prior_corrected", "three_class", "relativistic")
+
+
 def one_step(recipe: str, folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
     """The scalars of the first step of a run."""
     entry = RECIPES[recipe]
@@ -92,6 +96,41 @@ def test_compile(
         # After an update of the discriminator, whose first by Adam makes much of little gradients.
         atol = 1e-2 if name in {"loss_g", "l1"} else 1e-4
         torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=atol)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of tracing
+@pytest.mark.parametrize("matched", ["none", "consistency"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_compile_of_every_objective(
+    objective: str, matched: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced, not compiled: a penalty is a second backward, which compiled code has none of."""
+    torch.compiler.reset()
+    whole = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(whole, backend="aot_eager"))
+    changes: dict[str, Any] = {"objective": objective, "zero_centred_penalty": 1.0}
+    changes |= {"matched": matched, "negative": "jigsaw:seam=feather"}
+    plain = one_step("gan", tmp_path / "plain", **changes)
+    compiled = one_step("gan", tmp_path / "compiled", compile=True, **changes)
+    assert compiled.keys() == plain.keys() >= {"zero_centred_penalty"}
+    for name, value in plain.items():
+        torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_objectives_in_bfloat16_and_their_penalty_in_float32(
+    objective: str, tmp_path: Path
+) -> None:
+    changes: dict[str, Any] = {"objective": objective, "zero_centred_penalty": 1.0}
+    full, half = (
+        one_step("gan", tmp_path / precision, precision=precision, **changes)
+        for precision in ("32-true", "bf16-mixed")
+    )
+    assert half.keys() == full.keys()
+    for name, value in half.items():
+        atol = 1e-6 if name == "zero_centred_penalty" else 2e-2
+        torch.testing.assert_close(value, full[name], rtol=0.03, atol=atol)
 
 
 @pytest.mark.parametrize("recipe", sorted(PENALISED))

@@ -97,6 +97,7 @@ def run(image_folder: Path, out: Path, steps: str, *more: str) -> int:
     "more",
     [
         ("--fake_weight_schedule", "follow"),
+        ("--objective", "prior_corrected", "--zero_centred_penalty", "0.1"),
         ("--objective", "three_class"),
         ("--objective", "relativistic", "--zero_centred_penalty", "0.1"),
     ],

@@ -92,6 +92,23 @@ def test_curves_and_histograms_are_drawn(whole: Read) -> None:
     assert whole.tags.count("svg") == len(captions) + 1
 
 
+def test_what_objectives_log_is_told_in_words(tmp_path: Path) -> None:
+    run = bare_run(tmp_path / "run")
+    names = ("loss_matched", "zero_centred_penalty", "fake_weight", "right_negative", "right_fake")
+    rows = [{"step": step} | dict.fromkeys(names, 0.5 / step) for step in (1, 2)]
+    run.log_path.write_text("\n".join(map(json.dumps, rows)))
+    read = Read(write_report(run).read_text())
+    for caption in (
+        "Losses",
+        "Discriminator's squared slope (R1 and R2)",
+        "Generated images' share λ of the mixture",
+        "Real images with the higher score",
+    ):
+        assert caption in read.text
+    assert read.tags.count("svg") == 4  # both shares in one
+    assert all(name not in read.text for name in names if name != "fake_weight")
+
+
 def test_settings_and_the_command_to_repeat_are_given(whole: Read) -> None:
     assert "fake_weight 0.25" in whole.text
     assert "negative_data not set" in whole.text

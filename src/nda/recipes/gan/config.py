@@ -210,11 +210,6 @@ class GanConfig(RunConfig):
                 f"negative_weight is {self.negative_weight}, which {' and '.join(UNMIXED)} alone "
                 f"have a place for; with --objective {self.objective} give --fake_weight."
             )
-        if self.objective in UNMIXED and self.matched == "consistency":
-            raise ConfigError(
-                f"matched is consistency, which belongs to the mixture, and --objective "
-                f"{self.objective} has none; give --matched shown or none."
-            )
         if self.objective not in ("three_class", "prior_corrected"):
             return
         if self.negative == "none":

@@ -105,33 +105,48 @@ def against_mixture(
     logs = {name: part.mean() for name, part in zip(names, compared, strict=False)}
     logs = {"loss_d": loss, **logs}
     if held:
-        logs["loss_matched"] = consistency(logits[0], logits[-1])
-        loss = loss + config.matched_weight * logs["loss_matched"]
+        loss = loss + held_alike(config, logits[0], logits[-1], logs)
     return loss, logs, others
+
+
+def held_alike(config: GanConfig, of_real: Tensor, of_null: Tensor, logs: Logs) -> Tensor:
+    """What it costs that images and their nulls get unlike outputs `(B,)`; logged, too."""
+    logs["loss_matched"] = consistency(of_real, of_null)
+    return config.matched_weight * logs["loss_matched"]
 
 
 def of_three_classes(config: GanConfig, discriminator: Any, shown: Shown) -> Learned:
     """Cross entropy of three classes; of outputs, real against generated is logged.
 
-    Beside it the share of images that are less of a negative than their own one.
+    Beside it the share of images that are less of a negative than their own one. Where there are
+    nulls, images and these are held to be as little of a negative; the generator's game, real
+    against generated, knows no nulls.
     """
     logits = outputs_of(config, discriminator, shown.parts, shown.labels, classes=True)
-    loss = three_class_d(*logits, negative_weight=config.negative_weight)
+    real, fake, negative, *null = logits
+    loss = three_class_d(real, fake, negative, negative_weight=config.negative_weight)
     means = {
         name: (part[:, 0] - part[:, 1]).mean()
-        for name, part in zip(("d_real", "d_fake", "d_negative"), logits, strict=True)
+        for name, part in zip(("d_real", "d_fake", "d_negative"), logits, strict=False)
     }
-    right = (no_negative(logits[0]) > no_negative(logits[2])).float().mean()
-    return loss, {"loss_d": loss, **means, "right_negative": right}, [shown.fake]
+    right = (no_negative(real) > no_negative(negative)).float().mean()
+    logs = {"loss_d": loss, **means, "right_negative": right}
+    if null:
+        loss = loss + held_alike(config, no_negative(real), no_negative(null[0]), logs)
+    return loss, logs, [shown.fake]
 
 
 def of_pairs(config: GanConfig, discriminator: Any, shown: Shown) -> Learned:
-    """Each image against a generated one and against its own negative."""
+    """Each image against a generated one and against its own negative; as high as its null."""
     logits = outputs_of(config, discriminator, shown.parts, shown.labels)
-    loss = relativistic_d(*logits, negative_weight=config.negative_weight)
+    compared = logits[:3]
+    loss = relativistic_d(*compared, negative_weight=config.negative_weight)
     names = ("d_real", "d_fake", "d_negative")
-    means = {name: part.mean() for name, part in zip(names, logits, strict=False)}
-    return loss, {"loss_d": loss, **means}, [shown.fake]
+    logs = {"loss_d": loss}
+    logs |= {name: part.mean() for name, part in zip(names, compared, strict=False)}
+    if shown.null is not None:
+        loss = loss + held_alike(config, logits[0], logits[-1], logs)
+    return loss, logs, [shown.fake]
 
 
 def beside_structure(config: GanConfig, discriminator: Any, shown: Shown) -> Learned:

@@ -242,7 +242,8 @@ def update_discriminator(
 def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]:
     """The generator's side: it sees no negatives, but a structure head may judge its images.
 
-    A relativistic objective holds them against real images, of the same classes.
+    A relativistic objective holds them against real images, of the same classes and as the
+    discriminator is shown them.
     """
     # The plain network: its own gradients are not wanted, so processes need not exchange them.
     discriminator = state.discriminator.module.requires_grad_(False)
@@ -252,7 +253,7 @@ def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]
     fake = state.generator(state.sampler.draw_latents(count, rng), labels)
     real = None
     if config.objective == "relativistic":
-        real = augmented(state, to_float(state.images[rows]), rng)
+        real = as_shown(state, augmented(state, to_float(state.images[rows]), rng), rng)
     loss, logs = loss_of_generator(
         config, state.fabric, discriminator, fake, labels, weight=state.fake_weight, real=real
     )
@@ -269,6 +270,15 @@ def augmented(state: GanState, real: Tensor, rng: torch.Generator) -> Tensor:
         return real
     changed: Tensor = state.positive(real, generator=rng)
     return changed
+
+
+def as_shown(state: GanState, real: Tensor, rng: torch.Generator) -> Tensor:
+    """Real images, some of them as their nulls where the discriminator sees them so."""
+    if state.config.matched != "shown":
+        return real
+    _, null = make_negatives(state, real, rng)
+    assert null is not None  # see check_matched
+    return shown_as_nulls(real, null, probability=state.config.matched_probability, generator=rng)
 
 
 def make_negatives(
