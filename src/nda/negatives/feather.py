@@ -10,8 +10,13 @@ import torch
 from torch import Tensor
 
 
-def feather_grid_(x: Tensor, grid: int, width: int, mask: Tensor | None = None) -> Tensor:
-    """Blur `x` in place within `width` pixels of the cuts of a grid: there, where `mask` is 1."""
+def feather_grid_(
+    x: Tensor, grid: int, width: int, only: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """Blur `x` in place within `width` pixels of the cuts of a grid.
+
+    `only` is of which samples, `(B,)` bool: about their level and about their upright cuts.
+    """
     H, W = x.shape[-2:]
     exact = torch.promote_types(x.dtype, torch.float32)
     down = taps(H, width, x.device).to(exact)
@@ -27,7 +32,7 @@ def feather_grid_(x: Tensor, grid: int, width: int, mask: Tensor | None = None) 
     for (dim, cut), blur in zip(strips, soft, strict=True):
         strip = (dim, max(cut - width, 0), blur.shape[dim])
         part = x.narrow(*strip)
-        mixed = blur if mask is None else masked(part, blur, mask.narrow(*strip))
+        mixed = blur if only is None else masked(part, blur, only[0 if dim == -2 else 1].float())
         part.copy_(mixed if x.is_floating_point() else mixed.round_())
     return x
 
@@ -39,14 +44,18 @@ def feather(x: Tensor, mask: Tensor, width: int) -> Tensor:
 
 
 def masked(x: Tensor, other: Tensor, mask: Tensor) -> Tensor:
-    """`other` where `mask` `(B, 1, H, W)` is 1, else `x`, in the dtype of `other`."""
+    """`other` where `mask` `(B, 1, H, W)` or `(B,)` is 1, else `x`, in the dtype of `other`."""
     # Thrice as quick as where.
     return x.to(other.dtype).lerp(other, over_planes(mask, x).to(other.dtype))
 
 
 def over_planes(mask: Tensor, x: Tensor) -> Tensor:
-    """View a value a pixel, `(B, H, W)` or `(B, 1, H, W)`, so that it broadcasts over `x`."""
-    return mask.view(x.shape[0], *[1] * (x.dim() - 3), *mask.shape[-2:])
+    """View a value a pixel, `(B, H, W)` or `(B, 1, H, W)`, so that it broadcasts over `x`.
+
+    Or a value a sample, `(B,)`.
+    """
+    size = mask.shape[-2:] if mask.dim() > 1 else (1, 1)
+    return mask.view(x.shape[0], *[1] * (x.dim() - 3), *size)
 
 
 def blurred(x: Tensor, width: int) -> Tensor:
@@ -58,7 +67,7 @@ def blurred(x: Tensor, width: int) -> Tensor:
         exact = exact.index_select(dim, reflected(place, size))
         for _ in range(2):  # two boxes one after the other are a triangle
             exact = box_sum(exact, dim, width + 1)
-    return exact / (width + 1) ** 4
+    return exact.div_((width + 1) ** 4)
 
 
 def box_sum(x: Tensor, dim: int, count: int) -> Tensor:

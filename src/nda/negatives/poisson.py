@@ -100,7 +100,7 @@ def _limited(hard: Tensor, correction: Tensor, x: Tensor) -> Tensor:
     values, ones = hard.flatten(-3), (*hard.shape[:-3], 1, 1, 1)
     # Quicker than aminmax and than clamp.
     lowest, highest = values.amin(dim=-1).view(ones), values.amax(dim=-1).view(ones)
-    result = (hard + correction.view(hard.shape)).maximum(lowest).minimum(highest)
+    result = correction.view(hard.shape).add_(hard).maximum(lowest).minimum(highest)
     return (result if x.is_floating_point() else result.round()).to(x.dtype)
 
 
@@ -114,12 +114,9 @@ def potential(down: Tensor, across: Tensor) -> Tensor:
     H, W = surplus.shape[-2:]
     rows, columns = cosines(H, surplus), cosines(W, surplus)
     with torch.autocast(surplus.device.type, enabled=False):
-        # Always from the right, which is one large product instead of one a plane.
-        spectrum = (surplus.reshape(-1, W) @ columns.mT).view(-1, H, W).mT
-        spectrum = (spectrum.reshape(-1, H) @ rows.mT).view(-1, W, H)
-        spectrum = spectrum * _inverse_laplacian(W, H, surplus)
-        solved = (spectrum.view(-1, H) @ rows).view(-1, W, H).mT
-        solved = solved.reshape(-1, W) @ columns
+        spectrum = rows @ (surplus.reshape(-1, H, W) @ columns.mT)
+        spectrum = spectrum * _inverse_laplacian(H, W, surplus)
+        solved = rows.mT @ (spectrum @ columns)
     return solved.view(surplus.shape)
 
 
@@ -129,20 +126,31 @@ def line_potential(down: Tensor, across: Tensor, grid: int) -> Tensor:
     `down` `(B, P, grid - 1, W)` and, transposed, `across` `(B, P, grid - 1, H)`: `(B * P, H, W)`.
     """
     W, H = down.shape[-1], across.shape[-1]
-    rows, columns = cosines(H, down), cosines(W, down)
-    level, upright = (
-        m[:, n // grid - 1 : -1 : n // grid] - m[:, n // grid :: n // grid]
-        for m, n in ((rows, H), (columns, W))
-    )  # the transform of one step across each cut: (n, grid - 1)
     with torch.autocast(down.device.type, enabled=False):
-        along_row = (down.reshape(-1, W) @ columns.mT).view(-1, grid - 1, W)
-        along_column = (across.reshape(-1, H) @ rows.mT).view(-1, grid - 1, H)
-        # Every frequency of both kinds of cut, in one product: (B * P, W, H).
-        left = torch.cat([along_row.mT, upright.expand(len(along_row), -1, -1)], dim=-1)
-        right = torch.cat([level.mT.expand(len(along_row), -1, -1), along_column], dim=-2)
-        spectrum = torch.bmm(left, right).mul_(_inverse_laplacian(W, H, down))
-        solved = (spectrum.view(-1, H) @ rows).view(-1, W, H).mT
-        return (solved.reshape(-1, W) @ columns).view(-1, H, W)
+        level = _of_level_cuts(down, H, grid) @ cosines(W, down)
+        upright = cosines(H, down).mT @ _of_level_cuts(across, W, grid).mT
+        if grid == 2:
+            level, upright = (
+                torch.cat([half, -half.flip(dim)], dim)
+                for half, dim in ((level, -2), (upright, -1))
+            )
+        return level.add_(upright)
+
+
+def _of_level_cuts(steps: Tensor, H: int, grid: int) -> Tensor:
+    """What wished-for `steps` `(B, P, grid - 1, W)` down across level cuts give: `(B * P, H, W)`.
+
+    Row by row, in frequencies along the rows. The upper half of the rows suffices for a single cut,
+    about which they are odd.
+    """
+    W = steps.shape[-1]
+    rows, tile = cosines(H, steps), H // grid
+    cut = rows[:, tile - 1 : -1 : tile] - rows[:, tile::tile]  # a step's transform: (H, grid - 1)
+    seen = rows[:, : H // 2] if grid == 2 else rows
+    of_one = seen.mT @ (cut.mT[:, :, None] * _inverse_laplacian(H, W, steps))  # (grid - 1, H, W)
+    waves = (steps.reshape(-1, W) @ cosines(W, steps).mT).view(-1, grid - 1, 1, W)
+    first, *others = (waves[:, k] * of_one[k] for k in range(grid - 1))
+    return sum(others, first)
 
 
 def cosines(size: int, like: Tensor) -> Tensor:

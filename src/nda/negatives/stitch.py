@@ -87,7 +87,8 @@ class Stitch(Negative):
         if self.cut.seam != "feather":
             return x
         if self._halves():
-            return feather_grid_(x, 2, self.cut.width, self.mask(x, params))
+            upright = params["upright"]
+            return feather_grid_(x, 2, self.cut.width, (~upright, upright))
         return feather(x, self.mask(x, params), self.cut.width)
 
     def _halves(self) -> bool:
