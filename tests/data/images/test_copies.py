@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nda.data.images.copies import copy_groups, firsts, held_out, told, told_across
+from nda.data.images.copies import copy_groups, firsts, held_out, joined, told, told_across
 from nda.errors import DataError
 
 
@@ -158,3 +158,14 @@ def test_a_class_of_one_image_and_its_copies_is_on_both_sides() -> None:
     groups, labels = torch.tensor([0, 0, 0, 0, 1, 2, 3]), torch.tensor([0, 0, 0, 0, 1, 1, 1])
     held = held_out(groups, 2, "here", labels=labels)
     assert held.tolist() == [True, False, True, False, False, True, False]
+
+
+def test_groups_are_joined_by_whoever_is_of_both() -> None:
+    groups = torch.tensor([0, 1, 2, 3, 4, 2])
+    others = torch.tensor([0, 0, 1, 2, 1, 3])
+    assert joined(groups, others).tolist() == [0, 0, 1, 2, 1, 1]
+    assert joined(others, groups).tolist() == [0, 0, 1, 2, 1, 1]
+    apart = torch.arange(6)
+    assert joined(groups, apart).tolist() == groups.tolist()
+    chain = torch.tensor([0, 1, 1, 2, 2, 3]), torch.tensor([0, 0, 1, 1, 2, 2])
+    assert joined(*chain).tolist() == [0] * 6

@@ -10,7 +10,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "knn_score": {"neighbours": 50},
         "ClassifierBaselines": {"neighbours": 50},
         "conformal_threshold": {"of": "images"},
-        "DetectorSettings": {"method": "negatives", "kept": 0},
+        "DetectorSettings": {"method": "negatives", "kept": 0, "groups": 0},
         "image_scores": {"pooling": "max"},
         "score_maps": {"batch_size": 32},
         "build_network": {"seed": 0, "published": False},

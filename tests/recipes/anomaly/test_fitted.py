@@ -12,6 +12,7 @@ from nda.data import to_float
 from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import image_scores, load_detector, score_maps
 from nda.export.detector import export_onnx, export_safetensors
+from nda.networks.pretrained.left_out import maps_without_own
 from nda.networks.pretrained.lite0 import PACKAGE
 from nda.recipes import RECIPES
 from nda.recipes.anomaly.method import method_for
@@ -23,6 +24,54 @@ from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
 from tests.support.tiny_lite0 import install_lite0
 
 METHODS = ("gaussian", "neighbours", "combine", "auto")
+
+
+@pytest.fixture(scope="module", params=METHODS[:3])
+def left_out(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of each method that leaves its images out in turn."""
+    folder = tmp_path_factory.mktemp(f"left-out-{request.param}")
+    data = write_surfaces(folder / "tiles", normal=30)
+    config = tiny_anomaly(data, folder / "run", method=request.param, backbone=None,
+                          calibration="left_out")  # fmt: skip
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        install_lite0(monkeypatch, folder / "weights.pth")
+        fitted = start(RECIPES["anomaly"].recipe(), config)
+        assert fitted.train()
+        fitted.evaluate()
+        yield fitted
+
+
+def test_every_image_is_fitted_to_and_calibrated_on_by_the_others(
+    left_out: Run[Any, AnomalyState],
+) -> None:
+    detector = load_detector(left_out.folder.detector_path)
+    network, state = left_out.state.module, left_out.state
+    assert len(detector.calibration) == detector.settings.groups == detector.settings.kept == 30
+    own = maps_without_own(network, to_float(state.images), torch.arange(30))
+    expected = image_scores(own, network.pooling).sort().values
+    torch.testing.assert_close(detector.calibration, expected, atol=1e-4, rtol=1e-3)
+    scores, rarity, _ = detector(state.images)
+    torch.testing.assert_close(rarity.double(), p_values(scores, detector.calibration))
+    assert float(scores.median()) < float(expected.median())  # known by heart
+    assert (left_out.folder.samples / "step-00000001.png").is_file()
+
+
+def test_a_run_that_leaves_out_is_resumed_and_exported(
+    left_out: Run[Any, AnomalyState], tmp_path: Path
+) -> None:
+    folder = RunFolder.open(left_out.folder.path)
+    again = resume(RECIPES["anomaly"].recipe(), type(left_out.config), folder)
+    for name, value in left_out.state.module.state_dict().items():
+        assert torch.equal(again.state.module.state_dict()[name], value), name
+    detector = load_detector(left_out.folder.detector_path)
+    assert export_safetensors(detector, tmp_path / "a.safetensors").largest_difference == 0
+
+
+@pytest.mark.slow
+def test_its_onnx_file_agrees(left_out: Run[Any, AnomalyState], tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    detector = load_detector(left_out.folder.detector_path)
+    assert export_onnx(detector, tmp_path / "a.onnx").largest_difference < 1e-4
 
 
 @pytest.fixture(scope="module", params=METHODS)

@@ -56,6 +56,20 @@ def copy_groups(images: Tensor) -> Tensor:
     return torch.tensor(groups, dtype=torch.int64)
 
 
+def joined(groups: Tensor, others: Tensor) -> Tensor:
+    """Groups int64 (N,) that bring together what either of two groupings does, numbered as them.
+
+    An image of both a group of the one and a group of the other joins the two.
+    """
+    found, before = groups, None
+    while before is None or not torch.equal(found, before):
+        before = found
+        for grouping in (others, groups):
+            least = torch.full((int(grouping.max()) + 1,), len(groups))
+            found = least.scatter_reduce(0, grouping, found, "amin")[grouping]
+    return found.unique(return_inverse=True)[1]
+
+
 def held_out(groups: Tensor, every: int, where: str, *, labels: Tensor | None = None) -> Tensor:
     """Which images to hold out, bool (N,): every k-th group of copies, counted from the first.
 

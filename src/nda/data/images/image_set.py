@@ -23,7 +23,8 @@ class ImageSet:
     know of the images, such as what was taken otherwise than it stands; `taken` is one on what of
     the source they are and what of it was passed over (`nda.data.images.taken`). `fingerprint` is
     a digest
-    of images, labels and classes: two sets with the same fingerprint hold the same data.
+    of images, labels and classes: two sets with the same fingerprint hold the same data. `names`
+    are the paths of the files `(N,)` within their source, where the images are all of a split.
     """
 
     images: Tensor
@@ -33,6 +34,7 @@ class ImageSet:
     fingerprint: str
     notes: tuple[str, ...] = ()
     taken: str = ""
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(

@@ -136,8 +136,20 @@ def _source_splits(split: str | None, every: int, options: ImageSource) -> Split
 def _told(
     images: ImageSet, source: Source, entries: Sequence[Entry], selected: Selection
 ) -> ImageSet:
-    """The images with a sentence on what of the source they are; never a kept one."""
-    return replace(images, taken=told_taken(entries, selected, source.stamps, source.passed))
+    """The images with a sentence on what of the source they are, and names; never kept ones."""
+    taken = told_taken(entries, selected, source.stamps, source.passed)
+    return replace(images, taken=taken, names=_names(images, selected))
+
+
+def _names(images: ImageSet, selected: Selection) -> tuple[str, ...]:
+    """The paths of the images, without those of files that were skipped; none if only some are."""
+    skipped, names = list(images.skipped), []
+    for name in selected.names:
+        if skipped and skipped[0].startswith(f"{name}: "):
+            skipped.pop(0)
+        else:
+            names.append(name)
+    return tuple(names) if len(names) == len(images) else ()
 
 
 def _torchvision_splits(name: str, split: str | None, every: int, options: ImageSource) -> Splits:

@@ -8,6 +8,18 @@ The promise is an average over calibration sets: with one set of n images, of wh
 is the k-th largest, the rate of false alarms is itself random, with distribution Beta(k, n + 1 - k)
 for scores without ties: with 99 images and a rate of 1 % it is 1 % on average, and above 3 % for
 one set in twenty. More images make it narrower.
+
+Where images are too few to hold some out, each group of them (an image with its copies, or the
+pictures of a part) is left out in turn: R_i is the score of one of its images by the fit to all
+other groups, and a new image's score is the lowest of those by all these fits. The p-value, with
+the R_i in the place of calibration scores, keeps the promise P(p <= t) <= t (jackknife-minmax:
+Barber, Candes, Ramdas and Tibshirani, "Predictive inference with the jackknife+", Annals of
+Statistics, 2021). The proof in short: among the n groups and the new image's own call i strange
+where at most t (n + 1) - 1 of the others j have R_j, with i left out too, at or above m_i, the
+lowest score of i. All others lie below, and their own lowest scores m_j with them: so i is among
+the t (n + 1) highest m, and no more can be strange. The new image is as likely to be strange as
+any. It asks that the fit does not mind the order of the images, and nothing of it may be chosen
+by looking at all of them.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ class DetectorSettings:
     bit_depth: int | None = None  # of files of more than 8 bits; None for the whole range of 16
     method: str = LEARNED  # or what was fitted at once: gaussian, neighbours
     kept: int = 0  # normal images that it was fitted to
+    groups: int = 0  # of these, left out in turn to calibrate on; 0 where others were held out
 
 
 class Detector(nn.Module):
@@ -170,7 +171,12 @@ def network_of(settings: DetectorSettings) -> nn.Module:
     """A detector's network, its weights still to be loaded."""
     if settings.method == LEARNED:
         return build_network(settings.backbone, settings.width)
-    return build_fitted(settings.method, settings.backbone, settings.resolution, settings.kept)
+    owners = None
+    if settings.groups:  # only their number matters here: what they are comes with the weights
+        owners = torch.arange(settings.kept, device="cpu").clamp(max=settings.groups - 1)
+    return build_fitted(
+        settings.method, settings.backbone, settings.resolution, settings.kept, owners=owners
+    )
 
 
 def save_detector(path: StrPath, detector: Detector) -> None:

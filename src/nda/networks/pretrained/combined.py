@@ -48,8 +48,10 @@ class CombinedMap(FittedMap):
         self.eval().requires_grad_(False)
 
     def measure(self, features: Sequence[Tensor]) -> Tensor:
-        places = self.gaussian.measure(features)
-        coarse = self.neighbours.measure(features)
+        return self.larger(self.gaussian.measure(features), self.neighbours.measure(features))
+
+    def larger(self, places: Tensor, coarse: Tensor) -> Tensor:
+        """The larger z-scores of the Gaussian's maps and of the neighbours'."""
         distance = coarse.mean(dim=(1, 2)).clamp(min=_LEAST)
         size = (self.gaussian.grid, self.gaussian.grid)
         shape = F.interpolate(coarse[:, None], size, mode="bilinear", align_corners=False)[:, 0]
@@ -95,8 +97,12 @@ class CombinedMap(FittedMap):
             if len(fold[0]):
                 found[0].append(self.gaussian.measure(fold).amax(dim=(1, 2)))
                 found[1].append(shares(fold[-1], pooled[fold_of != k]).mean(dim=(1, 2)))
-        for which, distances in enumerate(found):
-            logs = torch.cat(distances).clamp(min=_LEAST).log()
+        self.take_scales([torch.cat(distances) for distances in found])
+
+    def take_scales(self, distances: Sequence[Tensor]) -> None:
+        """Take middle and spread from distances of normal images, of each method `(n,)`."""
+        for which, found in enumerate(distances):
+            logs = found.clamp(min=_LEAST).log()
             self.middle[which] = logs.mean()
             self.spread[which] = logs.std().clamp(min=_LEAST)
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nda.networks.pretrained.combined import CombinedMap
 from nda.networks.pretrained.fitted_map import FittedMap
 from nda.networks.pretrained.gaussian import GaussianMap
+from nda.networks.pretrained.left_out import (
+    LeftOutCombined,
+    LeftOutGaussian,
+    LeftOutNeighbours,
+)
 from nda.networks.pretrained.lite0 import NAME, Lite0Trunk, pretrained_trunk
 from nda.networks.pretrained.neighbours import MOST_KEPT, NeighbourMap
+
+FITTED = ("gaussian", "neighbours", "combine")
 
 
 def build_trunk(
@@ -31,21 +38,37 @@ def build_trunk(
 
 
 def build_fitted(
-    method: str, backbone: str, side: int, kept: int, *, published: bool = False
+    method: str,
+    backbone: str,
+    side: int,
+    kept: int,
+    *,
+    published: bool = False,
+    owners: Tensor | None = None,
 ) -> FittedMap:
     """The network of a method that is fitted at once, for images of `side` pixels.
 
-    `kept` is how many normal images it is fitted to; neighbours keep at most 10,000 of them.
+    `kept` is how many normal images it is fitted to; neighbours keep at most 10,000 of them. Where
+    their groups are to be left out in turn, `owners` int64 `(kept,)` says of which each image is.
     """
+    if method not in FITTED:
+        raise ValueError(f"no network is fitted by the method {method!r}")
+    trunk = build_trunk(backbone, published=published, top=method != "gaussian")
     network: FittedMap
     if method == "gaussian":
-        network = GaussianMap(build_trunk(backbone, published=published), side)
+        network = (
+            GaussianMap(trunk, side) if owners is None else LeftOutGaussian(trunk, side, owners)
+        )
     elif method == "neighbours":
-        trunk = build_trunk(backbone, published=published, top=True)
-        network = NeighbourMap(trunk, min(kept, MOST_KEPT))
-    elif method == "combine":
-        trunk = build_trunk(backbone, published=published, top=True)
-        network = CombinedMap(trunk, side, kept)
+        network = (
+            NeighbourMap(trunk, min(kept, MOST_KEPT))
+            if owners is None
+            else LeftOutNeighbours(trunk, owners)
+        )
     else:
-        raise ValueError(f"no network is fitted by the method {method!r}")
+        network = (
+            CombinedMap(trunk, side, kept)
+            if owners is None
+            else LeftOutCombined(trunk, side, owners)
+        )
     return network.to(memory_format=torch.channels_last)

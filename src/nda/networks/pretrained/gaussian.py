@@ -36,7 +36,7 @@ class GaussianMap(FittedMap):
         super().__init__()
         self.trunk = trunk
         total = sum(trunk.channels[:3])  # type: ignore[index]  # of a Trunk
-        self.grid = min(side // 8, MOST_PLACES)
+        self.grid = grid_of(side)
         places, channels = self.grid**2, min(total, MOST_CHANNELS)
         self.register_buffer("mean", torch.zeros(places, 1, channels))
         self.register_buffer("whiten", torch.zeros(places, channels, channels))
@@ -128,6 +128,11 @@ class Moments:
         return self.square / self.count - centre.transpose(1, 2) @ centre
 
 
+def grid_of(side: int) -> int:
+    """Places a side of images of `side` pixels."""
+    return min(side // 8, MOST_PLACES)
+
+
 def sum_of(parts: Sequence[Moments]) -> Moments:
     """The moments of all features together; the parts have one shift."""
     assert all(part.shift is parts[0].shift for part in parts)
@@ -150,9 +155,17 @@ def shrunk(covariance: Tensor, count: int) -> Tensor:
     size = covariance.shape[-1]
     trace = covariance.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
     squares = covariance.square().sum(dim=(-2, -1))
-    above = (1 - 2 / size) * squares + trace.square()
-    below = (count + 1 - 2 / size) * (squares - trace.square() / size)
-    share = torch.where(below > 0, above / below, 1.0).clamp(max=1.0)[..., None, None]
-    level = (trace / size).clamp(min=1e-6)[..., None, None]
+    share, level = (each[..., None, None] for each in shrinkage(trace, squares, count, size))
     eye = torch.eye(size, dtype=covariance.dtype, device=covariance.device)
     return (1 - share) * covariance + share * level * eye
+
+
+def shrinkage(trace: Tensor, squares: Tensor, count: int, size: int) -> tuple[Tensor, Tensor]:
+    """How far covariances are moved, and the multiple of the identity that they are moved to.
+
+    Of the covariances `size` x `size` of `count` samples, the traces and the sums of squares.
+    """
+    above = (1 - 2 / size) * squares + trace.square()
+    below = (count + 1 - 2 / size) * (squares - trace.square() / size)
+    share = torch.where(below > 0, above / below, 1.0).clamp(0.0, 1.0)
+    return share, (trace / size).clamp(min=1e-6)

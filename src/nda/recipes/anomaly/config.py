@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -46,6 +47,11 @@ class AnomalyConfig(RunConfig):
         resolution: side of the images in pixels, a multiple of 16
         fit: how images become squares of that side: stretch (all of the image) or crop (its middle)
         holdout: share of the normal images that is kept from training, to calibrate on
+        calibration: held_out; left_out (every normal image is trained on, and calibrated on by what
+            the others say; not for negatives); or auto (left_out where the images are too few to
+            hold enough of them out, at most 200 at 128 pixels)
+        group: a regular expression found in every file's path; files of which it finds the same are
+            pictures of one part and stay on one side of the split: (.*)/ for the folder
         method: negatives (learned step by step); gaussian (of features, at each place of aligned
             images); neighbours (nearest images in pooled features); combine (the more surprised of
             these two); auto (gaussian for aligned images, else combine). A new run that is told
@@ -75,6 +81,8 @@ class AnomalyConfig(RunConfig):
     resolution: int | None = 128
     fit: Literal["stretch", "crop"] = "stretch"
     holdout: float = 0.2
+    calibration: Literal["auto", "held_out", "left_out"] = "auto"
+    group: str | None = None
     method: Literal["negatives", "gaussian", "neighbours", "combine", "auto"] = "negatives"
     negative: str = "blemish"
     texture: str | None = field(default=None, metadata=PATH)
@@ -137,6 +145,19 @@ class AnomalyConfig(RunConfig):
         for name in ("lr", "weight_decay"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if self.calibration == "left_out" and self.learned:
+            raise ConfigError(
+                "--calibration left_out leaves every image out in turn, which a network that is "
+                "trained step by step takes too long for; give --method auto, or held_out."
+            )
+        if self.group is not None:
+            try:
+                re.compile(self.group)
+            except re.error as error:
+                raise ConfigError(
+                    f"group is {self.group!r}, which is no regular expression ({error}); give one "
+                    "such as (.*)/ for the folder of a file."
+                ) from error
         self._check_backbone()
 
     def _check_backbone(self) -> None:

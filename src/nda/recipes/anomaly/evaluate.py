@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from nda.data import ImageSet
+from nda.data import ImageSet, to_float
 from nda.data.images.defects import Defects, load_defects
 from nda.evaluation.fidelity.nearest import pixel_distance
 from nda.evaluation.outliers.auroc import measure_outliers
@@ -24,6 +24,7 @@ from nda.evaluation.outliers.faults import FaultScores, fault_metrics
 from nda.evaluation.outliers.metrics import score_histogram
 from nda.evaluation.outliers.pixels import pixel_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
+from nda.networks.pretrained.left_out import maps_without_own
 from nda.report.pictures.grid import image_grid, save_png
 from nda.report.pictures.heat import overlay
 from nda.runtime.seeding import generator_for
@@ -44,7 +45,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
     chosen by them.
     """
     network: nn.Module = state.module.eval()
-    known = score_maps(network, state.calibration.images)
+    known = maps_of_known(state, network, state.calibration.images)
     calibration = image_scores(known, pooling_of(network))
     detector = detector_of(state, calibration, image_scores(known))
     save_detector(RunFolder(Path(state.config.out)).detector_path, detector)
@@ -71,6 +72,24 @@ def evaluate(state: AnomalyState) -> Evaluation:
     return Evaluation(state.step, metrics, histograms, notes)
 
 
+def maps_of_known(state: AnomalyState, network: nn.Module, images: Tensor) -> Tensor:
+    """Maps of the images calibrated on, or of what was made of them, on the CPU.
+
+    Where all images were trained on, each by what the others say.
+    """
+    rows = state.normal.rows
+    if rows is None:
+        return score_maps(network, images)
+    device = state.images.device
+    numbers = spread_over(rows, len(images))
+    return maps_without_own(network, to_float(images).to(device), numbers.to(device)).cpu()
+
+
+def spread_over(rows: Tensor, count: int) -> Tensor:
+    """`count` of the rows or fewer, evenly spread, as images in pictures are."""
+    return rows[torch.linspace(0, len(rows) - 1, min(count, len(rows))).long()]
+
+
 def normal_classes(train: ImageSet) -> list[str]:
     """The classes that were trained on; the others of the same source are anomalous."""
     present = set(train.labels.tolist())
@@ -92,6 +111,7 @@ def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> De
         bit_depth=config.bit_depth,
         method=state.method.name,
         kept=0 if config.learned else len(state.train),
+        groups=0 if state.normal.rows is None else len(state.normal.rows),
     )
     return Detector.of(state.module, calibration, settings, hottest)
 
@@ -103,25 +123,32 @@ def against_negatives(
     rng = generator_for(state.config.seed, purpose="evaluation")
     images = state.calibration.images
     negatives = torch.cat([state.negative(part, generator=rng) for part in in_pairs(images)])
-    scores = image_scores(score_maps(network, negatives), pooling_of(network))
+    scores = image_scores(maps_of_known(state, network, negatives), pooling_of(network))
     protocol: Protocol = {
         "score": SCORE[pooling_of(network)],
-        "split": "normal images held out to calibrate on",
+        "split": calibrated_on(state),
         "negative": state.config.negative,
         "images": len(images),
     }
     measures = measure_outliers(calibration, scores)
     auroc = Metric(
         "auroc_negatives",
-        "AUROC, held-out normal images against their negatives",
+        "AUROC, normal images calibrated on against their negatives",
         measures.auroc,
         "higher",
         protocol,
         interval=[measures.auroc_low, measures.auroc_high],
     )
-    title = "Scores of held-out normal images and of their negatives"
+    title = "Scores of the normal images calibrated on and of their negatives"
     series = {"real": calibration, "negative": scores}
     return [auroc], [score_histogram("negatives", title, AXIS, series, protocol)]
+
+
+def calibrated_on(state: AnomalyState) -> str:
+    """What the normal images are that the detector is calibrated on."""
+    if state.normal.rows is None:
+        return "normal images held out to calibrate on"
+    return "normal images, each scored by what the others say"
 
 
 def against_faults(
@@ -147,7 +174,7 @@ def against_faults(
     if test.masks is not None:
         metrics += pixel_metrics(maps, test, protocol)
     series = {
-        "normal, held out to calibrate": calibration,
+        "normal, calibrated on": calibration,
         "normal, test": found[test.normal],
         "anomalous, test": found[~test.normal],
     }
@@ -164,8 +191,7 @@ def draw_samples(state: AnomalyState, folder: RunFolder) -> None:
     """Pictures of negatives (once) and of the heat on held-out normal images and negatives."""
     rng = generator_for(state.config.seed, purpose="samples")
     images = state.calibration.images
-    spread = torch.linspace(0, len(images) - 1, min(SHOWN, len(images))).long()
-    normal = images[spread]
+    normal = spread_over(images, SHOWN)
     params = state.negative.draw(normal, rng)
     negative = state.negative.replay(normal, params)
     mask = state.negative.mask(normal, params)
@@ -177,7 +203,7 @@ def draw_samples(state: AnomalyState, folder: RunFolder) -> None:
     if state.step == 0 and not state.config.learned:
         return  # nothing is fitted yet
     network = state.module.eval()
-    maps = [score_maps(network, part) for part in (normal, negative)]
+    maps = [maps_of_known(state, network, part) for part in (normal, negative)]
     state.module.train()
     if state.config.learned:  # not calibrated yet: probabilities, over the whole of their range
         heat = [each.sigmoid() for each in maps]

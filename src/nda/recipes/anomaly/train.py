@@ -9,7 +9,7 @@ What is measured of it stands in evaluate.py, every setting in config.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,22 +18,17 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nda.data import EpochBatches, ImageSet, to_float
-from nda.data.images.copies import copy_groups, firsts, held_out, told
 from nda.data.images.textures import give_textures
-from nda.errors import ConfigError
-from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.evaluation.outliers.detector import build_network
 from nda.negatives import Negative, RandomApply, negative_from_name
 from nda.networks.pretrained.fitted import build_fitted
 from nda.objectives import consistency, shown_as_nulls
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.anomaly.method import FITTED_AT_ONCE, Method, channels_last, method_for
+from nda.recipes.anomaly.normal import Normal, load_normal, promised_rate, told_of_rate
 from nda.recipes.matched import refuse_traceless
-from nda.recipes.sources import image_source
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run
-
-USUAL_RATE = 0.01  # of false alarms, where none is asked for
 
 
 @dataclass
@@ -42,8 +37,7 @@ class AnomalyState:
 
     config: AnomalyConfig
     fabric: Fabric
-    train: ImageSet
-    calibration: ImageSet  # normal images that are never trained on, no two of them copies
+    normal: Normal  # images to train on, and to calibrate on
     false_alarm_rate: float  # that the calibration promises
     network: Any  # as Fabric runs it; `module` is the plain network
     optimizer: Any  # None where the network is fitted at once
@@ -56,6 +50,14 @@ class AnomalyState:
     step: int = 0
 
     @property
+    def train(self) -> ImageSet:
+        return self.normal.train
+
+    @property
+    def calibration(self) -> ImageSet:
+        return self.normal.calibration
+
+    @property
     def data(self) -> str:
         return self.train.fingerprint + self.calibration.fingerprint + self.textures
 
@@ -66,7 +68,7 @@ class AnomalyState:
     @property
     def told(self) -> list[str]:
         """What whoever begins the run should know of its data."""
-        return self.train.told + self.method.told + few_to_calibrate(self)
+        return self.train.told + self.method.told + told_of_rate(self.config, self.normal)
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -83,26 +85,26 @@ class AnomalyState:
 
 def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     """Load the normal images, keep some to calibrate on, make the network from the seed."""
-    train, calibration = load_normal(config)
-    rate = promised_rate(config, len(calibration))
+    normal = load_normal(config)
+    train = normal.train
+    rate = promised_rate(config, normal)
     negative = negative_from_name(config.negative)
     textures = give_textures(config.texture, [negative], train.images.shape[-1])
     first = train.images[: config.batch_size]
     negative.check(first)
     refuse_traceless(config, negative, to_float(first), generator_for(config.seed, purpose="trace"))
     method = method_for(config, train.images)
-    network, optimizer = build_learner(config, fabric, method.name, kept=len(train))
+    network, optimizer = build_learner(config, fabric, method.name, normal)
     return AnomalyState(
         config=config,
         fabric=fabric,
-        train=train,
-        calibration=calibration,
+        normal=normal,
         false_alarm_rate=rate,
         network=network,
         optimizer=optimizer,
         negative=negative,
         positive=positive_of(config, train.images),
-        batches=batches_of_run(len(train), config, fabric, heldout=len(calibration)),
+        batches=batches_of_run(len(train), config, fabric, heldout=len(normal.calibration)),
         images=train.images.to(fabric.device),
         method=method,
         textures=textures,
@@ -110,64 +112,26 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
 
 
 def build_learner(
-    config: AnomalyConfig, fabric: Fabric, method: str, *, kept: int
+    config: AnomalyConfig, fabric: Fabric, method: str, normal: Normal
 ) -> tuple[Any, Any]:
-    """The network and its optimizer, which is None where it is fitted at once to `kept` images."""
+    """The network and its optimizer, which is None where it is fitted at once."""
     assert config.backbone is not None
     assert config.resolution is not None
     if not config.learned:
-        fitted = build_fitted(method, config.backbone, config.resolution, kept, published=True)
+        fitted = build_fitted(
+            method,
+            config.backbone,
+            config.resolution,
+            len(normal.train),
+            published=True,
+            owners=normal.owners,
+        )
         return fitted.to(fabric.device), None
     plain = build_network(config.backbone, config.width, seed=config.seed, published=True)
     if config.compile:
         plain.compile()
     adam = torch.optim.AdamW(plain.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     return fabric.setup(plain, adam)
-
-
-def load_normal(config: AnomalyConfig) -> tuple[ImageSet, ImageSet]:
-    """The normal images of the training split: those to train on and those to calibrate on."""
-    normal = replace(image_source(config), fit=config.fit).load()
-    groups = copy_groups(normal.images)
-    held = held_out(groups, round(1 / config.holdout), config.data)
-    # Copies of an image say no more than the image: it is calibrated on once.
-    calibration = normal.only(held & firsts(groups))
-    normal = replace(normal, notes=(*normal.notes, *told(groups)))
-    train = replace(normal.only(~held), notes=normal.notes, taken=normal.taken)
-    return train, calibration
-
-
-def promised_rate(config: AnomalyConfig, calibrated: int) -> float:
-    """The false-alarm rate of the run: the one asked for, or the best that can be promised.
-
-    Without one it is 0.01 or, where `calibrated` images are too few for that, the smallest that
-    they can promise. Raises `ConfigError` for a rate that was asked for and needs more of them.
-    """
-    if config.false_alarm_rate is None:
-        return max(USUAL_RATE, smallest_rate(calibrated))
-    needed = images_needed(config.false_alarm_rate)
-    if calibrated < needed:
-        raise ConfigError(
-            f"A false-alarm rate of {config.false_alarm_rate:g} needs at least {needed:,} normal "
-            f"images to calibrate on, and --holdout {config.holdout:g} of those in {config.data} "
-            f"keeps {calibrated:,} different ones. Give more normal images, a larger --holdout, or "
-            f"a --false_alarm_rate of {smallest_rate(calibrated):g} or more."
-        )
-    return config.false_alarm_rate
-
-
-def few_to_calibrate(state: AnomalyState) -> list[str]:
-    """A sentence where the images are too few for the usual rate: what would give a better one."""
-    config, rate, count = state.config, state.false_alarm_rate, len(state.calibration)
-    if config.false_alarm_rate is not None or rate <= USUAL_RATE:
-        return []
-    half = smallest_rate(int(count * 0.5 / config.holdout))
-    better = f" '--holdout 0.5' would promise about {half:g};" if config.holdout < 0.5 else ""
-    needed = math.ceil(images_needed(USUAL_RATE) / config.holdout)
-    return [
-        f"{count} normal images are kept to calibrate on, which can promise a false-alarm rate of "
-        f"{rate:g} and none smaller.{better} {USUAL_RATE:g} takes {needed:,} normal images."
-    ]
 
 
 def positive_of(config: AnomalyConfig, images: Tensor) -> RandomApply | None:
