@@ -39,6 +39,7 @@ PROMISED = {
     "gan_step": {"rows"},
     "gpu_campaign": {"steps_done", "runs", "seconds"},
     "interval_coverage": {"nominal", "mean", "least", "rows"},
+    "large_sets": {"rows"},
     "moco_step": {"rows"},
     "mutation": {"unnoticed", "modules"},
     "negatives": {"versions", "absent", "allocator", "rows"},

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import Mock
 
+import pytest
+import torch
+
 from nda.data import EpochBatches
 from nda.recipes.gan.config import GanConfig
-from nda.training.batches import batches_of_run
+from nda.training.batches import batches_of_run, beside, drawn
 
 
 def batches(rank: int, **changes: Any) -> EpochBatches:
@@ -25,3 +28,17 @@ def test_the_order_is_that_of_the_seed() -> None:
     first = batches(0).indices(0).tolist()
     assert batches(0, seed=0).indices(0).tolist() == first
     assert batches(0, seed=1).indices(0).tolist() != first
+
+
+def test_samples_go_to_a_card_that_has_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = torch.arange(8.0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * samples.nbytes - 1, 10**9))
+    assert beside(samples, torch.device("cuda")) is samples
+    assert beside(samples, torch.device("meta")).device.type == "meta"
+
+
+def test_rows_are_drawn_to_the_device_asked_for() -> None:
+    samples, rows = torch.arange(8.0), torch.tensor([3, 1])
+    assert drawn(samples, rows, torch.device("cpu")).tolist() == [3.0, 1.0]
+    assert drawn(samples, rows, torch.device("meta")).device.type == "meta"
+    assert drawn(samples.to("meta"), rows, torch.device("meta")).shape == (2,)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+
 from nda.data import EpochBatches
 from nda.errors import LargeBatchError
 from nda.training.config import RunConfig
@@ -11,6 +14,22 @@ from nda.validators import counted
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+_MOST = 1 / 2  # of a card's free memory that training data may take
+
+
+def beside(samples: Tensor, device: torch.device) -> Tensor:
+    """The samples on a device, or where they are, if a card has no room for so many."""
+    if device.type == "cuda" and samples.nbytes > _MOST * torch.cuda.mem_get_info(device)[0]:
+        return samples
+    return samples.to(device)
+
+
+def drawn(samples: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+    """The samples `rows` on a device, wherever they lie."""
+    found = samples[rows.to(samples.device, non_blocking=samples.is_cuda)]
+    return found.to(device, non_blocking=True)
 
 
 def batches_of_run(

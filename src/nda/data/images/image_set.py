@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nda.data.reading.mapped import taken
 from nda.errors import ShapeError
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A data set small enough to live in memory.
+    """A data set as one tensor, which the system maps from the disk where it is large.
 
     `images` is uint8 `(N, 3, H, W)` and `labels` int64 `(N,)`, both on the CPU; a label is an
     index into `classes`, and all are 0 where `classes` is empty. `skipped` names the broken files
@@ -63,7 +64,7 @@ class ImageSet:
 
     def only(self, rows: Tensor) -> ImageSet:
         """The images `rows`, int64 `(M,)` or bool `(N,)`, without what was said of the whole."""
-        return ImageSet.of(self.images[rows], self.labels[rows], self.classes)
+        return ImageSet.of(taken(self.images, rows), self.labels[rows], self.classes)
 
     def drawn(self, most: int, rng: torch.Generator | None) -> ImageSet:
         """At most `most` images in an order drawn at random, with what was said of them."""

@@ -1,7 +1,7 @@
 """From image files to one uint8 tensor, over all cores.
 
 Pillow lets other threads run while it decodes, so threads suffice, and every image is written
-straight into its place: the memory needed is that of the result.
+straight into its place, which is on the disk where the result is large.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nda.data.reading.layout import and_more
+from nda.data.reading.mapped import room
 from nda.data.reading.values import MAX_PIXELS, TOO_MANY_PIXELS, Values, is_wide
 from nda.errors import DataError
 
@@ -173,12 +174,13 @@ def _side(
 
 def _allocate(count: int, side: int, where: str) -> Pixels:
     try:
-        return np.empty((count, 3, side, side), np.uint8)
+        return room(count, 3, side, side)
     except MemoryError as error:
         raise DataError(
             f"{where}: {count} images of {side} x {side} pixels need "
-            f"{3 * count * side * side / 2**30:.0f} GiB, more memory than there is. "
-            "Give a smaller --resolution or fewer --classes."
+            f"{3 * count * side * side / 2**30:.0f} GiB, more memory than there is "
+            "and more than is free where nda caches images (NDA_CACHE). Give a smaller "
+            "--resolution or fewer --classes."
         ) from error
 
 

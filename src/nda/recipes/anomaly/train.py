@@ -28,7 +28,7 @@ from nda.recipes.anomaly.method import FITTED_AT_ONCE, Method, channels_last, me
 from nda.recipes.anomaly.normal import Normal, load_normal, promised_rate, told_of_rate
 from nda.recipes.matched import refuse_traceless
 from nda.runtime.seeding import generator_for
-from nda.training.batches import batches_of_run
+from nda.training.batches import batches_of_run, beside, drawn
 
 
 @dataclass
@@ -80,7 +80,7 @@ class AnomalyState:
         """Normal images of a step, uint8 (B, 3, R, R); all where the network is fitted at once."""
         if not self.config.learned:
             return self.images
-        return self.images[self.batches.indices(step).to(self.images.device)]
+        return drawn(self.images, self.batches.indices(step), self.fabric.device)
 
 
 def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
@@ -105,7 +105,9 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         negative=negative,
         positive=positive_of(config, train.images),
         batches=batches_of_run(len(train), config, fabric, heldout=len(normal.calibration)),
-        images=train.images.to(fabric.device),
+        images=beside(train.images, fabric.device)
+        if config.learned
+        else train.images.to(fabric.device),
         method=method,
         textures=textures,
     )

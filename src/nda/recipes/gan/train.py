@@ -26,7 +26,7 @@ from nda.recipes.gan.weight import Follower, scheduled_weight
 from nda.recipes.matched import refuse_traceless
 from nda.recipes.sources import image_source
 from nda.runtime.seeding import generator_for
-from nda.training.batches import batches_of_run
+from nda.training.batches import batches_of_run, beside, drawn
 from nda.training.ema import Ema
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class GanState:
         """Fresh images for every update of the discriminator within the step."""
         updates = range(step * self.config.d_steps, (step + 1) * self.config.d_steps)
         rows = torch.cat([self.batches.indices(update) for update in updates])
-        rows = rows.to(self.images.device, non_blocking=True)
-        return self.images[rows], self.labels[rows]
+        device = self.fabric.device
+        return drawn(self.images, rows, device), drawn(self.labels, rows, device)
 
     @property
     def sampler(self) -> Sampler:
@@ -109,7 +109,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         fabric=fabric,
         splits=splits,
         data=splits.train.fingerprint + (other.fingerprint if other else ""),
-        other=other.images.to(fabric.device) if other else None,
+        other=beside(other.images, fabric.device) if other else None,
         generator=run_g,
         discriminator=run_d,
         optimizer_g=optimizer_g,
@@ -118,7 +118,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         negative=transform_of(config, first),
         positive=positive_of(config, first),
         batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
-        images=splits.train.images.to(fabric.device),
+        images=beside(splits.train.images, fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
         follower=Follower(config.batch_size, fabric)
         if config.fake_weight_schedule == "follow"
@@ -253,7 +253,8 @@ def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]
     fake = state.generator(state.sampler.draw_latents(count, rng), labels)
     real = None
     if config.objective == "relativistic":
-        real = as_shown(state, augmented(state, to_float(state.images[rows]), rng), rng)
+        some = to_float(drawn(state.images, rows, rows.device))
+        real = as_shown(state, augmented(state, some, rng), rng)
     loss, logs = loss_of_generator(
         config, state.fabric, discriminator, fake, labels, weight=state.fake_weight, real=real
     )
@@ -291,7 +292,7 @@ def make_negatives(
     """
     if state.other is not None:
         rows = torch.randint(len(state.other), (len(real),), generator=rng, device=real.device)
-        return to_float(state.other[rows]), None
+        return to_float(drawn(state.other, rows, real.device)), None
     if state.negative is None:
         return None, None
     params = state.negative.draw(real, rng)

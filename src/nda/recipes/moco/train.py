@@ -29,7 +29,7 @@ from nda.recipes.moco.config import FEWEST, MocoConfig
 from nda.recipes.sources import image_source
 from nda.runtime.distributed import all_gather
 from nda.runtime.seeding import generator_for
-from nda.training.batches import batches_of_run
+from nda.training.batches import batches_of_run, beside, drawn
 
 
 @dataclass
@@ -69,7 +69,7 @@ class MocoState:
 
     def batch(self, step: int) -> Tensor:
         """Images of a step, uint8 (B, 3, R, R)."""
-        return self.images[self.batches.indices(step).to(self.images.device)]
+        return drawn(self.images, self.batches.indices(step), self.fabric.device)
 
 
 def build(config: MocoConfig, fabric: Fabric) -> MocoState:
@@ -108,7 +108,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
             blur=config.blur,
         ),
         batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
-        images=splits.train.images.to(fabric.device),
+        images=beside(splits.train.images, fabric.device),
     )
 
 
