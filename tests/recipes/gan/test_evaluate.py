@@ -197,6 +197,7 @@ def test_generating_in_parts_gives_as_many_as_asked(image_folder: Path) -> None:
         ({"negative": "none"}, 1),
         ({"negative": "mixup"}, 2),
         ({"negative": "data", "classes": "dark", "negative_classes": "light"}, 2),
+        ({"negative": "jigsaw:seam=feather", "matched": "shown"}, 3),
     ],
     ids=str,
 )

@@ -186,7 +186,7 @@ def draw_negatives(state: GanState, folder: RunFolder, rng: torch.Generator) -> 
         params = negative.draw(real := rows[0].to(rng.device), rng)
         rows.append(negative.replay(real, params).cpu())
         names.append(state.config.negative)
-        if state.config.structure_head:
+        if state.config.structure_head or state.config.matched != "none":
             rows.append(negative.null(real, params).cpu())
             names.append("null")
     elif state.other is not None:
