@@ -242,8 +242,7 @@ def update_discriminator(
 def update_generator(state: GanState, rng: torch.Generator) -> dict[str, Tensor]:
     """The generator's side: it sees no negatives, but a structure head may judge its images.
 
-    A relativistic objective holds them against real images, of the same classes and as the
-    discriminator is shown them.
+    A relativistic objective holds them against real images of the same classes, shown alike.
     """
     # The plain network: its own gradients are not wanted, so processes need not exchange them.
     discriminator = state.discriminator.module.requires_grad_(False)
