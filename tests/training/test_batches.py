@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nda.data import EpochBatches
+from nda.errors import LargeBatchError
 from nda.recipes.gan.config import GanConfig
 from nda.training.batches import batches_of_run, beside, drawn
 
@@ -22,6 +23,20 @@ def test_processes_share_an_epoch_out_among_them() -> None:
     seen = [batches(rank).indices(step).tolist() for step in (0, 1) for rank in range(3)]
     assert all(len(some) == 4 for some in seen)
     assert sorted(index for some in seen for index in some) == list(range(24))
+
+
+def test_a_batch_that_is_too_large_is_refused_and_what_is_held_out_is_told() -> None:
+    config, fabric = GanConfig(data="", out="", batch_size=4), Mock(global_rank=0, world_size=1)
+    with pytest.raises(LargeBatchError) as caught:
+        batches_of_run(3, config, fabric)
+    assert caught.value.reason == "A batch of 4 samples is larger than the data set of 3"
+    with pytest.raises(LargeBatchError) as caught:
+        batches_of_run(3, config, fabric, heldout=5)
+    assert caught.value.reason == (
+        "A batch of 4 samples is larger than the data set of 3 (training takes 3 of your 8 images, "
+        "and the other 5 are held out)"
+    )
+    assert caught.value.fits == 3
 
 
 def test_the_order_is_that_of_the_seed() -> None:

@@ -126,6 +126,48 @@ def test_the_hottest_place_has_the_images_own_p_value() -> None:
     assert torch.equal(detector.heat(maps).flatten(1).amin(dim=1), rarity)
 
 
+class Brightness(nn.Module):
+    """A map of how bright each pixel is; an image's score is its mean or highest value."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__()
+        self.pooling = pooling
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(dim=1)
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+@pytest.mark.parametrize("given", [True, False])
+def test_heat_goes_by_the_hottest_places_and_rarity_by_the_scores(
+    pooling: str, given: bool
+) -> None:
+    calibration, hottest = torch.tensor([0.2, -0.5, 0.1]), torch.tensor([0.9, 0.3, 0.6])
+    network = Brightness(pooling)
+    detector = Detector.of(network, calibration, SETTINGS, hottest if given else None)
+    apart = given and pooling == "mean"
+    assert detector.calibration.tolist() == pytest.approx([-0.5, 0.1, 0.2])
+    assert detector.hottest.tolist() == pytest.approx(
+        [0.3, 0.6, 0.9] if apart else [-0.5, 0.1, 0.2]
+    )
+    assert ("hottest" in detector.state_dict()) == apart
+    assert not detector.training
+    images = some_images(2)
+    scores, rarity, maps = detector(images)
+    assert torch.equal(maps, (images.float() / 127.5 - 1).mean(dim=1))
+    wanted = maps.flatten(1).amax(1) if pooling == "max" else maps.flatten(1).mean(1)
+    torch.testing.assert_close(scores, wanted)
+    assert torch.equal(rarity.double(), p_values(scores, calibration).double())
+    cold = detector.heat(torch.tensor([[[0.5]]]))
+    assert cold.item() == pytest.approx((1 + 2) / 4 if apart else 1 / 4)
+
+
+def test_an_empty_batch_is_refused() -> None:
+    detector = Detector.of(Brightness("max"), torch.zeros(3), SETTINGS)
+    with pytest.raises(ShapeError, match="The batch holds no images; give at least one"):
+        detector(some_images(0))
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
 def test_maps_of_many_images_are_those_of_few(batch_size: int) -> None:
     network, images = calibrated().network, some_images(9)

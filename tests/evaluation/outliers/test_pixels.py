@@ -128,6 +128,11 @@ def test_images_whose_fault_is_not_marked_are_left_out() -> None:
         assert math.isfinite(metric.value)
 
 
+def test_maps_and_masks_that_do_not_match_are_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        count_pixels(torch.rand(3, 4, 4), torch.ones(2, 8, 8, dtype=torch.bool))
+
+
 def test_without_masks_no_pixels_are_measured() -> None:
     assert pixel_metrics(torch.zeros(10, 4, 4), invented(), {}) == []
 

@@ -34,7 +34,7 @@ def of_corruptions() -> list[dict[str, Any]]:
     )
     for severity in (1, 5):
         for place, name in enumerate(("fog", "shot_noise")):
-            found = scores(40, severity / 10, 10 * severity + place)
+            found = scores(40 - 5 * place, severity / 10, 10 * severity + place)
             if severity == 1:
                 del found["msp"]
             figures.add(name, severity, found)
