@@ -96,8 +96,44 @@ ONLY = {
 }
 # Module: {a survivor as it is printed, without its line: why no test can notice it}.
 STRICT = "both are of one length by construction"
+WHOLE = "sides are refused that are no multiples"
+PRODUCT = "the two are multiplied"
+UNORDERED = "only the smallest of them is looked at"
 ON_CPU = "the tests run on a processor, where it is the default"
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "evaluation/outliers/baselines": {
+        "best.topk(min(k, best.shape[1]), dim=1, sorted=False) -> "
+        "best.topk(min(k, best.shape[1]), dim=1)": UNORDERED,
+        "False -> True": UNORDERED,
+    },
+    "evaluation/shortcuts/audit": {
+        "torch.randint(count, (count,), generator=rng, device=draws) -> "
+        "torch.randint(count, (count,), generator=rng)": ON_CPU,
+    },
+    "evaluation/shortcuts/treatments": {
+        "scaled(FEATHER, side) -> scaled(side, FEATHER)": PRODUCT,
+        "scaled(r, side) -> scaled(side, r)": PRODUCT,
+        "scaled(MOVED, min(H, W)) -> scaled(min(H, W), MOVED)": PRODUCT,
+    },
+    "negatives/feather": {
+        "zip(strips, soft, strict=True) -> zip(strips, soft)": STRICT,
+        "True -> False": STRICT,
+    },
+    "negatives/pieces": {
+        "H // grid -> H / grid": WHOLE,
+        "W // grid -> W / grid": WHOLE,
+    },
+    "negatives/seams": {"size // tiles -> size / tiles": WHOLE},
+    "negatives/stitch": {
+        "H // 2 -> H / 2": WHOLE,
+        "W // 2 -> W / 2": WHOLE,
+        "H // 4 -> H / 4": "half a pixel more does not let a cut stray further",
+        "W // 4 -> W / 4": "half a pixel more does not let a cut stray further",
+    },
+    "negatives/faults/perlin": {
+        "zip(place, corner, strict=True) -> zip(place, corner)": STRICT,
+        "True -> False": STRICT,
+    },
     "runtime/seeding": {"torch.random.fork_rng(devices=[]) -> torch.random.fork_rng()": ON_CPU},
     "training/ema": {
         "zip(self.module.buffers(), source.buffers(), strict=True) -> "

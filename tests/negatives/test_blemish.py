@@ -260,7 +260,9 @@ def test_uint8_and_float_give_the_same_picture() -> None:
 
 
 def test_a_stain_is_not_blended_by_poissons_equation() -> None:
-    with pytest.raises(ConfigError, match="blemish was given seam=poisson; expected hard or feath"):
+    with pytest.raises(
+        ConfigError, match=r"^blemish was given seam=poisson; expected hard or feath"
+    ):
         Blemish(seam="poisson")
 
 
@@ -276,7 +278,9 @@ def test_shares_out_of_range_are_refused(shares: tuple[float, float]) -> None:
 
 
 def test_a_batch_of_one_is_refused() -> None:
-    with pytest.raises(ShapeError, match=r"blemish mixes each sample with another one .* holds 1;"):
+    with pytest.raises(
+        ShapeError, match=r"^blemish mixes each sample with another one .* holds 1;"
+    ):
         Blemish()(torch.zeros(1, 3, 8, 8))
 
 

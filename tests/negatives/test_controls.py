@@ -63,7 +63,7 @@ def test_crop_moves_small_images_too() -> None:
 
 @pytest.mark.parametrize("padding", [0.0, -0.1, 0.6, float("nan")])
 def test_crop_refuses_a_padding_out_of_range(padding: float) -> None:
-    with pytest.raises(ConfigError, match=f"random_crop was given padding={padding:g}"):
+    with pytest.raises(ConfigError, match=rf"^random_crop was given padding={padding:g}"):
         RandomCrop(padding)
 
 
@@ -92,7 +92,7 @@ def test_noise_on_bytes_is_that_on_images_between_minus_1_and_1() -> None:
 
 @pytest.mark.parametrize("std", [0.0, -1.0, float("inf"), float("nan")])
 def test_noise_refuses_a_deviation_that_is_not_positive(std: float) -> None:
-    with pytest.raises(ConfigError, match=f"gaussian_noise was given std={std:g}"):
+    with pytest.raises(ConfigError, match=rf"^gaussian_noise was given std={std:g}"):
         GaussianNoise(std)
 
 
@@ -105,5 +105,5 @@ def test_random_apply_at_its_limits(p: float, changed: int) -> None:
 
 @pytest.mark.parametrize("p", [-0.1, 1.5, float("nan")])
 def test_random_apply_refuses_what_is_no_probability(p: float) -> None:
-    with pytest.raises(ConfigError, match=f"RandomApply was given p={p:g}"):
+    with pytest.raises(ConfigError, match=rf"^RandomApply was given p={p:g}"):
         RandomApply(Jigsaw(), p)

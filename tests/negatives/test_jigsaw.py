@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import Jigsaw
@@ -119,6 +120,27 @@ def test_an_original_order_beyond_ranking_is_mended(monkeypatch: pytest.MonkeyPa
     assert order[1].tolist() == list(reversed(range(25)))
 
 
+class Gathers(TorchDispatchMode):
+    """Records the types of what `index_select` is given."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.types: list[torch.dtype] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.name == "aten::index_select":
+            self.types.append(args[2].dtype)
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_index_of_the_gather_is_half_as_wide_where_that_suffices() -> None:
+    x = torch.zeros(3, 2, 8, 8)
+    params = Jigsaw(4).draw(x)
+    with Gathers() as gathers:
+        Jigsaw(4).replay(x, params)
+    assert gathers.types == [torch.int32]
+
+
 def test_refuses_sizes_the_grid_does_not_divide() -> None:
     with pytest.raises(
         ShapeError, match=r"32 x 30 .* grid of 4 x 4 .* crop or resize .* or choose"
@@ -128,5 +150,5 @@ def test_refuses_sizes_the_grid_does_not_divide() -> None:
 
 @pytest.mark.parametrize("grid", [1, 0, -2, 2.5, "2"])
 def test_refuses_a_grid_that_is_no_whole_number_from_two_on(grid: Any) -> None:
-    with pytest.raises(ConfigError, match=f"jigsaw was given grid={grid}; expected"):
+    with pytest.raises(ConfigError, match=rf"^jigsaw was given grid={grid}; expected"):
         Jigsaw(grid)

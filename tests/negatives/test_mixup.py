@@ -81,5 +81,7 @@ def test_weights_are_the_middles_of_16384_equal_steps_of_probability(alpha: floa
 
 @pytest.mark.parametrize("alpha", [0.0, -1.0, float("inf"), float("nan")])
 def test_refuses_an_alpha_that_is_not_positive(alpha: float) -> None:
-    with pytest.raises(ConfigError, match=f"mixup was given alpha={alpha:g}; expected a positive"):
+    with pytest.raises(
+        ConfigError, match=rf"^mixup was given alpha={alpha:g}; expected a positive"
+    ):
         Mixup(alpha)

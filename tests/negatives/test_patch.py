@@ -155,9 +155,9 @@ def test_range_of_sides(size: int, low: float, high: float, expected: tuple[int,
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.5), (0.5, 0.4), (0.5, 1.0), (float("nan"), 0.5)])
 def test_refuses_shares_out_of_range(low: float, high: float) -> None:
-    with pytest.raises(ConfigError, match=r"cutout was given low=.*0 < low <= high < 1"):
+    with pytest.raises(ConfigError, match=r"^cutout was given low=.*0 < low <= high < 1"):
         Cutout(low, high)
-    with pytest.raises(ConfigError, match=r"cutmix was given low=.*0 < low <= high < 1"):
+    with pytest.raises(ConfigError, match=r"^cutmix was given low=.*0 < low <= high < 1"):
         CutMix(low, high)
 
 

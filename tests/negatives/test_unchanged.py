@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nda.errors import ShapeError
 from nda.negatives import NEGATIVE_NAMES, Jigsaw, Mixup, Negative, OneOf, Texture
 from nda.negatives.named import negative_from_name
 from tests.negatives.test_contract import MIXED, SOFT, random_batch, seeded
@@ -40,8 +41,12 @@ def picture(dtype: torch.dtype) -> Tensor:
     return images if dtype.is_floating_point else ((images + 1) * 127.5).round().to(dtype)
 
 
+def negative_of(case: str) -> Negative:
+    return BUILT[case] if case in BUILT else negative_from_name(case)
+
+
 def made(case: str) -> dict[str, Any]:
-    negative = BUILT[case] if case in BUILT else negative_from_name(case)
+    negative = negative_of(case)
     found: dict[str, Any] = {"shown": str(negative)}
     for dtype in (torch.float32, torch.uint8):
         x, unit = picture(dtype), 1 if dtype == torch.float32 else 255
@@ -58,6 +63,25 @@ def made(case: str) -> dict[str, Any]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_seed_makes_what_it_made(case: str) -> None:
     check_kept("negatives", case, made(case))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mixed_precision_changes_nothing_and_nothing_is_kept_in_checkpoints(case: str) -> None:
+    negative, x = negative_of(case), picture(torch.float32)[:, :, ::2, ::2]
+    params = negative.draw(x, seeded(3))
+    uses = (negative.replay, negative.null, negative.mask)
+    exact = [use(x, params) for use in uses]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = [use(x, params) for use in uses]
+    for one, other in zip(exact, mixed, strict=True):
+        assert torch.equal(one, other)
+    assert negative.state_dict() == {}
+
+
+@pytest.mark.parametrize("name", ["stitch", "cutmix", "mixup", "blemish", "texture"])
+def test_a_sample_alone_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ShapeError, match=rf"^{name} mixes each sample with another one"):
+        negative_from_name(name)(torch.zeros(1, 3, 8, 8))
 
 
 if __name__ == "__main__":

@@ -151,6 +151,23 @@ def test_attention_and_its_gradients_are_those_of_its_formula() -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_on_a_processor_attention_is_given_what_its_fused_kernel_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A head, and queries, keys and values of one width."""
+    shapes: list[list[torch.Size]] = []
+    attention: Any = F.scaled_dot_product_attention
+
+    def spy(*parts: Tensor, scale: float) -> Tensor:
+        shapes.append([part.shape for part in parts])
+        found: Tensor = attention(*parts, scale=scale)
+        return found
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", spy)
+    attend(torch.randn(2, 6, 2), torch.randn(2, 5, 2), torch.randn(2, 5, 8))
+    assert shapes == [[(2, 1, 6, 8), (2, 1, 5, 8), (2, 1, 5, 8)]]
+
+
 class OnCard(Tensor):
     """Says that it lies on a card."""
 

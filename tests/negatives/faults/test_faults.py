@@ -9,6 +9,7 @@ from torch import Tensor
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import Crack, Paste, Stain, Texture, negative_from_name
 from nda.negatives.faults.crack import dotted
+from nda.negatives.faults.fault import draw_shifts, draws
 from tests.negatives.test_contract import random_batch, seeded
 
 FAULTS = ["crack", "scar", "stain", "texture", "paste", "missing"]
@@ -71,10 +72,19 @@ def test_what_is_grey_stays_grey() -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_small_images_and_strengths_out_of_range_are_refused(name: str) -> None:
-    with pytest.raises(ShapeError, match=rf"{name} was given images of shape \(2, 1, 3, 9\)"):
+    with pytest.raises(ShapeError, match=rf"^{name} was given images of shape \(2, 1, 3, 9\)"):
         negative_from_name(name)(torch.zeros(2, 1, 3, 9))
-    with pytest.raises(ConfigError, match=rf"{name} was given strength=nan; expected"):
+    with pytest.raises(ConfigError, match=rf"^{name} was given strength=nan; expected"):
         negative_from_name(f"{name}:strength=nan")
+
+
+@pytest.mark.parametrize("size", [(4, 9), (8, 24), (32, 65)])
+def test_texture_is_taken_from_at_least_an_eighth_of_the_sides_away(size: tuple[int, int]) -> None:
+    shifts = draw_shifts(draws(torch.zeros(4000, 1, *size), seeded(0)), torch.zeros(1, 1, *size))
+    for axis, side in enumerate(size):
+        nearest = -(-side // 8)
+        found = torch.unique(shifts[:, axis]).tolist()
+        assert found == list(range(nearest, side - nearest + 1))
 
 
 # --- cracks

@@ -30,8 +30,9 @@ def naive(angle: list[list[float]], cells: list[float], y: float, x: float) -> f
     return math.sqrt(2) * (upper + fade(v) * (lower - upper))
 
 
-def test_it_is_the_noise_of_the_textbook() -> None:
-    drawn = draw_perlin(draws(torch.zeros(3, 1, 9, 14), seeded(0)), 2, 16)
+@pytest.mark.parametrize("low", [2, 16])
+def test_it_is_the_noise_of_the_textbook(low: float) -> None:
+    drawn = draw_perlin(draws(torch.zeros(3, 1, 9, 14), seeded(0)), low, 16)
     noise = perlin(drawn["direction"], drawn["cells"], 9, 14)
     for b in range(3):
         angle, cells = drawn["direction"][b].tolist(), drawn["cells"][b].tolist()
