@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 import nda
 from tests.support.tiny_anomaly import SIDE, surface, write_surfaces
+from tests.support.tiny_lite0 import install_lite0
 
 SETTINGS: dict[str, Any] = {
     "resolution": SIDE, "width": 8, "batch_size": 8, "holdout": 1 / 3, "false_alarm_rate": 0.1,
@@ -161,3 +162,27 @@ def test_what_was_found_as_a_table(detector: nda.AnomalyDetector) -> None:
     table = detector.predict(images()).to_pandas()
     assert isinstance(table, pandas.DataFrame)
     assert list(table.columns) == ["name", "score", "p_value", "flag", "reason"]
+
+
+def test_other_limits_flag_other_images(detector: nda.AnomalyDetector) -> None:
+    plain = detector.predict(images())
+    third = float(plain.scores.sort(descending=True).values[2])
+    by_hand = detector.predict(images(), threshold=third)
+    assert torch.equal(by_hand.flags, plain.scores >= third)
+    assert by_hand.false_alarm_rate == pytest.approx(float(plain.p_values[by_hand.flags].max()))
+    found = detector.predict(images(), false_discovery_rate=0.9)
+    assert torch.equal(found.flags, plain.p_values <= found.false_alarm_rate)
+    with pytest.raises(nda.UserError, match="give one of them"):
+        detector.predict(images(), threshold=1.0, false_discovery_rate=0.1)
+
+
+def test_a_method_that_is_fitted_at_once_gives_maps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_lite0(monkeypatch, tmp_path / "weights.pth")
+    fitted = nda.AnomalyDetector(resolution=SIDE, method="gaussian", device="cpu").fit(
+        images()[:12]
+    )
+    found = fitted.predict(images())
+    assert found.maps is not None
+    assert found.maps.shape == (60, SIDE // 8, SIDE // 8)

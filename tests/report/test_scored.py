@@ -28,11 +28,11 @@ def scored(file: str, side: int = 8) -> Scored:
     [
         (
             Scored("a/b.png", "anomalous", "", 12.3456789, 0.00990099),
-            ("a/b.png", "12.3457", "0.00990099", "anomalous", ""),
+            ("a/b.png", "12.3457", "0.00990099", "-2.004", "anomalous", ""),
         ),
-        (Scored("b.png", "normal", "", -0.5, 1.0), ("b.png", "-0.5", "1", "normal", "")),
-        (Scored("c,d\n.png", "broken", "empty"), ("c,d\n.png", "", "", "broken", "empty")),
-        (Scored("z.png", "normal", "", 0.0, 0.5), ("z.png", "0", "0.5", "normal", "")),
+        (Scored("b.png", "normal", "", -0.5, 1.0), ("b.png", "-0.5", "1", "0", "normal", "")),
+        (Scored("c,d\n.png", "broken", "empty"), ("c,d\n.png", "", "", "", "broken", "empty")),
+        (Scored("z.png", "normal", "", 0.0, 0.5), ("z.png", "0", "0.5", "-0.301", "normal", "")),
     ],
 )
 def test_the_row_of_a_file(found: Scored, row: tuple[str, ...]) -> None:
@@ -111,7 +111,7 @@ def test_no_two_names_share_a_picture(names: set[str]) -> None:
 def test_no_cell_is_a_formula_and_every_name_comes_back(name: str) -> None:
     row = Scored(name, "broken", "-2 of it").row()
     assert not row[0].startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
-    assert row[4] == "reason: -2 of it"
+    assert row[5] == "reason: -2 of it"
     assert Scored.of(row).file == name
     if not name.startswith(("=", "+", "-", "@", "\t", "\r", "＝", "./")):
         assert row[0] == name

@@ -19,10 +19,11 @@ from nda.api.runs.result import RunResult
 from nda.api.runs.settings import recipe_settings
 from nda.api.runs.train import train
 from nda.api.score.images import images_of, score_in_parts
+from nda.api.score.limits import Limit, limit_of
 from nda.api.score.result import Rows, Scores
 from nda.data.images.stream import Stream
 from nda.errors import ConfigError, DataError
-from nda.evaluation.outliers.conformal import conformal_threshold, p_values
+from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import Detector, save_detector
 from nda.export.detector import export_onnx
 from nda.recipes.anomaly.config import AnomalyConfig
@@ -78,6 +79,8 @@ class AnomalyDetector:
         images: Any,
         *,
         false_alarm_rate: float | None = None,
+        threshold: float | None = None,
+        false_discovery_rate: float | None = None,
         batch_size: int = 64,
         device: str = "auto",
     ) -> Scores:
@@ -87,6 +90,9 @@ class AnomalyDetector:
             images: an image, folder or .zip; or images at hand: a picture of Pillow, an array uint8
                 (H, W, 3), a tensor uint8 (3, H, W), batches of them, or any iterable or data set
             false_alarm_rate: share of normal images that may be flagged; as trained if not given
+            threshold: flag images that score so high or higher, in place of a rate
+            false_discovery_rate: share of the flagged images that may be normal, in place of a rate
+                of false alarms
             batch_size: images scored at once
             device: auto, cpu, cuda, mps, or one card such as cuda:1
 
@@ -95,12 +101,16 @@ class AnomalyDetector:
                 promise, and a detector that was not fitted.
         """
         detector = self.module.to(choose_device(device))
-        rate = detector.settings.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
-        conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
+        limit = limit_of(
+            detector,
+            false_alarm_rate=false_alarm_rate,
+            threshold=threshold,
+            false_discovery_rate=false_discovery_rate,
+        )
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
         with overheard() as remarks, _stream(images, detector.settings.bit_depth) as stream:
-            return _scored(detector, stream, rate, batch_size, remarks)
+            return _scored(detector, stream, limit, batch_size, remarks)
 
     @property
     def module(self) -> Detector:
@@ -176,22 +186,36 @@ def _stream(images: Any, bit_depth: int | None) -> Iterator[Stream]:
 
 @torch.inference_mode()
 def _scored(
-    detector: Detector, stream: Stream, rate: float, batch_size: int, remarks: list[str]
+    detector: Detector, stream: Stream, limit: Limit, batch_size: int, remarks: list[str]
 ) -> Scores:
     side, fit = detector.settings.resolution, detector.settings.fit
     rows, maps = Rows(), []
     for batch in stream.batches(batch_size, side, fit):
         broken = torch.tensor([bool(reason) for reason in batch.reasons])
         found = torch.full((len(broken), 2), float("nan"), dtype=torch.float64)
-        places = torch.full((len(broken), side // 4, side // 4), float("nan"))
+        places = None
         if len(batch.images):
             scores, logits = score_in_parts(detector, batch.images)
+            places = torch.full((len(broken), *logits.shape[1:]), float("nan"))
             rarity = p_values(scores, detector.calibration)
             found[~broken] = torch.stack([scores.double(), rarity.double()], dim=1).cpu()
             places[~broken] = logits.float().cpu()
         for name, pair, reason in zip(batch.names, found.tolist(), batch.reasons, strict=True):
             rows.add(name, pair[0], pair[1], reason)
-        maps.append(places)
+        maps.append((len(broken), places))
     if not rows.rows:
         raise DataError("No images were found, where at least one was expected; give one or more.")
-    return rows.scores(rate, torch.cat(maps), [*remarks, *stream.values.notes()])
+    limit = limit.settled([p_value for _, _, p_value, reason in rows.rows if not reason])
+    notes = [*remarks, *stream.values.notes()]
+    return rows.scores(limit.heat, _joined(maps), notes, limit)
+
+
+def _joined(maps: list[tuple[int, torch.Tensor | None]]) -> torch.Tensor | None:
+    """Maps of all images; NaN for batches of which none could be read, None where none ever was."""
+    known = [places for _, places in maps if places is not None]
+    if not known:
+        return None
+    blank = torch.full(known[0].shape[1:], float("nan"))
+    return torch.cat(
+        [blank.expand(count, -1, -1) if places is None else places for count, places in maps]
+    )

@@ -56,11 +56,21 @@ def refuse_score(options: ScoreOptions, *, given: bool = False) -> None:
     if options.overwrite and options.resume:
         raise ConfigError("--overwrite begins anew and --resume goes on; give one of them.")
     check_bit_depth(options.bit_depth)
+    refuse_several(options.false_alarm_rate, options.threshold, options.false_discovery_rate)
     refuse_endings(options, out=".csv", html=".html")
     refuse_no_run(options.run, or_file=True)
     if options.images != "-" and not given:
         refuse_absent(options.images)
     ready_places(options)
+
+
+def refuse_several(*limits: float | None) -> None:
+    """Refuse more than one of what says which images are flagged."""
+    if sum(each is not None for each in limits) > 1:
+        raise ConfigError(
+            "--false_alarm_rate, --threshold and --false_discovery_rate each say what is flagged; "
+            "give one of them."
+        )
 
 
 def refuse_preview(options: PreviewOptions, *, given: bool = False) -> None:

@@ -171,19 +171,17 @@ class ProbeOptions:
 class ScoreOptions:
     """Score images with a run of anomaly, or videos with one of dpc: score, p-value, verdict.
 
-    Ends with code 0, with 2 where nothing could be read, and with 3 where --fail_on_anomaly is
-    given and an image was flagged.
-
     Args:
         run: folder of the run, or a detector file that nda exported
         images: folder or .zip of images (of videos for dpc), one image, or - for paths on stdin
-        out: .csv file to write: file, score, p_value, verdict, reason
+        out: .csv file to write: file, score, p_value, log10_p, verdict, reason
         html: .html page to write, the most anomalous images or videos first
         heatmaps: folder to write a picture of each image under its heat to; not for videos
-        false_alarm_rate: share of normal images that may be flagged; as trained if not given, and
-            0.05 for videos
+        false_alarm_rate: share of normal images that may be flagged; as trained, of videos 0.05
+        threshold: flag images that score so high or higher, in place of a rate
+        false_discovery_rate: share of the flagged images that may be normal, in place of a rate
         batch_size: images scored at once, or windows of a video; fewer of them on a processor
-        fail_on_anomaly: end with code 3 where an image or video was flagged
+        fail_on_anomaly: end with code 3 where an image or video was flagged (2: none was readable)
         overwrite: replace files that are there
         resume: go on with a scoring that was cut off, where there is one
         bit_depth: bits of the numbers in files of more than 8, where they are not those of the run
@@ -196,6 +194,8 @@ class ScoreOptions:
     html: str | None = None
     heatmaps: str | None = None
     false_alarm_rate: float | None = None
+    threshold: float | None = None
+    false_discovery_rate: float | None = None
     batch_size: int = 64
     fail_on_anomaly: bool = False
     overwrite: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from nda.report.pictures.heat import overlay
 LONGEST = 200  # bytes that are kept of a part of a name; disks take 255, some of them fewer
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')
 _DIGEST = re.compile(r"~[0-9a-f]{16}$")  # as at the end of a name that was changed
-HEADER = ("file", "score", "p_value", "verdict", "reason")
+HEADER = ("file", "score", "p_value", "log10_p", "verdict", "reason")
 VERDICTS = ("anomalous", "normal", "broken")
 
 
@@ -44,12 +45,13 @@ class Scored:
         """What the table says of it, in the order of HEADER."""
         score = "" if self.score is None else f"{self.score:.6g}"
         p_value = "" if self.p_value is None else f"{self.p_value:.6g}"
-        return (as_cell(self.file), score, p_value, self.verdict, as_remark(self.reason))
+        log = "" if self.p_value is None else f"{math.log10(self.p_value):.4g}"
+        return (as_cell(self.file), score, p_value, log, self.verdict, as_remark(self.reason))
 
     @classmethod
     def of(cls, row: Sequence[str]) -> Scored:
         """What a row of the table tells, which has no pictures."""
-        file, score, p_value, verdict, reason = row
+        file, score, p_value, _, verdict, reason = row
         return cls(
             from_cell(file),
             verdict,

@@ -335,3 +335,48 @@ def test_a_file_for_onnx_runtime(
     (tmp_path / "detector.onnx").write_bytes(b"x")
     said = refusal(["score", str(tmp_path / "detector.onnx"), str(photos)])
     assert "detector.onnx is for ONNX Runtime; give the run" in said
+
+
+def scored_with(run: Path, photos: Path, out: Path, *words: str) -> list[dict[str, str]]:
+    assert main(["score", str(run), str(photos), "--out", str(out), *words]) == 0
+    return rows(out)
+
+
+def test_a_threshold_by_hand_and_false_discoveries(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = scored_with(run, photos, tmp_path / "plain.csv")
+    read = sorted((row for row in plain if row["score"]), key=lambda row: float(row["score"]))
+    third = read[-3]["score"]
+    capsys.readouterr()
+    page = tmp_path / "page.html"
+    by_hand = scored_with(run, photos, tmp_path / "hand.csv", "--threshold", third,
+                          "--html", str(page))  # fmt: skip
+    assert "anomalous, " in capsys.readouterr().out
+    flagged = {row["file"] for row in by_hand if row["verdict"] == "anomalous"}
+    assert {row["file"] for row in read[-2:]} <= flagged <= {row["file"] for row in read[-3:]}
+    assert "a threshold that was set by hand" in " ".join(page.read_text().split())
+    # Of 11 images two have p = 1 / 21: at a rate of 0.6 the limit is 2 x 0.6 / 11 or more.
+    found = scored_with(run, photos, tmp_path / "found.csv", "--false_discovery_rate", "0.6",
+                        "--html", str(page), "--overwrite")  # fmt: skip
+    p_values = sorted(float(row["p_value"]) for row in found if row["p_value"])
+    passed = [p for k, p in enumerate(p_values, start=1) if p * len(p_values) <= 0.6 * k + 1e-6]
+    expected = {
+        row["file"] for row in found if row["p_value"] and float(row["p_value"]) <= passed[-1]
+    }
+    assert {row["file"] for row in found if row["verdict"] == "anomalous"} == expected
+    assert len(expected) >= 2
+    said = capsys.readouterr().out
+    assert f"at a false-discovery rate of 0.6: {len(expected)} anomalous, " in said
+    assert f"{len(expected)} of 13 images are flagged" in page.read_text()
+    nothing = scored_with(run, photos, tmp_path / "none.csv", "--false_discovery_rate", "0.01")
+    assert not [row for row in nothing if row["verdict"] == "anomalous"]
+    assert "must be as rare before any is flagged" in capsys.readouterr().out
+
+
+def test_two_limits_at_once_are_refused(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--threshold", "1", "--false_alarm_rate", "0.1", "--out", str(tmp_path / "a.csv")]
+    assert main(["score", str(run), str(photos), *words]) == 2
+    assert "give one of them" in capsys.readouterr().err

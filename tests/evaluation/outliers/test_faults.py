@@ -10,6 +10,7 @@ from nda.data.images.defects import Defects
 from nda.evaluation.outliers.conformal import conformal_threshold
 from nda.evaluation.outliers.faults import (
     ALL,
+    FLAGGED,
     TABLE,
     FaultScores,
     fault_metrics,
@@ -83,8 +84,7 @@ def test_figures_of_each_kind_and_method_are_the_naive_ones(seed: int) -> None:
 
 
 def test_figures_stand_in_one_table_a_row_a_kind() -> None:
-    in_table = [metric for metric in measured(scores()).values() if metric.table]
-    assert {metric.table for metric in in_table} == {TABLE}
+    in_table = [metric for metric in measured(scores()).values() if metric.table == TABLE]
     rows = list(dict.fromkeys(metric.row for metric in in_table))
     assert rows == ["all kinds (4)", "crack (3)", "scratch deep (1)"]
     columns = list(dict.fromkeys(metric.column for metric in in_table))
@@ -116,10 +116,30 @@ def test_the_shares_that_the_threshold_flags_are_counted(rate: float) -> None:
     assert alarms.value == sum(normal) / 6
     assert detected.value == sum(faulty) / 4
     assert (alarms.better, detected.better) == ("lower", "higher")
-    assert alarms.title == f"Normal test images flagged (promised: {rate:g})"
+    assert alarms.title == f"Normal test images flagged at a promised rate of {rate:g}"
+    assert alarms.row == detected.row == f"promised: at most {100 * rate:g} % of normal images"
     for metric, count in ((alarms, 6), (detected, 4)):
         assert metric.protocol["images"] == count
         assert metric.protocol["false_alarm_rate"] == rate
         assert metric.protocol["calibration_images"] == 30
         assert metric.interval is not None
         assert metric.interval[0] <= metric.value <= metric.interval[1]
+
+
+@pytest.mark.parametrize(
+    ("known", "rates"), [(18, [0.2]), (19, [0.2, 0.05]), (99, [0.2, 0.01, 0.05])]
+)
+def test_the_usual_rates_are_told_where_they_can_be_promised(
+    known: int, rates: list[float]
+) -> None:
+    found = scores(3)
+    calibration = torch.linspace(-3, 1, known)
+    metrics = fault_metrics(found, calibration, 0.2, protocol={"split": "test split"})
+    told = [metric for metric in metrics if metric.table == FLAGGED]
+    assert list(dict.fromkeys(metric.protocol["false_alarm_rate"] for metric in told)) == rates
+    assert len({metric.name for metric in metrics}) == len(metrics)
+    for rate in rates[1:]:
+        (detected,) = [metric for metric in told if metric.name == f"detected_at_{rate:g}"]
+        threshold = conformal_threshold(calibration, rate)
+        faulty = found.methods[METHODS[0]][torch.tensor(LABELS) != 1]
+        assert detected.value == float((faulty > threshold).double().mean())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import math
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,13 +16,14 @@ import torch
 from torch import Tensor
 
 from nda.api.media import expecting_images
+from nda.api.score.limits import Limit, limit_of
 from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
 from nda.data.images.given import stream_of_pictures
 from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.data.reading.source import EXTENSIONS
 from nda.errors import CheckpointError, ConfigError, DataError
-from nda.evaluation.outliers.conformal import conformal_threshold, p_values
+from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import Detector
 from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
@@ -52,6 +55,7 @@ class Scoring:
     of: str = "image"
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    limit: Limit | None = None  # what images were flagged by
 
 
 def score_images(
@@ -62,13 +66,19 @@ def score_images(
     `each` is called with every result, in the order of the images.
     """
     detector = open_detector(options.run).to(choose_device(options.device))
-    settings, rate = detector.settings, options.false_alarm_rate
-    rate = settings.false_alarm_rate if rate is None else rate
-    conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
+    settings = detector.settings
+    limit = limit_of(
+        detector,
+        false_alarm_rate=options.false_alarm_rate,
+        threshold=options.threshold,
+        false_discovery_rate=options.false_discovery_rate,
+    )
     place = ready_places(options)
     about = {
         "weights": weights_digest(detector),
-        "false-alarm rate": rate,
+        "false-alarm rate": limit.heat,
+        "threshold": limit.threshold,
+        "false-discovery rate": limit.discoveries,
         "batch size": options.batch_size,
         "bit depth": options.bit_depth or settings.bit_depth,
         "images": str(Path(options.images).expanduser().absolute()),
@@ -77,8 +87,15 @@ def score_images(
     lost: list[str] = []
     seen = ScoredImages(keep_pictures=options.html is not None)
 
+    rarity = array("d")  # of all images, where verdicts depend on it
+
+    def judged(row: Scored) -> Scored:
+        return limit.judged(row)  # as it is when all images are known
+
     def take(scored: Scored) -> None:
         seen.add(scored)
+        if limit.discoveries is not None and scored.p_value is not None:
+            rarity.append(scored.p_value)
         if each is not None:
             each(scored)
 
@@ -87,13 +104,14 @@ def score_images(
         stream = opened.enter_context(
             images_of(options.images, options.bit_depth or settings.bit_depth, at_hand)
         )
-        kept, write = opened.enter_context(table(place, about, options.batch_size))
+        settle = None if limit.discoveries is None else judged
+        kept, write = opened.enter_context(table(place, about, options.batch_size, settle))
         advance = opened.enter_context(progress("scoring", stream.count, len(kept)))
         for scored in kept:
             take(scored)
         left = replace(stream, names=names_after(kept, iter(stream.names), place))
         for batch in left.batches(options.batch_size, settings.resolution, settings.fit):
-            found = list(score_batch(detector, batch, rate))
+            found = list(score_batch(detector, batch, limit))
             if options.heatmaps:  # before the rows, which say that all is done
                 lost += save_heats(found, Path(options.heatmaps))
             write(found)
@@ -104,14 +122,35 @@ def score_images(
             raise DataError(f"{options.images} names no images, so there is nothing to score.")
         again = replace(stream, names=seen.without_pictures())
         for batch in again.batches(options.batch_size, settings.resolution, settings.fit):
-            for scored in score_batch(detector, batch, rate):
+            for scored in score_batch(detector, batch, limit):
                 seen.add_picture(scored)
+        if limit.discoveries is not None:
+            limit = limit.settled(rarity)
+            seen.settle(limit.judged, sum(map(limit.reached, rarity)))
     if options.html:
-        judged = judged_by(detector, rate)
-        write_score_page(Path(options.html), seen, judged, source=options.images)
+        shown = judged_by(detector, limit.heat, limit.sentence)
+        write_score_page(Path(options.html), seen, shown, source=options.images)
     return Scoring(
-        seen, rate, how_scored(detector), remarks=[*lost_heats(lost), *stream.values.notes()]
+        seen,
+        limit.heat,
+        how_scored(detector),
+        limit=limit,
+        notes=notes_of(limit, detector, seen),
+        remarks=[*lost_heats(lost), *stream.values.notes()],
     )
+
+
+def notes_of(limit: Limit, detector: Detector, seen: ScoredImages) -> list[str]:
+    """Why nothing is flagged where nothing could have been."""
+    if limit.discoveries is None or seen.counts["anomalous"]:
+        return []
+    read = seen.total - seen.counts["broken"]
+    least = math.ceil(read / (limit.discoveries * (len(detector.calibration) + 1)))
+    return [
+        f"no p-value is below 1 / {len(detector.calibration) + 1:,}, so of {read:,} images at "
+        f"least {least:,} must be as rare before any is flagged at a false-discovery rate of "
+        f"{limit.discoveries:g}; more normal images to calibrate on would lower that"
+    ]
 
 
 def how_scored(detector: Detector) -> str:
@@ -147,20 +186,23 @@ def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:
 
 
 @torch.inference_mode()
-def score_batch(detector: Detector, batch: StreamedBatch, rate: float) -> Iterator[Scored]:
+def score_batch(detector: Detector, batch: StreamedBatch, limit: Limit) -> Iterator[Scored]:
     """One result a file, in the order of the files."""
-    results: Iterator[tuple[Tensor, float, float, Tensor]] = iter(())
+    results: Iterator[tuple[Tensor, float, float, bool, Tensor]] = iter(())
     if len(batch.images):
         scores, maps = score_in_parts(detector, batch.images)
-        rarity = p_values(scores, detector.calibration).tolist()
-        heat = warmth(detector.heat(maps), rate).cpu()
-        results = iter(zip(batch.images, scores.tolist(), rarity, heat, strict=True))
+        rarity = p_values(scores, detector.calibration)
+        flagged = limit.flagged(scores.cpu(), rarity).tolist()
+        heat = warmth(detector.heat(maps), limit.heat).cpu()
+        results = iter(
+            zip(batch.images, scores.tolist(), rarity.tolist(), flagged, heat, strict=True)
+        )
     for name, reason in zip(batch.names, batch.reasons, strict=True):
         if reason:
             yield Scored(name, "broken", reason)
             continue
-        pixels, score, p_value, hot = next(results)
-        verdict = "anomalous" if p_value <= rate else "normal"
+        pixels, score, p_value, rare, hot = next(results)
+        verdict = "anomalous" if rare else "normal"
         yield Scored(name, verdict, "", score, p_value, pixels, hot)
 
 

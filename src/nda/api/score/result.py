@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nda.api.score.limits import Limit
 from nda.errors import ConfigError
 
 
@@ -20,8 +21,9 @@ class Scores:
     `names` are those of the files, or 0, 1, 2, ... of images at hand; `scores` (N,) are float64,
     high where an image is anomalous, NaN where it could not be read; `p_values` (N,) say how rare
     so high a score is among normal images, 0 to 1; `flags` bool (N,) are true where that is at most
-    the `false_alarm_rate`; `reasons` say why a file could not be read, "" where it could. `maps`
-    float32 (N, R / 4, R / 4) are logits place by place, where the scoring has them; `notes` are
+    the `false_alarm_rate`, or where the threshold or the rate of false discoveries that was asked
+    for says so; `reasons` say why a file could not be read, "" where it could. `maps`
+    float32 (N, h, w) are values place by place, where the scoring has them; `notes` are
     sentences that a reader should know.
     """
 
@@ -78,16 +80,21 @@ class Rows:
             (name, nan if score is None else score, nan if p_value is None else p_value, reason)
         )
 
-    def scores(self, rate: float, maps: Tensor | None, notes: Sequence[str]) -> Scores:
+    def scores(
+        self, rate: float, maps: Tensor | None, notes: Sequence[str], limit: Limit | None = None
+    ) -> Scores:
+        """All of them, flagged by the limit, or by the rate where there is none."""
         names, scores, p_values, reasons = zip(*self.rows, strict=True)
         rarity = torch.tensor(p_values, dtype=torch.float64)
+        outlying = torch.tensor(scores, dtype=torch.float64)
+        limit = limit or Limit(rate, rate)
         return Scores(
             names=names,
-            scores=torch.tensor(scores, dtype=torch.float64),
+            scores=outlying,
             p_values=rarity,
-            flags=rarity <= rate,  # false for NaN
+            flags=limit.flagged(outlying, rarity),
             reasons=reasons,
-            false_alarm_rate=rate,
+            false_alarm_rate=limit.rate,
             maps=maps,
             notes=tuple(notes),
         )

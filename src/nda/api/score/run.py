@@ -53,4 +53,4 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
             from nda.api.score.videos import score_videos  # takes seconds to import
 
             found = score_videos(options, each=each)
-    return rows.scores(found.rate, None, [*remarks, *found.notes, *found.remarks])
+    return rows.scores(found.rate, None, [*remarks, *found.notes, *found.remarks], found.limit)

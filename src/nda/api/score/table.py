@@ -25,9 +25,14 @@ Write = Callable[[Sequence[Scored]], None]  # of the rows of a batch
 
 @contextmanager
 def table(
-    place: Place, about: Mapping[str, object], batch_size: int
+    place: Place,
+    about: Mapping[str, object],
+    batch_size: int,
+    settle: Callable[[Scored], Scored] | None = None,
 ) -> Iterator[tuple[list[Scored], Write]]:
     """The rows kept from before, and what writes those of a batch; whole at the end.
+
+    Verdicts that depend on all rows are made at the end, by `settle`.
 
     Raises `DataError` where the kept rows are of other settings `about`.
     """
@@ -57,7 +62,13 @@ def table(
             raise
     with place.part.open("rb") as whole, atomic_file(place.out) as out:
         whole.readline()
-        shutil.copyfileobj(whole, out)
+        if settle is None:
+            shutil.copyfileobj(whole, out)
+        else:
+            found = csv.reader(_lines(whole, [0]))
+            _write(out, [next(found)])
+            for row in found:
+                _write(out, [settle(Scored.of(row)).row()])
     place.part.unlink()
 
 

@@ -15,8 +15,9 @@ UNREADABLE = 2  # and that of a source of which nothing could be scored
 def show(options: ScoreOptions, scoring: Scoring) -> None:
     """What was found, and where it was written."""
     counts = scoring.seen.counts
+    by = scoring.limit.words if scoring.limit else f"at a false-alarm rate of {scoring.rate:g}"
     print(
-        f"{counted(scoring.seen.total, scoring.of)} at a false-alarm rate of {scoring.rate:g}: "
+        f"{counted(scoring.seen.total, scoring.of)} {by}: "
         f"{counts['anomalous']} anomalous, {counts['normal']} normal, "
         f"{counts['broken']} could not be read"
     )

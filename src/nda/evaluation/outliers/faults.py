@@ -10,11 +10,13 @@ from torch import Tensor
 from nda.data.images.defects import Defects
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.outliers.auroc import measure_outliers
-from nda.evaluation.outliers.conformal import p_values
+from nda.evaluation.outliers.conformal import images_needed, p_values
 from nda.evaluation.record import Metric, Protocol
 
 ALL = "all kinds"
 TABLE = "Anomalous images against normal ones, by kind of fault"
+FLAGGED = "Images flagged, by the false-alarm rate that is promised"
+USUAL = (0.01, 0.05)  # rates that are told beside the detector's own
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,11 @@ def fault_metrics(
     *,
     protocol: Protocol,
 ) -> list[Metric]:
-    """AUROC and average precision a kind and method, and what the calibrated threshold does.
+    """AUROC and average precision a kind and method, and what calibrated thresholds do.
 
-    `calibration` (n,) are the detector's scores of held-out normal images. Metrics are called
-    `test_KIND_METHOD_FIGURE` and stand in one table, a row a kind.
+    `calibration` (n,) are the detector's scores of normal images that it does not know. Metrics are
+    called `test_KIND_METHOD_FIGURE` and stand in one table, a row a kind. What is flagged stands in
+    another, a row a rate: `false_alarm_rate`, and the usual ones as far as they can be promised.
     """
     test = scores.test
     first = next(iter(scores.methods))
@@ -67,8 +70,13 @@ def fault_metrics(
                         column=f"{title}, {method}",
                     )
                 )
-    flagged = p_values(scores.methods[first], calibration) <= false_alarm_rate
-    return metrics + _verdicts(flagged, test, len(calibration), false_alarm_rate, protocol)
+    rarity = p_values(scores.methods[first], calibration)
+    for rate in dict.fromkeys((false_alarm_rate, *USUAL)):
+        if len(calibration) >= images_needed(rate):
+            own = "" if rate == false_alarm_rate else f"_at_{rate:g}"
+            flagged = rarity <= rate
+            metrics += _verdicts(flagged, test, len(calibration), rate, protocol, own)
+    return metrics
 
 
 def kinds_of(test: Defects) -> dict[str, Tensor]:
@@ -82,24 +90,31 @@ def kinds_of(test: Defects) -> dict[str, Tensor]:
 
 
 def _verdicts(
-    flagged: Tensor, test: Defects, calibrated: int, rate: float, protocol: Protocol
+    flagged: Tensor, test: Defects, calibrated: int, rate: float, protocol: Protocol, own: str
 ) -> list[Metric]:
-    """Shares of normal and anomalous test images that the threshold flags."""
-    promise: Protocol = {"false_alarm_rate": rate, "calibration_images": calibrated}
+    """Shares of normal and anomalous test images that the threshold of a rate flags."""
     metrics = []
-    for name, title, better, rows in (
-        ("false_alarms", f"Normal test images flagged (promised: {rate:g})", "lower", test.normal),
-        ("detected", f"Anomalous test images flagged at {rate:g}", "higher", ~test.normal),
+    for name, column, better, rows in (
+        ("false_alarms", "normal test images flagged", "lower", test.normal),
+        ("detected", "anomalous test images flagged", "higher", ~test.normal),
     ):
         count, total = int(flagged[rows].sum()), int(rows.sum())
         metrics.append(
             Metric(
-                name,
-                title,
+                name + own,
+                f"{column[0].upper()}{column[1:]} at a promised rate of {rate:g}",
                 count / total,
                 better,
-                {**promise, **protocol, "images": total},
+                {
+                    "false_alarm_rate": rate,
+                    "calibration_images": calibrated,
+                    **protocol,
+                    "images": total,
+                },
                 interval=list(wilson_interval(count, total)),
+                table=FLAGGED,
+                row=f"promised: at most {100 * rate:g} % of normal images",
+                column=column,
             )
         )
     return metrics

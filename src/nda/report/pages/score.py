@@ -6,7 +6,7 @@ import base64
 import heapq
 import io
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,10 +43,12 @@ class Judged:
     normal: str = "normal images"  # what it is compared with
     heat: bool = True
     notes: Sequence[str] = ()  # what the reader has to know before
+    kept: str = "that were kept from training"  # what the calibration's images are
+    flagged_by: str = ""  # a sentence, where it is not the rate
 
 
-def judged_by(detector: Detector, rate: float) -> Judged:
-    """Images by a detector."""
+def judged_by(detector: Detector, rate: float, flagged_by: str = "") -> Judged:
+    """Images by a detector; `rate` is that of the heat, and of verdicts where nothing else is."""
     about = detector.settings
     learned = (
         f"Trained for {counted(about.step, 'step')} against the negatives {about.negative}"
@@ -58,7 +60,8 @@ def judged_by(detector: Detector, rate: float) -> Judged:
         f"{learned}; images are scored at {number(about.resolution)} × "
         f"{number(about.resolution)} pixels ({about.fit})."
     )
-    return Judged(detector.calibration, rate, how)
+    kept = "of training, each by what the others say" if about.groups else Judged.kept
+    return Judged(detector.calibration, rate, how, kept=kept, flagged_by=flagged_by)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,12 @@ class ScoredImages:
                 heapq.heappush(self._highest, _alone(entry))
             elif entry[:2] > self._highest[0][:2]:
                 heapq.heapreplace(self._highest, _alone(entry))
+
+    def settle(self, settled: Callable[[Scored], Scored], flagged: int) -> None:
+        """Take verdicts that depend on all images; so many of them are flagged."""
+        read = self.total - self.counts["broken"]
+        self.counts |= {"anomalous": flagged, "normal": read - flagged}
+        self._highest = [(score, order, settled(each)) for score, order, each in self._highest]
 
     def highest(self) -> list[Scored]:
         """Those with pictures, from the highest score down."""
