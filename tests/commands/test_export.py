@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from nda.cli import main
+from nda.commands.exporting import write_scorer
+from nda.data.reading.decode import Fit
 from nda.evaluation.outliers.detector import (
     Detector,
     DetectorSettings,
@@ -49,6 +57,43 @@ def test_onnx_scores_are_pytorchs(run: Path, capsys: pytest.CaptureFixture[str])
     assert (about["resolution"], about["fit"], about["false_alarm_rate"]) == (
         "16", "stretch", "0.05",
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fit", "out"), [("stretch", None), ("crop", 'mine "v2".onnx')])
+def test_a_script_without_torch_gives_the_scores_of_the_command(
+    run: Path, tmp_path: Path, fit: Fit, out: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    detector = load_detector(run / "detector.safetensors")
+    detector.settings = dataclasses.replace(detector.settings, fit=fit)
+    save_detector(run / "detector.safetensors", detector)
+    path = run / (out or "detector.onnx")
+    assert main(["export", str(run), "--out", str(path)]) == 0
+    script = run / ("score_onnx.py" if out is None else 'score_mine "v2".py')
+    assert f"{script}: scores images with it, without torch" in capsys.readouterr().out
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(0)
+    for number, (mode, size) in enumerate([("RGB", (40, 30)), ("L", (16, 16)), ("RGB", (9, 60))]):
+        shape = (*size[::-1], 3) if mode == "RGB" else size[::-1]
+        picture = Image.fromarray(rng.integers(256, size=shape, dtype=np.uint8))
+        picture.save(photos / f"{number}.{'jpg' if number == 0 else 'png'}")
+    names = sorted(str(path) for path in photos.iterdir())
+    without = "import sys, runpy; sys.modules['torch'] = sys.modules['nda'] = None; "
+    run_it = f"sys.argv = sys.argv[1:]; runpy.run_path({str(script)!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", without + run_it, str(script), *names],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert main(["score", str(run), str(photos), "--out", str(tmp_path / "a.csv")]) == 0
+    with (tmp_path / "a.csv").open(newline="") as file:
+        expected = list(csv.DictReader(file))
+    for line, row in zip(done.stdout.splitlines(), expected, strict=True):
+        name, score, p_value, verdict = line.split(",")
+        assert Path(name).name == row["file"]
+        assert float(score) == pytest.approx(float(row["score"]), abs=1e-4)
+        assert (float(p_value), verdict) == (float(row["p_value"]), row["verdict"])
 
 
 def test_safetensors_loads_again(run: Path, tmp_path: Path) -> None:
@@ -105,3 +150,13 @@ def test_wrong_uses_are_refused(
     said = refusal(["export", str(finished)])
     assert "is a run of gan, of which there is nothing to export; give a run of anomaly" in said
     assert "is not a run folder" in refusal(["export", str(run.parent)])
+
+
+def test_a_script_of_the_users_stays(tmp_path: Path) -> None:
+    script = tmp_path / "score_onnx.py"
+    script.write_text("print('mine')")
+    assert "is there and not ours" in write_scorer(tmp_path / "detector.onnx")
+    assert script.read_text() == "print('mine')"
+    script.unlink()
+    for _ in range(2):
+        assert "scores images with it" in write_scorer(tmp_path / "detector.onnx")

@@ -5,6 +5,8 @@ Kept apart from the options, so that `--help` does not wait for torch.
 
 from __future__ import annotations
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from nda.export.detector import export_onnx, export_safetensors
 from nda.export.encoder import export_encoder, opening_lines
 from nda.recipes.anomaly.load import open_detector
 from nda.recipes.encoders import open_encoder
+from nda.runtime.files import write_text_atomically
+
+OURS = "detector.onnx"
 
 
 def write_detector(run: str, path: Path, kind: str) -> None:
@@ -22,6 +27,30 @@ def write_detector(run: str, path: Path, kind: str) -> None:
         f"{path}: scores of {checked.images} images differ from PyTorch's by at most "
         f"{checked.largest_difference:.1e}"
     )
+    if kind == "onnx":
+        print(write_scorer(path))
+
+
+def write_scorer(path: Path) -> str:
+    """Write a script beside an ONNX file that scores images with it, and say so.
+
+    It replaces one of an earlier export; a file of the user's that is called so stays.
+    """
+    text = Path(score_onnx_path()).read_text(encoding="utf-8")
+    script = path.with_name("score_onnx.py" if path.name == OURS else f"score_{path.stem}.py")
+    first = text.partition("\n")[0]
+    if script.exists() and not script.read_bytes().startswith(first.encode()):
+        return f"{script} is there and not ours, so no script is written that scores images"
+    write_text_atomically(script, text.replace(f'"{OURS}"', json.dumps(path.name)))
+    return f"{script}: scores images with it, without torch and nda"
+
+
+def score_onnx_path() -> str:
+    """Where the script lies in this package; it is never imported, as it runs at once."""
+    found = find_spec("nda.export.score_onnx")
+    assert found is not None
+    assert found.origin is not None
+    return found.origin
 
 
 def write_encoder(run: str, path: Path, kind: Any) -> None:
