@@ -38,6 +38,7 @@ from nda.runtime.seeding import generator_for
 
 SHOWN = 12  # images of a run in the picture
 ENDING = 10.0  # seconds for the pictures
+APART = ("out", "data", "state")  # options that are no settings
 
 
 class Ruler:
@@ -47,7 +48,7 @@ class Ruler:
         self.count = options.images
         self.classifier: FeatureClassifier = train_feature_classifier(
             train, heldout, budget=min(BUDGET, 50 * self.count), device=options.device,
-            cache_path=options.out.parent / "state" / "classifier.safetensors",
+            cache_path=options.state / "classifier.safetensors",
         )  # fmt: skip
         some = heldout.drawn(self.count, generator_for(0, purpose="held-out images"))
         self.real = self.classifier.features(some.images)
@@ -188,6 +189,7 @@ def options_of_user() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder or .zip with classes")
     parser.add_argument("--out", type=Path, required=True, help="JSON; pictures go beside it")
+    parser.add_argument("--state", type=Path, help="folder; by default beside the figures")
     parser.add_argument("--minutes", type=float, default=10.0, help="of everything together")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=DEFAULT_ARMS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -206,6 +208,7 @@ def main() -> None:
     began = time.perf_counter()
     options = options_of_user()
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.state = options.state or options.out.parent / "state"
     torch.backends.cudnn.benchmark = True
     splits = ImageSource(options.data, resolution=32).splits(0.1)
     ruler = Ruler(splits.train, splits.heldout, options)
@@ -225,11 +228,11 @@ def main() -> None:
             run.capture()
     measured_by = {"accuracy": ruler.classifier.accuracy, "is": ruler.classifier.fingerprint}
     for _ in campaign(runs, ruler, options, began + 60 * options.minutes - ENDING):
-        keep(options, report(runs, options) | {"classifier": measured_by}, apart=("out", "data"))
+        keep(options, report(runs, options) | {"classifier": measured_by}, apart=APART)
     found = report(runs, options) | {
         "classifier": measured_by, "seconds": time.perf_counter() - began,
     }  # fmt: skip
-    keep(options, found, apart=("out", "data"))
+    keep(options, found, apart=APART)
     draw_curves(runs, options, options.out.with_name(f"{options.out.stem}-curves.png"))
     draw_samples(runs, options.out.with_name(f"{options.out.stem}-samples.png"))
     for row in found["last"]:

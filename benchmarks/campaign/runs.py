@@ -178,5 +178,5 @@ def build(arm: str, seed: int, share: float, images: ImageSet, options: argparse
         batches=cast(Any, None), images=images.images.to(device),
         labels=torch.zeros(len(images), dtype=torch.int64, device=device), follower=None,
     )  # fmt: skip
-    path = options.out.parent / "state" / f"{arm}-{seed}-{share:g}.pt"
+    path = options.state / f"{arm}-{seed}-{share:g}.pt"
     return Run(arm, seed, share, state, rng, path)

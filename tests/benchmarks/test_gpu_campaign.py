@@ -40,7 +40,7 @@ def options_for(folder: Path, **changes: Any) -> argparse.Namespace:
         "data": folder / "images", "out": folder / "out" / "figures.json", "device": "cpu",
         "steps": 4, "every": 2, "images": 20, "width": 1, "batch_size": 4, "d_steps": 1,
         "minutes": 10.0, "arms": ["plain", "diffaugment+head"], "seeds": [0], "shares": [1.0],
-        "quick": True,
+        "quick": True, "state": folder / "state",
     }  # fmt: skip
     return argparse.Namespace(**settings | changes)
 

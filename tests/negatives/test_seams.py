@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError
 from nda.negatives import Jigsaw
+from nda.negatives.feather import bordered
 from tests.negatives.test_contract import random_batch, seeded
 from tests.negatives.test_jigsaw import naive_jigsaw
 
@@ -99,3 +100,19 @@ def test_feathering_takes_the_edge_from_a_seam() -> None:
 def test_refuses_other_seams(settings: dict[str, str | int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Jigsaw(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 2, 1, 6, 5)])
+@pytest.mark.parametrize("width", [1, 3, 4, 9])
+def test_borders_reflect_also_where_they_are_wider_than_the_image(
+    width: int, shape: tuple[int, ...]
+) -> None:
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(width))
+    H, W = shape[-2:]
+
+    found = bordered(x, width)
+    assert found.shape == (*shape[:-2], H + 2 * width, W + 2 * width)
+    for row in range(-width, H + width):
+        for column in range(-width, W + width):
+            expected = x[..., mirrored(row, H), mirrored(column, W)]
+            assert torch.equal(found[..., row + width, column + width], expected)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def feather_grid_(
@@ -60,14 +61,23 @@ def over_planes(mask: Tensor, x: Tensor) -> Tensor:
 
 def blurred(x: Tensor, width: int) -> Tensor:
     """`x` under the kernel of 2 × `width` + 1 taps, in float32 or better; the borders reflect."""
-    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    exact = bordered(x.to(torch.promote_types(x.dtype, torch.float32)), width)
     for dim in (-2, -1):
-        size = x.shape[dim]
-        place = torch.arange(-width, size + width, device=x.device)
-        exact = exact.index_select(dim, reflected(place, size))
         for _ in range(2):  # two boxes one after the other are a triangle
             exact = box_sum(exact, dim, width + 1)
     return exact.div_((width + 1) ** 4)
+
+
+def bordered(x: Tensor, width: int) -> Tensor:
+    """`x` and on every side `width` pixels more, reflected."""
+    H, W = x.shape[-2:]
+    if width < min(H, W):  # what torch reflects; several times as quick as picking columns
+        planes = functional.pad(x.reshape(-1, 1, H, W), [width] * 4, mode="reflect")
+        return planes.view(*x.shape[:-2], H + 2 * width, W + 2 * width)
+    for dim, size in ((-2, H), (-1, W)):
+        place = torch.arange(-width, size + width, device=x.device)
+        x = x.index_select(dim, reflected(place, size))
+    return x
 
 
 def box_sum(x: Tensor, dim: int, count: int) -> Tensor:

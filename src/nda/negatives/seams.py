@@ -94,16 +94,17 @@ def breaks(label: Tensor) -> tuple[Tensor, Tensor]:
 
 def near(below: Tensor, beside: Tensor, width: int) -> Tensor:
     """A mask `(B, 1, H, W)` of the pixels within `width` of a break, at a right angle to it."""
-    down, across = _widened(below.mT, width).mT, _widened(beside, width)
-    return (down | across).float()[:, None]
+    return (_widened(below, -2, width) | _widened(beside, -1, width)).float()[:, None]
 
 
-def _widened(broken: Tensor, width: int) -> Tensor:
-    """Marks between pixels, spread to the `width` pixels on both sides of each: (..., n + 1)."""
-    spread, count = functional.pad(broken, (width, width)), 1
+def _widened(broken: Tensor, dim: int, width: int) -> Tensor:
+    """Marks between pixels along `dim`, spread to the `width` pixels on both sides of each."""
+    sides = (width, width) if dim == -1 else (0, 0, width, width)
+    spread, count = functional.pad(broken, sides), 1
     while count < 2 * width:  # a mark that covers `count` pixels, at most doubled
         step = min(count, 2 * width - count)
-        spread = spread[..., step:] | spread[..., : spread.shape[-1] - step]
+        left = spread.shape[dim] - step
+        spread = spread.narrow(dim, step, left) | spread.narrow(dim, 0, left)
         count += step
     return spread
 
