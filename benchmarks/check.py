@@ -2,7 +2,7 @@
 
     python benchmarks/check.py IMAGES [--out results/benchmarks/check.json]
 
-The eight default negatives on 10,000 images at most. Processor time is that of the command alone,
+The twelve default negatives on 10,000 images at most. Processor time is that of the command alone,
 so it says what a busy machine's clock cannot.
 """
 
