@@ -190,13 +190,24 @@ def test_refuses_images_without_pixels() -> None:
         negative_from_name("jigsaw")(torch.zeros(2, 3, 0, 8))
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(0, 3, 16, 16), (0, 2, 3, 16, 16)])
+def test_refuses_a_batch_of_none(name: str, shape: tuple[int, ...]) -> None:
+    negative = negative_from_name(name)
+    drawn = negative.draw(torch.zeros(2, *shape[1:]), seeded(0))
+    params = {name: value[:0] for name, value in drawn.items()}
+    for use in (negative, negative.draw, lambda x: negative.replay(x, params)):
+        with pytest.raises(ShapeError, match=r"batch without images, of shape \(0, .*16\); expect"):
+            use(torch.zeros(shape))
+
+
 @pytest.mark.parametrize("name", MIXING)
 def test_refuses_a_batch_of_one_where_partners_are_needed(name: str) -> None:
     with pytest.raises(ShapeError, match=r"\(1, 3, 8, 8\) holds 1; give at least 2 samples"):
         negative_from_name(name)(torch.zeros(1, 3, 8, 8))
 
 
-@pytest.mark.parametrize("name", [n for n in NEGATIVE_NAMES if n not in MIXING])
+@pytest.mark.parametrize("name", sorted({*NAMES} - {*MIXING, MIXED[1]}))
 def test_other_negatives_take_a_batch_of_one(name: str) -> None:
     x = random_batch((1, 3, 16, 16), torch.float32)
     assert not torch.equal(negative_from_name(name)(x, generator=seeded(0)), x)

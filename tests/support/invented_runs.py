@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
+import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +98,7 @@ class Read(HTMLParser):
         self.pointers: list[str] = []
         self.ids: list[str] = []
         self.pictures: list[str] = []
+        self.scripts: list[str] = []
         self._pieces: list[str] = []
         self.feed(page)
 
@@ -111,18 +117,32 @@ class Read(HTMLParser):
                 self.pictures.append(value or "")
 
     def handle_data(self, data: str) -> None:
-        self._pieces.append(data)
+        in_script = self.tags[-1:] == ["script"] and self.cdata_elem == "script"
+        (self.scripts if in_script else self._pieces).append(data)
+
+
+OURS = files("nda.report").joinpath("templates/page.js").read_text("utf-8")
+
+
+def check_scripts(page: str) -> None:
+    """The one script is ours, and the page allows no other."""
+    assert ["".join(Read(page).scripts)] == [OURS]
+    assert Read(page).tags.count("script") == 1
+    (allowed,) = re.findall(r"script-src '(.*?)'", page)
+    digest = base64.b64encode(hashlib.sha256(OURS.encode()).digest()).decode()
+    assert html.unescape(allowed) == f"sha256-{digest}"
 
 
 def check_self_contained(page: str) -> None:
-    """Nothing is fetched, nothing runs, and no two elements share an id."""
+    """Nothing is fetched, nothing runs but our script, and no two elements share an id."""
     read = Read(page)
+    check_scripts(page)
     assert "http:" not in page
     assert "https:" not in page
     assert "@import" not in page
     assert page.count("url(") == page.count("url(#")
     assert read.pointers
     assert all(pointer.startswith(("data:image/png;base64,", "#")) for pointer in read.pointers)
-    assert not {"script", "link", "iframe", "object", "embed"} & set(read.tags)
+    assert not {"link", "iframe", "object", "embed"} & set(read.tags)
     assert len(read.ids) == len(set(read.ids))
     assert {pointer[1:] for pointer in read.pointers if pointer.startswith("#")} <= set(read.ids)

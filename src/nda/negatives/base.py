@@ -75,6 +75,11 @@ class Negative(nn.Module, ABC):
                 f"a negative was given a tensor of type {x.dtype} and shape {tuple(x.shape)}; "
                 "expected a floating type or torch.uint8 (convert with x.float())"
             )
+        if x.shape[0] == 0:
+            raise ShapeError(
+                f"a negative was given a batch without images, of shape {tuple(x.shape)}; "
+                "expected at least one (leave an empty batch out)"
+            )
         if 0 in x.shape[1:]:
             raise ShapeError(
                 f"a negative was given images without pixels, of shape {tuple(x.shape)}; "

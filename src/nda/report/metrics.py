@@ -99,8 +99,13 @@ def metric_blocks(groups: Sequence[Group]) -> list[Block]:
 
 def _steps_to_show(runs: Sequence[Mapping[int, Metric]]) -> list[int]:
     """The latest step at which all were measured; without one, the latest of each."""
-    common = set.intersection(*(set(run) for run in runs))
-    return [max(common)] if common else sorted({max(run) for run in runs})
+    common = common_step(runs)
+    return sorted({max(run) for run in runs}) if common is None else [common]
+
+
+def common_step(runs: Sequence[Mapping[int, Metric]]) -> int | None:
+    """The latest step at which all were measured, if there is one."""
+    return max(set.intersection(*(set(run) for run in runs)), default=None)
 
 
 def _first(figures: Sequence[Sequence[Metric | None]]) -> Metric:

@@ -20,7 +20,7 @@ from nda.evaluation.outliers.detector import Detector, DetectorSettings, build_n
 from nda.report.pages import score as score_page
 from nda.report.pages.score import MOST, Judged, ScoredImages, judged_by, write_score_page
 from nda.report.scored import Scored, heated
-from tests.support.invented_runs import Read
+from tests.support.invented_runs import Read, check_scripts
 
 SETTINGS = DetectorSettings(16, "stretch", "plain", 8, "cutmix+blemish", 0.05, 1500, "abc")
 
@@ -110,7 +110,7 @@ def test_the_page_needs_no_other_file_and_asks_for_nothing(
     page = page_of(seen_of(result("a.png", 5.0), result("b.png", 1.0)), detector, tmp_path)
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
     assert "default-src 'none'" in page
-    assert "<script" not in page
+    check_scripts(page)
     assert not re.findall(r"""(?:src|href)=["'](?!data:image/|#)""", page)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html"]
 
@@ -163,7 +163,7 @@ def test_names_are_escaped(detector: Detector, tmp_path: Path) -> None:
     evil = '<script>alert(1)</script>"onerror=x&.png'
     results = [result(evil, 5.0), Scored(f"broken/{evil}", "broken", "<b>bad</b>")]
     page = page_of(seen_of(*results), detector, tmp_path, source="<i>set</i>")
-    assert "<script" not in page
+    check_scripts(page)
     assert "<b>bad" not in page
     assert "<i>set" not in page
     assert '"onerror' not in page

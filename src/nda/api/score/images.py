@@ -129,7 +129,7 @@ def score_images(
             seen.settle(limit.judged, sum(map(limit.reached, rarity)))
     if options.html:
         shown = judged_by(detector, limit.heat, limit.sentence)
-        write_score_page(Path(options.html), seen, shown, source=options.images)
+        write_score_page(Path(options.html), seen, shown, source=options.images, table=options.out)
     return Scoring(
         seen,
         limit.heat,

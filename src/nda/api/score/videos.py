@@ -89,7 +89,7 @@ def score_videos(options: ScoreOptions, *, each: Callable[[Scored], None] | None
             advance()
     if options.html:
         judged = judge.judged(notes_on(options, judge))
-        write_score_page(Path(options.html), seen, judged, source=options.images)
+        write_score_page(Path(options.html), seen, judged, source=options.images, table=options.out)
     how = (
         f"a score is the surprise of {judge.predictor.name} at step {judge.predictor.step:,}, "
         f"averaged over the windows of a video ({judge.window}), and was judged by the "

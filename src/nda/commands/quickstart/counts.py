@@ -122,6 +122,20 @@ def as_tables(counted: list[Counted]) -> list[Table]:
     ]
 
 
+def verdict(counted: list[Counted]) -> str:
+    """What the runs, of which all but the last of `counted` are, say in a sentence."""
+    *runs, _ = counted
+    shares = ", ".join(
+        f"{row.exact / row.images:.1%} {row.title} ({100 * row.interval[0]:.1f} to "
+        f"{row.interval[1]:.1%})"
+        for row in runs
+    )
+    return (
+        f"Images with the right number of dots: {shares}. One seed of each: how far "
+        "another one would lie from it, these intervals do not say."
+    )
+
+
 def write_figures(path: Path, counted: list[Counted], options: QuickstartOptions) -> Path:
     """Keep what was measured, with what it takes to measure it again."""
     content: dict[str, Any] = {

@@ -57,7 +57,14 @@ def quickstart(words: list[str]) -> int:
 
     import torch
 
-    from nda.commands.quickstart.counts import as_tables, count_real, count_run, show, write_figures
+    from nda.commands.quickstart.counts import (
+        as_tables,
+        count_real,
+        count_run,
+        show,
+        verdict,
+        write_figures,
+    )
     from nda.commands.quickstart.parallel import train_together
     from nda.data.dots import write_dots_archive
     from nda.report.pages.compare import write_comparison
@@ -86,6 +93,7 @@ def quickstart(words: list[str]) -> int:
         folder / "comparison.html",
         title="Four dots, without and with negatives",
         tables=as_tables(counted),
+        verdict=verdict(counted),
     )
     out.print(f"figures: {figures}\npage:    {page}", soft_wrap=True)
     return 0

@@ -68,6 +68,7 @@ def fault_metrics(
                         table=TABLE,
                         row=f"{kind} ({measures.outliers})",
                         column=f"{title}, {method}",
+                        kind={"figure": figure, "fault": kind, "method": method},
                     )
                 )
     rarity = p_values(scores.methods[first], calibration)

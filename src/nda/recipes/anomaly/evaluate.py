@@ -139,6 +139,7 @@ def against_negatives(
         "higher",
         protocol,
         interval=[measures.auroc_low, measures.auroc_high],
+        kind={"figure": "auroc", "negative": state.config.negative},
     )
     title = "Scores of the normal images calibrated on and of their negatives"
     series = {"real": calibration, "negative": scores}

@@ -14,13 +14,14 @@ from torch import Tensor
 from nda.evaluation.validity.check import CheckedNegative
 from nda.evaluation.validity.verdict import GIVEN_AWAY, SEPARATES, VERDICTS
 from nda.report.check_table import HEADER, Checked, cells
-from nda.report.pages.run import render
+from nda.report.pages.render import render
 from nda.report.pictures.embed import Picture
 from nda.report.pictures.grid import image_grid
 from nda.report.plots.check_plane import COLOURS, PlacedNegative, plane_figure
 from nda.report.plots.svg import inline
 from nda.report.words import protocol_words
 from nda.runtime.files import write_text_atomically
+from nda.validators import counted
 
 _SCALES = (1, 2, 3)  # thumbnails are enlarged so far, for images of 96, 48 and 32 pixels
 
@@ -44,6 +45,7 @@ def write_check_page(out: Path, checked: Checked, command: str) -> Path:
     page = render(
         "check.html",
         title=checked.title,
+        verdict=_verdict(rows),
         summary=checked.summary,
         notes=checked.notes,
         header=HEADER,
@@ -77,6 +79,16 @@ def _row(negative: CheckedNegative) -> Row:
         COLOURS[verdict],
         _picture(negative.examples, f"{negative.title} of the held-out images"),
     )
+
+
+def _verdict(rows: Sequence[Row]) -> str:
+    good = [row.name for row in rows if row.verdict == "informative"]
+    measured = sum(not row.refused for row in rows)
+    if good:
+        return (
+            f"Informative for these images: {', '.join(good)} ({len(good)} of {measured} checked)."
+        )
+    return f"None of the {counted(measured, 'negative')} checked is shown to be informative here."
 
 
 def _plane(negatives: Sequence[CheckedNegative]) -> Markup:

@@ -11,9 +11,10 @@ from nda.report.contents import RunContents, read_run, run_labels
 from nda.report.groups import Group, differing_settings, group_by_seed
 from nda.report.metrics import Block, metric_blocks
 from nda.report.pages.plots import compared_log_drawings, histogram_drawings, metric_drawings
-from nda.report.pages.run import render
+from nda.report.pages.render import render
 from nda.report.pictures.embed import LARGE, SMALL, Picture, embed, shown
 from nda.report.pictures.translations import compared_translations
+from nda.report.verdicts import comparison_verdict
 from nda.report.words import in_words
 from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder
@@ -64,11 +65,13 @@ def write_comparison(
     *,
     title: str | None = None,
     tables: Sequence[Table] = (),
+    verdict: str | None = None,
 ) -> Path:
     """Write the page that sets runs side by side to `out` and give its path.
 
     Figures stand in one row only where name, protocol and step agree. Runs that differ by seed
-    alone share a column: mean ± sample standard deviation, and the single values.
+    alone share a column: mean ± sample standard deviation, and the single values. The page opens
+    with the sentence `verdict`, or with what the runs' own figures say.
 
     Raises what `compare_runs` does.
     """
@@ -79,6 +82,7 @@ def write_comparison(
     page = render(
         "comparison.html",
         title=title or f"Comparison of {len(contents)} {in_words(contents[0].recipe)} runs",
+        verdict=verdict or comparison_verdict(groups),
         tables=tables,
         groups=groups,
         runs=contents,

@@ -14,12 +14,13 @@ from PIL import Image
 from nda.evaluation.record import Histogram, Metric, Protocol
 from nda.report.figures import write_figures
 from nda.report.pages.plots import Drawing
-from nda.report.pages.run import render
+from nda.report.pages.render import render
 from nda.report.pictures.embed import Picture
 from nda.report.plots.curves import histogram_figure
 from nda.report.plots.svg import inline
 from nda.report.probe_table import ProbeTable
 from nda.report.shortcut_table import Audited
+from nda.report.verdicts import headline, metric_verdict
 from nda.report.words import protocol_words
 from nda.runtime.files import write_text_atomically
 
@@ -45,6 +46,7 @@ def write_probe_page(out: Path, probed: Probed, command: str) -> Path:
     page = render(
         "probe.html",
         title=probed.title,
+        verdict=_verdict(probed),
         summary=probed.summary,
         notes=probed.notes,
         audits=probed.audits,
@@ -73,6 +75,13 @@ def write_probe_figures(path: Path, probed: Probed, command: str) -> Path:
     }
     write_figures(path, content)
     return path
+
+
+def _verdict(probed: Probed) -> str:
+    if probed.audits:
+        return " ".join(audited.sentence for audited in probed.audits)
+    metric = headline(probed.metrics) or next(iter(probed.metrics), None)
+    return metric_verdict(metric) if metric else "No negative suits these images: nothing is known."
 
 
 def _drawing(histogram: Histogram) -> Drawing:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from nda.report import words as wording
 from nda.report.contents import RunContents, read_run
 from nda.report.pages.plots import histogram_drawings, log_drawings, metric_drawings
+from nda.report.pages.render import render
 from nda.report.pictures.embed import LARGE, SMALL, Picture, embed, evenly_spaced
-from nda.report.tables import alone, in_cell, metric_tables
+from nda.report.tables import alone, metric_tables
+from nda.report.verdicts import run_verdict
 from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder
 
@@ -37,6 +35,7 @@ def write_report(run: RunFolder) -> Path:
         "report.html",
         title=wording.run_title(contents.settings),
         run=contents,
+        verdict=run_verdict(evaluation),
         summary=_summary(contents),
         evaluation=evaluation,
         metrics=alone(evaluation.metrics) if evaluation else [],
@@ -53,33 +52,6 @@ def write_report(run: RunFolder) -> Path:
     path = run.path / "report.html"
     write_text_atomically(path, page)
     return path
-
-
-def render(template: str, **variables: Any) -> str:
-    """A template of this package with everything in it escaped."""
-    environment = Environment(
-        loader=PackageLoader("nda.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "breakable": _breakable,
-        "direction": wording.direction,
-        "in_cell": in_cell,
-        "is_numeric": wording.is_numeric,
-        "number": wording.number,
-        "percent": wording.percent,
-        "protocol": wording.protocol_words,
-        "setting": wording.setting,
-    }
-    return environment.get_template(template).render(**variables)
-
-
-def _breakable(text: str) -> Markup:
-    """Text that may break after each slash, as a long path should."""
-    return Markup("/<wbr>").join(escape(part) for part in text.split("/"))
 
 
 def _summary(run: RunContents) -> str:

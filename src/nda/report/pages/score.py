@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import heapq
 import io
+import os
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import torch
 from markupsafe import Markup
@@ -20,6 +22,7 @@ from nda.evaluation.outliers.detector import LEARNED, Detector
 from nda.evaluation.outliers.metrics import score_histogram
 from nda.report.pictures.heat import HOT, MILD
 from nda.report.scored import VERDICTS, Scored, heated, plain
+from nda.report.thresholds import rank_of, threshold_steps
 from nda.report.words import number
 from nda.runtime.files import write_text_atomically
 from nda.validators import counted
@@ -74,6 +77,8 @@ class Card:
     verdict: str
     image: str  # data URIs
     heat: str  # empty where there is none
+    rank: int  # of its p-value: flagged where a threshold has this rank or a higher one
+    original: str  # its address as seen from the page, empty where it is no file of its own
 
 
 class ScoredImages:
@@ -143,18 +148,35 @@ def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
     return score, order, replace(scored, pixels=pixels, heat=heat)
 
 
-def write_score_page(path: Path, seen: ScoredImages, judged: Judged, *, source: str) -> None:
-    """Write the page: one HTML file that needs no other."""
-    from nda.report.pages.run import render  # with Matplotlib: most scorings write no page
+def write_score_page(
+    path: Path, seen: ScoredImages, judged: Judged, *, source: str, table: str | None = None
+) -> None:
+    """Write the page: one HTML file that needs no other.
+
+    It links to the `table` of scores and to the images below the folder `source`, where they are.
+    """
+    from nda.report.pages.render import render  # with Jinja: most scorings write no page
 
     name = "listed images" if source == "-" else Path(source).resolve().name
+    steps, step = threshold_steps(
+        judged.calibration,
+        torch.tensor(seen.scores),
+        judged.rate,
+        flagged=seen.counts["anomalous"],
+        of=judged.of,
+    )
     page = render(
         "score.html",
         title=f"{judged.title} of {name}",
         seen=seen,
-        cards=[card(scored) for scored in seen.highest()],
+        cards=[
+            card(scored, judged, original(scored.file, source, path)) for scored in seen.highest()
+        ],
         most=MOST,
         judged=judged,
+        steps=[] if judged.flagged_by else steps,  # verdicts of other kinds follow no rate
+        step=step,
+        table=address(Path(table), path) if table else "",
         threshold=conformal_threshold(judged.calibration, judged.rate, of=f"{judged.of}s"),
         cold=min(1.0, 10 * judged.rate),  # where the heat begins
         mild="#{:02x}{:02x}{:02x}".format(*MILD),
@@ -164,7 +186,23 @@ def write_score_page(path: Path, seen: ScoredImages, judged: Judged, *, source: 
     write_text_atomically(path, page)
 
 
-def card(scored: Scored) -> Card:
+def original(file: str, source: str, page: Path) -> str:
+    """The address of a scored file as seen from the page; empty for one inside a .zip."""
+    for path in (Path(source, file), Path(source)) if source != "-" else (Path(file),):
+        if path.is_file() and path.name == Path(file).name:
+            return address(path, page)
+    return ""
+
+
+def address(path: Path, page: Path) -> str:
+    """A file as a link of the page: relative, so that both may move together."""
+    try:
+        return quote(Path(os.path.relpath(path, page.parent)).as_posix())
+    except ValueError:  # on another drive
+        return path.resolve().as_uri()
+
+
+def card(scored: Scored, judged: Judged, original: str) -> Card:
     """The pictures and figures of one image."""
     assert scored.score is not None
     assert scored.p_value is not None
@@ -175,6 +213,8 @@ def card(scored: Scored) -> Card:
         scored.verdict,
         _uri(plain(scored)),
         "" if scored.heat is None else _uri(heated(scored)),
+        rank_of(scored.p_value, len(judged.calibration)),
+        original,
     )
 
 

@@ -1,0 +1,63 @@
+"""The thresholds that a reader of scores may choose from, and what each of them promises."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from nda.report.words import number, percent
+from nda.validators import counted
+
+MOST = 100  # thresholds on a page
+LOOSEST = 0.5  # rate of false alarms
+
+
+def threshold_steps(
+    calibration: Tensor, scores: Tensor, rate: float, *, flagged: int, of: str
+) -> tuple[list[tuple[int, str]], int]:
+    """`promises`, each with how many it flags of what was judged.
+
+    `scores` are those of all of them, of which `flagged` are flagged at `rate`; `of` is what was
+    scored, such as image.
+    """
+    steps, now = promises(calibration, rate)
+    known = _from_the_highest(calibration)
+    found = scores.double().sort().values
+    above = (len(found) - torch.searchsorted(found, known, right=True)).tolist()
+    counts = [flagged if step == now else above[rank - 1] for step, (rank, _) in enumerate(steps)]
+    total = counted(len(found), of)
+    return [
+        (rank, f"{words} {count:,} of {total} flagged.")
+        for (rank, words), count in zip(steps, counts, strict=True)
+    ], now
+
+
+def promises(calibration: Tensor, rate: float) -> tuple[list[tuple[int, str]], int]:
+    """Thresholds from strict to loose, and the place of the one of `rate` among them.
+
+    A step is a rank k and a sentence: what has a p-value of at most k / (n + 1), which is a score
+    above the k-th largest of the n of `calibration`, is flagged.
+    """
+    known = _from_the_highest(calibration)
+    n = len(known)
+    now = math.floor(rate * (n + 1) + 1e-9)
+    last = min(n, max(now, math.floor(LOOSEST * (n + 1))))
+    ranks = sorted({now, *(round(last ** (step / (MOST - 2))) for step in range(MOST - 1))})
+    steps = []
+    for rank in ranks:
+        share = rate if rank == now else rank / (n + 1)
+        words = percent(float(f"{share:.3g}"))
+        score = number(float(known[rank - 1]))
+        steps.append((rank, f"At a false-alarm rate of {words}: a score above {score}."))
+    return steps, ranks.index(now)
+
+
+def _from_the_highest(calibration: Tensor) -> Tensor:
+    return calibration.detach().to("cpu", torch.float64).sort(descending=True).values
+
+
+def rank_of(p_value: float, calibrated_on: int) -> int:
+    """The rank k of a p-value k / (n + 1), which may have been rounded in a table."""
+    return round(p_value * (calibrated_on + 1))
