@@ -1,6 +1,6 @@
 """Memory of a run whose images are more than memory should hold, beside the size of the set.
 
-    python benchmarks/large_sets.py [--images 500 2000 8000] [--out FILE]
+    python benchmarks/large_sets.py [--images 500 2000 6000] [--out FILE]
 
 Photographs are made up, as JPEGs in a folder, and `nda train anomaly` decodes, splits, caches and
 trains on them in a process of its own. Told is the most memory that was the process's own (Linux's
@@ -72,7 +72,7 @@ def measure(count: int, side: int, steps: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, nargs="+", default=[500, 2000, 8000])
+    parser.add_argument("--images", type=int, nargs="+", default=[500, 2000, 6000])
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--out", type=Path)

@@ -26,6 +26,7 @@ APART = 1 / 4  # of the usual distance to the fifth nearest thumbnail, likewise
 _NEIGHBOUR = 5  # the first few may be copies themselves
 _SAMPLE = 4000  # thumbnails among which the usual distance is taken
 _BLOCK = 1024  # thumbnails compared at once
+_VALUES = 2**21  # of images that are made floats at once
 _AT_ONCE = 4096  # pairs whose difference is taken exactly at once
 # Grey levels by which quick distances may be off. Their square is a 432th of a sum of products and
 # squares that together are at most 4 * 432 * 255². Twice 434 roundings of 2^-53 make it wrong by at
@@ -140,8 +141,13 @@ def _digest(image: NDArray[np.uint8]) -> bytes:
 def _thumbnails(images: Tensor) -> Tensor:
     """Small pictures (N, 3 side²) in levels of 0 to 255; smaller images stay as they are."""
     side = min(THUMBNAIL, *images.shape[-2:])
-    parts = [F.adaptive_avg_pool2d(part.float(), side).flatten(1) for part in images.split(_BLOCK)]
-    return torch.cat([torch.empty(0, 3 * side * side), *parts])
+    found = torch.empty(len(images), 3 * side * side)
+    # One room for all floats: small results between freed large ones would keep the memory of all.
+    floats = torch.empty(max(1, _VALUES // max(1, images.shape[1:].numel())), *images.shape[1:])
+    for part, small in zip(images.split(len(floats)), found.split(len(floats)), strict=True):
+        some = floats[: len(part)].copy_(part)
+        small.copy_(F.adaptive_avg_pool2d(some, side).flatten(1))
+    return found
 
 
 def _pairs(thumbnails: Tensor) -> Iterator[tuple[int, int]]:
