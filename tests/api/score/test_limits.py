@@ -7,9 +7,11 @@ import math
 import pytest
 import torch
 
+from nda.api.score.images import notes_of
 from nda.api.score.limits import Limit, limit_of
 from nda.errors import ConfigError
 from nda.evaluation.outliers.detector import Detector, DetectorSettings, build_network
+from nda.report.pages.score import ScoredImages
 from nda.report.scored import Scored
 
 KNOWN = torch.arange(19).float()
@@ -74,3 +76,17 @@ def test_a_p_value_is_compared_as_it_is_written() -> None:
 def test_what_makes_no_sense_is_refused(words: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         limit_of(detector(), **words)
+
+
+@pytest.mark.parametrize(("groups", "least"), [(0, 4), (19, 18)])
+def test_it_is_said_how_many_must_be_as_rare(groups: int, least: int) -> None:
+    found = detector(groups)
+    limit = limit_of(found, false_discovery_rate=0.5)
+    seen = ScoredImages(keep_pictures=False)
+    for number in range(40):
+        seen.add(Scored(str(number), "normal", "", 1.0, 0.5))
+    (said,) = notes_of(limit, found, seen)
+    assert f"of 40 images at least {least} must be as rare before any" in said
+    rare = [1 / 20] * least + [1.0] * (40 - least)
+    assert limit.settled(rare).rate == 1 / 20
+    assert limit.settled([1.0, *rare[1:]]).rate == 0

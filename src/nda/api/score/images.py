@@ -25,6 +25,7 @@ from nda.data.reading.source import EXTENSIONS
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import Detector
+from nda.evaluation.outliers.discoveries import allowed_rate
 from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
 from nda.report.pictures.heat import warmth
@@ -142,10 +143,11 @@ def score_images(
 
 def notes_of(limit: Limit, detector: Detector, seen: ScoredImages) -> list[str]:
     """Why nothing is flagged where nothing could have been."""
-    if limit.discoveries is None or seen.counts["anomalous"]:
-        return []
     read = seen.total - seen.counts["broken"]
-    least = math.ceil(read / (limit.discoveries * (len(detector.calibration) + 1)))
+    if limit.discoveries is None or seen.counts["anomalous"] or not read:
+        return []
+    rate = allowed_rate(read, limit.discoveries, any_dependence=limit.any_dependence)
+    least = math.ceil(read / (rate * (len(detector.calibration) + 1)))
     return [
         f"no p-value is below 1 / {len(detector.calibration) + 1:,}, so of {read:,} images at "
         f"least {least:,} must be as rare before any is flagged at a false-discovery rate of "

@@ -28,7 +28,12 @@ def discovery_limit(p_values: Sequence[float], rate: float, *, any_dependence: b
         return 0.0
     found = torch.tensor(p_values, dtype=torch.float64).sort().values
     ranks = torch.arange(1, len(found) + 1, dtype=torch.float64)
-    allowed = rate / float((1 / ranks).sum()) if any_dependence else rate
+    allowed = allowed_rate(len(found), rate, any_dependence=any_dependence)
     # A p-value of k / (n + 1) must not miss a limit that is the same number by a rounding.
     passed = found * len(found) <= allowed * ranks * (1 + 1e-9)
     return float(found[passed][-1]) if bool(passed.any()) else 0.0
+
+
+def allowed_rate(count: int, rate: float, *, any_dependence: bool) -> float:
+    """The rate, or what stays of it for `count` p-values that may depend on each other anyhow."""
+    return rate / sum(1 / k for k in range(1, count + 1)) if any_dependence else rate
