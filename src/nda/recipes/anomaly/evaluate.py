@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nda.recipes.anomaly.train import AnomalyState
 
 SHOWN = 8  # images in a picture
+MADE = "Faults made of normal images, which say little of real ones"
 AXIS = "outlier score"
 SCORE = {"max": "highest value of the map", "mean": "mean of the map"}
 
@@ -140,6 +141,9 @@ def against_negatives(
         protocol,
         interval=[measures.auroc_low, measures.auroc_high],
         kind={"figure": "auroc", "negative": state.config.negative},
+        table=MADE,
+        row=state.config.negative,
+        column="AUROC",
     )
     title = "Scores of the normal images calibrated on and of their negatives"
     series = {"real": calibration, "negative": scores}

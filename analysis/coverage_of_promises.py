@@ -15,8 +15,8 @@ The last two and the first are taken on the first 300 splits only.
 With copies every image is there twice, saved again as JPEG: found as nda finds them, or not.
 Scores drawn from a normal law stand for a method whose scores are known to be exchangeable.
 
-    python analysis/coverage.py --data FOLDER_OF_ZIPS --out results/anomaly/coverage.json \
-        --figure docs/images/coverage.svg
+    python analysis/coverage_of_promises.py --data FOLDER_OF_ZIPS \
+        --out results/anomaly/coverage.json --figure docs/images/coverage.svg
 """
 
 from __future__ import annotations
