@@ -32,6 +32,7 @@ FLOORS = (
     {"recipes"},
     {"export"},
     {"api"},
+    {"serve"},
     {"commands"},
     {"cli", "completion", "__main__"},
 )

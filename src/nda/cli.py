@@ -66,6 +66,9 @@ COMMANDS = {
     "resume": Command("continue an interrupted run", "nda.commands.verbs.run", "resume"),
     "evaluate": Command("measure a run again", "nda.commands.verbs.run", "evaluate"),
     "score": Command("score images or videos for anomalies", "nda.commands.verbs.score", "score"),
+    "serve": Command(
+        "judge images dropped on a page, or sent by programs", "nda.commands.verbs.serve", "serve"
+    ),
     "probe": Command(
         "measure how sensitive a model is to global structure", "nda.commands.verbs.probe", "probe"
     ),

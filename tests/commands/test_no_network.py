@@ -105,7 +105,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_every_verb_is_tried() -> None:
-    assert set(VERBS) == set(COMMANDS) - {"quickstart"}  # which is made of data and train
+    assert set(VERBS) == set(COMMANDS) - {"quickstart", "serve"}  # made of others, and listens
 
 
 @pytest.mark.parametrize("verb", VERBS)

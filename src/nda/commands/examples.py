@@ -24,6 +24,7 @@ EXAMPLES = {
     "resume": "nda resume runs/jigsaw",
     "evaluate": "nda evaluate runs/jigsaw --ood textures=textures.zip --corruptions",
     "score": "nda score runs/parts new/ --out scores.csv --html page.html",
+    "serve": "nda serve runs/parts",
     "probe": "nda probe runs/jigsaw photos/ --out probe.html",
     "sample": "nda sample runs/jigsaw --count 64 --out samples.png",
     "report": "nda report runs/jigsaw",

@@ -1,0 +1,1 @@
+"""A small web application around a detector: a page to drop images on, and JSON for programs."""
