@@ -23,27 +23,24 @@ from nda.runtime.files import write_atomically
 from nda.runtime.seeding import generator_for
 from nda.training.ema import Ema
 
-HEAD: dict[str, Any] = {
-    "negative": "jigsaw:seam=feather", "structure_head": 1.0, "structure_generator": 0.5,
-}  # fmt: skip
 PLAIN: dict[str, Any] = {"negative": "none"}
+FEATHER: dict[str, Any] = {"negative": "jigsaw:seam=feather"}
+HEAD: dict[str, Any] = {**FEATHER, "structure_head": 1.0, "structure_generator": 0.5}
+THREE: dict[str, Any] = {**FEATHER, "objective": "three_class"}
 # Settings of `nda train gan`, and whether images are augmented on their way to the discriminator.
 ARMS: dict[str, tuple[dict[str, Any], bool]] = {
     "plain": (PLAIN, False),
     "mixture": ({"negative": "jigsaw", "fake_weight": 0.25}, False),
     "head": (HEAD, False),
-    "three_class": ({"negative": "jigsaw:seam=feather", "objective": "three_class"}, False),
+    "three_class": (THREE, False),
     "diffaugment": (PLAIN, True),
     "diffaugment+head": (HEAD, True),
     # To be asked for: the plain GAN of the loss that three classes have, and other objectives.
     "logistic": ({**PLAIN, "objective": "logistic"}, False),
-    "prior_corrected": (
-        {"negative": "jigsaw:seam=feather", "objective": "prior_corrected"}, False,
-    ),
-    "relativistic": (
-        {"negative": "jigsaw:seam=feather", "objective": "relativistic"}, False,
-    ),
-}  # fmt: skip
+    "three_class+nulls": ({**THREE, "matched": "consistency"}, False),
+    "prior_corrected": ({**FEATHER, "objective": "prior_corrected"}, False),
+    "relativistic": ({**FEATHER, "objective": "relativistic"}, False),
+}
 DEFAULT_ARMS = list(ARMS)[:6]
 WARM_UP = 3  # steps before one is captured
 
