@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nda.negatives import Stitch as Stitch
     from nda.negatives import Texture as Texture
     from nda.negatives import negative_from_name as negative_from_name
+    from nda.negatives.transforms import PerImage as PerImage
     from nda.negatives.transforms import WithMask as WithMask
     from nda.objectives import dense_predictive as dense_predictive
     from nda.objectives import gradient_penalty as gradient_penalty
@@ -86,7 +87,7 @@ _HOMES = {
         "Missing", "Mixup", "Negative", "OneOf", "Paste", "RandomApply", "RandomCrop", "Scar",
         "Stain", "Stitch", "Texture", "negative_from_name",
     ),
-    "nda.negatives.transforms": ("WithMask",),
+    "nda.negatives.transforms": ("PerImage", "WithMask"),
     "nda.objectives": (
         "dense_predictive", "gradient_penalty", "hinge_d", "hinge_g", "least_squares_d",
         "least_squares_g", "logistic_d", "logistic_g", "nda_info_nce", "prior_corrected_g",

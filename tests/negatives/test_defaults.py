@@ -22,6 +22,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "GaussianNoise": {"std": 0.1},
         "RandomApply": {"p": 0.5},
         "WithMask": {"probability": 1.0, "value_range": (0.0, 1.0)},
+        "PerImage": {"probability": 1.0, "value_range": (0.0, 1.0)},
     }
 
 

@@ -57,13 +57,15 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         super().__init__()
         if not 0 < probability <= 1:
             raise ConfigError(
-                f"WithMask was given probability={probability:g}; expected a share of the images "
+                f"{type(self).__name__} "
+                f"was given probability={probability:g}; expected a share of the images "
                 "above 0 and at most 1"
             )
         black, white = value_range
         if not black < white:
             raise ConfigError(
-                f"WithMask was given value_range=({black:g}, {white:g}); expected black below "
+                f"{type(self).__name__} "
+                f"was given value_range=({black:g}, {white:g}); expected black below "
                 "white, such as (0, 1)"
             )
         self.negative = negative
@@ -74,15 +76,17 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         if isinstance(image, Image.Image):
             if image.mode not in _MODES:
                 raise ShapeError(
-                    f"WithMask was given a picture of mode {image.mode}; expected "
+                    f"{type(self).__name__} "
+                    f"was given a picture of mode {image.mode}; expected "
                     f"{' or '.join(_MODES)} (convert it with picture.convert('RGB'))"
                 )
             found, mask = self._changed(functional.pil_to_tensor(image))
             return functional.to_pil_image(found, mode=image.mode), mask
         if not isinstance(image, Tensor):
             raise ShapeError(
-                f"WithMask was given {type(image).__name__}; expected one image: a picture of "
-                "Pillow or a tensor (C, H, W) or (B, C, H, W) (labels go another way)"
+                f"{type(self).__name__} "
+                f"was given {type(image).__name__}; expected one image: a picture of "
+                "Pillow or a tensor (C, H, W) or (B, C, H, W) (labels beside it: nda.PerImage)"
             )
         found, mask = self._changed(image.as_subclass(Tensor))
         return (tv_tensors.wrap(found, like=image) if type(image) is not Tensor else found), mask
@@ -91,7 +95,8 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         """Of plain tensors `(C, H, W)` or `(B, C, H, W)`."""
         if image.dim() not in (3, 4):
             raise ShapeError(
-                f"WithMask was given a tensor of shape {tuple(image.shape)}; expected an image "
+                f"{type(self).__name__} "
+                f"was given a tensor of shape {tuple(image.shape)}; expected an image "
                 "(C, H, W) or a batch (B, C, H, W)"
             )
         batch = image if image.dim() == 4 else image[None]
@@ -117,7 +122,8 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         low, high = (float(end) for end in batch.aminmax())
         if not (black - slack <= low and high <= white + slack):
             raise ShapeError(
-                f"WithMask was given floats from {low:.3g} to {high:.3g}; expected them in "
+                f"{type(self).__name__} "
+                f"was given floats from {low:.3g} to {high:.3g}; expected them in "
                 f"[{black:g}, {white:g}] (put it before a normalisation, or give value_range)"
             )
         return (batch - black) * (2 / (white - black)) - 1
@@ -130,3 +136,19 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
 
     def extra_repr(self) -> str:
         return f"probability={self.probability:g}, value_range={self.value_range}"
+
+
+class PerImage(WithMask):
+    """`image -> image` or `(image, label, ...) -> (image, label, ...)`: a negative of the image.
+
+        v2.Compose([nda.PerImage(nda.Jigsaw()), v2.RandomHorizontalFlip()])(picture, label)
+
+    What `WithMask` gives without the mask; whatever stands behind the image, in a tuple or as
+    arguments of its own, goes through as it is. Arguments and errors are those of `WithMask`.
+    """
+
+    def forward(self, *given: Any) -> Any:
+        sample = given[0] if len(given) == 1 and isinstance(given[0], tuple | list) else given
+        image, *others = sample
+        made, _ = super().forward(image)
+        return (made, *others) if others else made
