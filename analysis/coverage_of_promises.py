@@ -54,6 +54,13 @@ SETS = {  # archive, method, share of the splits
     "faces, neighbours": ("faces_color64.zip", "neighbours", 1.0),
     "faces, combine": ("faces_color64.zip", "combine", 0.3),
 }
+NAMES = {  # of the ways, in the figure
+    "left out": "left out in turn",
+    "left out, one": "... judged by the fit to all",
+    "held out": "a fifth held out",
+    "fitted to": "known by heart",
+    "known scores": "drawn scores",
+}
 Counts = dict[str, list[Tensor]]  # of each way, the share flagged at each rate, split by split
 
 
@@ -217,7 +224,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                     axis.fill_between(
                         RATES, row["low"], row["high"], color=colour, alpha=0.12, lw=0
                     )
-                    axis.plot(RATES, row["mean"], color=colour, lw=1.6, label=row["way"])
+                    axis.plot(RATES, row["mean"], color=colour, lw=1.6, label=NAMES[row["way"]])
             axis.set_ylim(0, 0.6)
             axis.set_title(f"{name}; {n} images", fontsize=9)
     for axis in axes[-1]:
