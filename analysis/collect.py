@@ -2,8 +2,10 @@
 
     python analysis/collect.py runs RUN RUN ... --out results/gan/cpu-cifar10.json
     python analysis/collect.py quickstart DIR DIR ... --out results/quickstart/summary.json
+    python analysis/collect.py pooled FILE FILE ... --out results/gan/structure-head-pooled.json
 
-The first negative named (or "none") is the baseline; a difference is taken between runs of the
+What is pooled are collections of other seeds: each pair of runs was measured alike, but the
+classifier may be another one in each file. The first negative named (or "none") is the baseline; a difference is taken between runs of the
 same seed, and its 95 % interval is Student's over the seeds.
 """
 
@@ -72,6 +74,25 @@ def collect_quickstarts(folders: list[Path]) -> dict[str, Any]:
     }
 
 
+def collect_pooled(files: list[Path]) -> dict[str, Any]:
+    """The seeds of several collections together, and where each came from."""
+    values: dict[str, Values] = defaultdict(lambda: defaultdict(dict))
+    protocols: dict[str, list[Any]] = defaultdict(list)
+    for file in files:
+        for name, metric in json.loads(file.read_text())["metrics"].items():
+            protocols[name].append({"file": file.name, **metric["protocol"]})
+            for title, each in metric["arms"].items():
+                by_seed = {int(seed): value for seed, value in each["by_seed"].items()}
+                if both := values[name][title].keys() & by_seed.keys():
+                    raise SystemExit(f"{file} has seed {min(both)} of {title} once more.")
+                values[name][title] |= by_seed
+    return {
+        "metrics": {
+            name: {"protocols": protocols[name], **summary(arms)} for name, arms in values.items()
+        }
+    }
+
+
 def summary(arms: Values) -> dict[str, Any]:
     """Values by seed, mean and standard deviation of each arm, and differences to the first."""
     baseline = next((name for name in arms if name in ("none", "without NDA")), next(iter(arms)))
@@ -100,13 +121,16 @@ def difference(ours: dict[int, float], theirs: dict[int, float]) -> dict[str, An
     return {"mean": mean, "seeds": len(pairs), "interval_95": [mean - half, mean + half]}
 
 
+KINDS = {"runs": collect_runs, "quickstart": collect_quickstarts, "pooled": collect_pooled}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("runs", "quickstart"))
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    collect = collect_runs if options.kind == "runs" else collect_quickstarts
+    collect = KINDS[options.kind]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(collect(options.folders), indent=1) + "\n")
     print(options.out)

@@ -60,3 +60,23 @@ def test_runs_with_a_structure_head_are_an_arm_of_their_own(tmp_path: Path) -> N
         "jigsaw, structure_head 1, structure_generator 0.5 - none",
     ]
     assert "structure_head" not in collected["settings"]
+
+
+def test_collections_of_other_seeds_are_pooled(tmp_path: Path) -> None:
+    files = []
+    for part, seeds in enumerate(((0, 1), (2,))):
+        folders = [
+            invented_run(tmp_path / f"{name}-{seed}", name, seed, value + 10 * part + seed)
+            for name, value in (("none", 0.0), ("jigsaw", 3.0))
+            for seed in seeds
+        ]
+        file = tmp_path / f"part-{part}.json"
+        file.write_text(json.dumps(COLLECT["collect_runs"](folders)))
+        files.append(file)
+    gap = COLLECT["collect_pooled"](files)["metrics"]["gap"]
+    assert gap["arms"]["none"]["by_seed"] == {0: 0.0, 1: 1.0, 2: 12.0}
+    assert gap["differences"]["jigsaw - none"]["mean"] == 3.0
+    assert gap["differences"]["jigsaw - none"]["seeds"] == 3
+    assert [each["file"] for each in gap["protocols"]] == ["part-0.json", "part-1.json"]
+    with pytest.raises(SystemExit, match=r"part-1.json has seed 2 of none once more"):
+        COLLECT["collect_pooled"]([*files, files[1]])
