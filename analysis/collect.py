@@ -5,8 +5,9 @@
     python analysis/collect.py pooled FILE FILE ... --out results/gan/structure-head-pooled.json
 
 What is pooled are collections of other seeds: each pair of runs was measured alike, but the
-classifier may be another one in each file. The first negative named (or "none") is the baseline; a difference is taken between runs of the
-same seed, and its 95 % interval is Student's over the seeds.
+classifier may be another one in each file. The first negative named (or "none") is the baseline; a
+difference is taken between runs of the same seed, and its 95 % interval is Student's over the
+seeds.
 """
 
 from __future__ import annotations
