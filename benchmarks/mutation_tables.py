@@ -98,6 +98,7 @@ ONLY = {
 STRICT = "both are of one length by construction"
 WHOLE = "sides are refused that are no multiples"
 PRODUCT = "the two are multiplied"
+LAST = "the last dimension, which it is, is what is sorted along anyway"
 UNORDERED = "only the smallest of them is looked at"
 ON_CPU = "the tests run on a processor, where it is the default"
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -119,6 +120,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "zip(strips, soft, strict=True) -> zip(strips, soft)": STRICT,
         "True -> False": STRICT,
     },
+    "negatives/mixup": {
+        "betaincinv(alpha, alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS) -> "
+        "betaincinv(alpha, alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS)": "both are alpha",
+    },
+    "negatives/orders": {
+        "torch.rand(count, n, generator=generator, device=device).argsort(dim=1) -> "
+        "torch.rand(count, n, generator=generator, device=device).argsort()": LAST,
+        "torch.rand(count, things, grid, generator=generator, device=device).argsort(dim=2) -> "
+        "torch.rand(count, things, grid, generator=generator, device=device).argsort()": LAST,
+    },
     "negatives/pieces": {
         "H // grid -> H / grid": WHOLE,
         "W // grid -> W / grid": WHOLE,
@@ -130,6 +141,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "H // 4 -> H / 4": "half a pixel more does not let a cut stray further",
         "W // 4 -> W / 4": "half a pixel more does not let a cut stray further",
     },
+    "negatives/faults/fault": {"light < 0 -> light <= 0": "a light of 0 moves nothing"},
     "negatives/faults/perlin": {
         "zip(place, corner, strict=True) -> zip(place, corner)": STRICT,
         "True -> False": STRICT,

@@ -94,6 +94,7 @@ def test_only_the_permutations_in_use_are_kept() -> None:
             r"batch of 11 samples is larger than the data set of 10.*--batch_size 10",
         ),
         ({"batch_size": 4, "world_size": 3}, r"4 samples on each of 3 processes.*--batch_size 3"),
+        ({"batch_size": 6, "world_size": 2}, r"6 samples on each of 2 processes.*--batch_size 5"),
         ({"batch_size": 0}, r"--batch_size must be 1 or more; got 0"),
         ({"batch_size": 2, "rank": 2, "world_size": 2}, r"Rank must lie in 0\.\.1; got 2"),
     ],

@@ -165,3 +165,7 @@ def test_cutout_refuses_images_whose_box_could_be_one_pixel() -> None:
     with pytest.raises(ShapeError, match=r"box of one pixel.*images of 3 x 3.*raise low"):
         Cutout()(torch.zeros(2, 3, 3, 3))
     CutMix()(torch.zeros(2, 3, 3, 3))  # whose single pixel is another image's
+    with pytest.raises(ShapeError, match="box of one pixel"):  # the smallest is 1 x 1
+        Cutout(0.1, 0.5)(torch.zeros(2, 3, 6, 6))
+    assert Cutout(0.1, 0.5)(torch.zeros(2, 3, 6, 30)).shape == (2, 3, 6, 30)
+    assert Cutout(0.1, 0.5)(torch.zeros(2, 3, 30, 6)).shape == (2, 3, 30, 6)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nda.negatives import CutMix, Jigsaw, Stitch, negative_from_name
 from nda.negatives.orders import draw_band_orders
+from nda.negatives.pieces import broken
 from nda.negatives.seams import near
 from tests.negatives.test_contract import random_batch, seeded
 from tests.negatives.test_seams import mirrored, naive_feather
@@ -129,6 +130,16 @@ def test_what_is_near_a_break(size: tuple[int, int], width: int, seed: int) -> N
     beside = torch.rand(2, H, W - 1, generator=seeded(seed + 1)) < 0.1
     expected = [naive_near(*each, width) for each in zip(below, beside, strict=True)]
     assert torch.equal(near(below, beside, width)[:, 0], torch.stack(expected))
+
+
+def test_it_breaks_wherever_the_source_does_not_run_on() -> None:
+    """Also in wide pictures, where a step down might be taken for many across."""
+    down, across = torch.zeros(2, 1, 2, 6, dtype=torch.int64).unbind()
+    across[0, 0, 2] = 4
+    down[0, 0, 3] = 1
+    below, beside = broken((down, across))
+    assert beside[0, 0].tolist() == [False, True, True, True, False]
+    assert below[0, 0].tolist() == [False, False, True, True, False, False]
 
 
 def test_wavy_jigsaws_move_each_pixel_with_its_tile() -> None:

@@ -145,6 +145,29 @@ def test_a_single_image_has_no_partner() -> None:
         WithMask(Texture())(photograph())
 
 
+def test_an_image_in_another_range_is_changed_alike() -> None:
+    image = torch.rand(3, 40, 48, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    expected, mask = WithMask(Stain())(image)
+    torch.manual_seed(0)
+    found, same = WithMask(Stain(), value_range=(-50, 150))(200 * image - 50)
+    torch.testing.assert_close(found, 200 * expected - 50, rtol=0, atol=1e-3)
+    assert torch.equal(mask, same)
+    assert not torch.equal(expected, image)
+
+
+@pytest.mark.parametrize(("black", "white"), [(0.0, 1.0), (-50.0, 150.0)])
+def test_floats_may_leave_the_range_by_an_eighth_of_it(black: float, white: float) -> None:
+    transform, span = WithMask(Crack(), value_range=(black, white)), white - black
+    image = torch.full((3, 16, 16), black)
+    for end, sign in ((black, -1), (white, 1)):
+        image[0, 0, 0] = end + sign * 0.124 * span
+        transform(image)
+        image[0, 0, 0] = end + sign * 0.126 * span
+        with pytest.raises(ShapeError, match=r"WithMask was given floats from .* to .*; expected"):
+            transform(image)
+
+
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"probability=0; expected a share of the images above 0"):
         WithMask(Crack(), probability=0)

@@ -31,6 +31,7 @@ def figures(values: Tensor) -> list[float]:
 def check_kept(name: str, case: str, found: object) -> None:
     """Compare what was found now, of lists, dicts, words and numbers, with what was kept."""
     kept = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    assert case in kept, f"{case} is not kept yet; run the file that tests it as a module."
     _compare(json.loads(json.dumps(found)), kept[case], case)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 import torch
@@ -50,6 +50,16 @@ def test_samples_go_to_a_card_that_has_room_for_them(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * samples.nbytes - 1, 10**9))
     assert beside(samples, torch.device("cuda")) is samples
     assert beside(samples, torch.device("meta")).device.type == "meta"
+
+
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_only_the_way_to_a_card_goes_unwaited_for(on_gpu: bool) -> None:
+    samples, rows, found = MagicMock(device="there", is_cuda=on_gpu), Mock(), Mock()
+    samples.__getitem__.return_value = found
+    drawn(samples, rows, torch.device("cuda"))
+    rows.to.assert_called_once_with("there", non_blocking=on_gpu)
+    samples.__getitem__.assert_called_once_with(rows.to.return_value)
+    found.to.assert_called_once_with(torch.device("cuda"), non_blocking=True)
 
 
 def test_rows_are_drawn_to_the_device_asked_for() -> None:

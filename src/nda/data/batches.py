@@ -57,6 +57,6 @@ class EpochBatches:
         if epoch in self._permutations:
             return self._permutations[epoch]
         # A hash of (seed, epoch): with seed + epoch, neighbouring seeds would share their epochs.
-        key = np.random.SeedSequence([self.seed % 2**64, epoch]).generate_state(1, np.uint64)[0]
+        (key,) = np.random.SeedSequence([self.seed % 2**64, epoch]).generate_state(1, np.uint64)
         rng = torch.Generator().manual_seed(int(key >> np.uint64(1)))
         return torch.randperm(self.n, generator=rng)

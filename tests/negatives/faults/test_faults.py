@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import Crack, Paste, Stain, Texture, negative_from_name
-from nda.negatives.faults.crack import dotted
+from nda.negatives.faults.crack import dotted, paths
 from nda.negatives.faults.fault import draw_shifts, draws
 from tests.negatives.test_contract import random_batch, seeded
 
@@ -101,6 +101,14 @@ def test_cracks_are_thin_and_long() -> None:
     assert core.max() < 1  # nowhere as wide as nine pixels
     extent = torch.stack([(mask.any(2).sum(1)), (mask.any(1).sum(1))]).amax(0)
     assert extent.float().mean() > 25
+
+
+@pytest.mark.parametrize("side", [4, 64])
+def test_branches_that_are_missing_have_no_width_and_the_others_have_some(side: int) -> None:
+    params = Crack().draw(torch.zeros(40, 1, side, side), seeded(0))
+    _, width = paths(params, side)
+    assert torch.equal(width[:, 1:].amax(2) > 0, params["extent"] > 0)
+    assert (width[:, 0].amax(1) > 0).all()
 
 
 def test_discs_cover_what_lies_within_them() -> None:
