@@ -31,6 +31,7 @@ TESTS = {
     "evaluation/outliers/conformal": ["evaluation/outliers/test_conformal.py", *OUTLIERS],
     "evaluation/outliers/corruptions": ["evaluation/outliers/test_metrics.py", *OUTLIERS],
     "evaluation/outliers/detector": ["evaluation/outliers/test_detector.py", *OUTLIERS],
+    "evaluation/outliers/discoveries": ["evaluation/outliers/test_discoveries.py", *OUTLIERS],
     "evaluation/outliers/faults": ["evaluation/outliers/test_faults.py", *OUTLIERS],
     "evaluation/outliers/pixels": ["evaluation/outliers/test_pixels.py", *OUTLIERS],
     "evaluation/outliers/metrics": ["evaluation/outliers/test_metrics.py", *OUTLIERS],
