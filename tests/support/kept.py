@@ -32,7 +32,8 @@ def check_kept(name: str, case: str, found: object) -> None:
     """Compare what was found now, of lists, dicts, words and numbers, with what was kept."""
     kept = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     assert case in kept, f"{case} is not kept yet; run the file that tests it as a module."
-    _compare(json.loads(json.dumps(found)), kept[case], case)
+    meant = f"(kept in {name}.json: where a change is meant, run the test file as a module)"
+    _compare(json.loads(json.dumps(found)), kept[case], f"{meant} {case}")
 
 
 def keep(name: str, cases: Iterable[str], found: Callable[[str], object]) -> None:
