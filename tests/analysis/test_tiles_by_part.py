@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 
 import torch
@@ -27,3 +28,20 @@ def test_no_tile_is_on_two_sides_and_each_picture_is_on_one() -> None:
     assert not of_tiles[0] & of_tiles[2]
     assert not of_tiles[1] & of_tiles[2]
     assert not torch.equal(tiles.split(parts, seed=2)[1], sides[1])
+
+
+def test_the_zip_has_every_picture_once_and_no_tile_on_both_sides(tmp_path: Path) -> None:
+    numbers = [1000 * (n // 4) + n % 4 for n in range(60)]
+    names = [f"train/good/exp1_num_{n}.jpg" for n in numbers]
+    others = ["test/crack/exp1_num_7.jpg", "ground_truth/crack/exp1_num_7.png"]
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in (*names, *others):
+            archive.writestr(name, name)
+    tiles.write_zip(tmp_path / "set.zip", tmp_path / "by-tile.zip")
+    with zipfile.ZipFile(tmp_path / "by-tile.zip") as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert sorted(found.values()) == sorted((*names, *others))
+    sides = {side: {name.split("/")[2][:4] for name in found if name.startswith(f"{side}/good/")}
+             for side in ("train", "test")}  # fmt: skip
+    assert (len(sides["train"]), len(sides["test"])) == (12, 3)
+    assert not sides["train"] & sides["test"]
