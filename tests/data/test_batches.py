@@ -79,6 +79,13 @@ def test_the_order_of_a_seed_stays_what_it_was_so_that_old_runs_resume() -> None
         assert batches.indices(0).dtype == torch.int64
 
 
+def test_a_batch_that_ends_with_its_epoch_asks_for_no_other() -> None:
+    batches = EpochBatches(8, 4, seed=0)
+    for step, epoch in enumerate((0, 0, 1, 1)):
+        batches.indices(step)
+        assert {*batches._permutations} == {epoch}
+
+
 def test_only_the_permutations_in_use_are_kept() -> None:
     batches = EpochBatches(10, 4, seed=0)
     for step in range(100):

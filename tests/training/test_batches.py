@@ -52,6 +52,15 @@ def test_samples_go_to_a_card_that_has_room_for_them(monkeypatch: pytest.MonkeyP
     assert beside(samples, torch.device("meta")).device.type == "meta"
 
 
+@pytest.mark.parametrize(("free", "moved"), [(63, False), (64, True)])
+def test_samples_take_up_to_half_of_the_free_memory_of_a_card(
+    free: int, moved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples: Any = Mock(nbytes=32)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 10**9))
+    assert (beside(samples, torch.device("cuda")) is samples.to.return_value) == moved
+
+
 @pytest.mark.parametrize("on_gpu", [True, False])
 def test_only_the_way_to_a_card_goes_unwaited_for(on_gpu: bool) -> None:
     samples, rows, found = MagicMock(device="there", is_cuda=on_gpu), Mock(), Mock()
