@@ -44,6 +44,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("score run", ""),
         ("resume run --overwrite t", ""),  # not of this command
         ("score run images --overwrite t", "true"),
+        ("score run images --overwrite --thr", "--threshold"),  # it may stand alone
     ],
 )
 def test_bash_offers(typed: str, offered: str, script: Path) -> None:

@@ -27,12 +27,11 @@ _BASH = """_nda() {{
     local command="${{COMP_WORDS[1]}}"
     case "$command" in {nested}) command="$command ${{COMP_WORDS[2]}}" ;; esac
     if [ "$COMP_CWORD" -eq 1 ]; then words="{verbs}"
+    elif [[ "$word" == -* ]]; then case "$command" in  # what came before may have no value
+{options}
+    esac
     else case "$command/$before" in
 {values}
-    */--*) ;;  # the value of an option: a file, if anything
-    *) case "$word/$command" in
-{options}
-    esac ;;
     esac; fi
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }}
@@ -103,7 +102,7 @@ def bash(known: dict[str, dict[str, tuple[str, ...]]]) -> str:
     values += [f'    completion/*) words="{" ".join(SHELLS)}" ;;']
     values += [f'    configs/configs) words="{" ".join(config_names())}" ;;']
     options = [
-        f'    -*/"{command}") words="{" ".join("--" + name for name in names)}" ;;'
+        f'    "{command}") words="{" ".join("--" + name for name in names)}" ;;'
         for command, names in known.items()
     ]
     return _BASH.format(

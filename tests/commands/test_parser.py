@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nda.api.settings import CompareOptions, PreviewOptions
+from nda.api.settings import CompareOptions, PreviewOptions, ScoreOptions
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig
@@ -26,6 +26,13 @@ def preview(*words: str) -> PreviewOptions:
 
 def test_defaults_are_those_of_the_dataclass() -> None:
     assert gan(*NEEDED) == GanConfig(data="images", out="run")
+
+
+@pytest.mark.parametrize("value", ["-1", "-0.5", "-1e-05", "-1.5e+3"])
+def test_a_negative_number_is_a_value_and_no_option(value: str) -> None:
+    words = ["run", "images", "--threshold", value]
+    options = parse(words, ScoreOptions, command="score", positional=("run", "images"))
+    assert options.threshold == float(value)
 
 
 def test_dashes_and_underscores_are_alike() -> None:

@@ -301,6 +301,11 @@ def test_nulls_that_show_nothing_are_refused(recipe: str, tmp_path: Path) -> Non
         ({"matched_probability": 0.0}, "matched_probability is 0.0; it is the share of real"),
         ({"matched_probability": 1.0}, "matched_probability is 1.0; it is the share of real"),
         ({"matched_weight": 0.0}, "matched_weight is 0.0; it must be above 0"),
+        ({"matched_probability": 0.3}, "matched_probability is 0.3, which without --matched does"),
+        (
+            {"matched_weight": 2.0},
+            "matched_weight is 2.0, which without --matched does nothing; give",
+        ),
         ({"matched_weight": float("inf")}, "matched_weight is inf; it must be above 0"),
     ],
 )

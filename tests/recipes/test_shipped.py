@@ -66,6 +66,11 @@ def test_a_file_that_is_there_goes_before_a_name(
     monkeypatch.chdir(tmp_path)
     Path("cpu-cifar10-jigsaw").write_text("recipe: gan\n")
     assert settings_file("cpu-cifar10-jigsaw", "gan") == Path("cpu-cifar10-jigsaw")
+    Path("cpu-cifar10-none").mkdir()  # a run's folder, perhaps
+    assert settings_file("cpu-cifar10-none", "gan").is_file()
+    Path("other").mkdir()
+    with pytest.raises(ConfigError, match="other is a folder, not a file of settings"):
+        settings_file("other", "gan")
 
 
 def test_what_is_neither_is_refused_with_the_nearest_name() -> None:
@@ -73,7 +78,9 @@ def test_what_is_neither_is_refused_with_the_nearest_name() -> None:
         settings_file("cpu-cifar10-jigsw", "gan")
     with pytest.raises(ConfigError, match=r"mine\.yaml does not exist; give another --config."):
         settings_file("mine.yaml", "gan")
-    with pytest.raises(ConfigError, match="moco/cpu-cifar10-jigsaw does not exist"):
+    with pytest.raises(ConfigError, match="elsewhere/other does not exist"):
+        settings_file("elsewhere/other", "gan")
+    with pytest.raises(ConfigError, match="of moco, not of gan: nda train moco --config cpu-cifar"):
         settings_file("moco/cpu-cifar10-jigsaw", "gan")
 
 

@@ -14,7 +14,15 @@ from nda.errors import CheckpointError, ConfigError, DataError
 from nda.training.config import FREE, NAME_OR_PATH, PATH
 from nda.training.engine import refuse_changes
 from nda.training.run_folder import RunFolder
-from nda.training.start import extend, refuse_unusable, resume, start, with_absolute_paths
+from nda.training.start import (
+    config_of,
+    create,
+    extend,
+    refuse_unusable,
+    resume,
+    start,
+    with_absolute_paths,
+)
 from tests.support import line_recipe
 from tests.support.line_recipe import LineConfig
 
@@ -100,6 +108,28 @@ def test_more_processes_or_fewer_share_the_batches(tmp_path: Path) -> None:
     larger = dataclasses.replace(one, batch_size=12)
     with pytest.raises(CheckpointError, match="devices is 1 in"):
         refuse_changes(two.as_dict(), larger, RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["devices", "num_nodes"])
+def test_no_processes_are_refused(config: LineConfig, name: str) -> None:
+    create(RunFolder(Path(config.out)), config)
+    with pytest.raises(ConfigError, match=f"{name} is 0; it must be at least 1"):
+        config_of(RunFolder(Path(config.out)), LineConfig, **{name: 0})
+
+
+def test_a_share_that_the_recipe_cannot_use_is_refused(
+    config: LineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(self: LineConfig) -> None:
+        if self.batch_size < 2:
+            raise ConfigError(f"batch_size is {self.batch_size}; it must be at least 2.")
+
+    monkeypatch.setattr(LineConfig, "check", check)
+    two = dataclasses.replace(config, batch_size=2)
+    create(RunFolder(Path(config.out)), two)
+    message = "With 2 processes each draws 1 of the 2 .* of a batch, and batch_size is 1; it must"
+    with pytest.raises(ConfigError, match=message):
+        config_of(RunFolder(Path(config.out)), LineConfig, devices=2)
 
 
 @pytest.mark.parametrize(("devices", "num_nodes"), [(5, 1), (3, 3), (48, 1)])

@@ -19,6 +19,8 @@ from nda.validators import nearest
 
 T = TypeVar("T")
 PATHS = ("data", "out")  # settings that are never empty, as are those given without a name
+# argparse's own takes -1e-05 for an option.
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$", re.IGNORECASE)
 _NO_YAML = "The file of --config is not YAML of 'name: value' lines"
 
 
@@ -50,6 +52,7 @@ def parse(
         epilog=ending(command, note),
         formatter_class=Formatter,
     )
+    parser._negative_number_matcher = _NEGATIVE
     if config_file:
         parser.add_argument(
             "--config",

@@ -43,6 +43,13 @@ def check_matched(config: MatchedSettings) -> None:
             "shown as their nulls and must lie between 0 and 1."
         )
     above_zero(config, "matched_weight")
+    for name, usual, mode in (("probability", 0.5, "shown"), ("weight", 1.0, "consistency")):
+        value = getattr(config, f"matched_{name}")
+        if value != usual and config.matched == "none":
+            raise ConfigError(
+                f"matched_{name} is {value}, which without --matched does nothing; give "
+                f"--matched {mode}, or leave it out."
+            )
     if config.matched != "none" and config.negative in ("none", "data"):
         raise ConfigError(
             f"matched is {config.matched}, and --negative {config.negative} makes no negatives of "

@@ -67,13 +67,21 @@ def settings_file(config: StrPath, recipe: str) -> Path:
     there goes first. Raises `ConfigError` for what is neither.
     """
     path = Path(config)
-    if path.exists():
+    if path.exists() and not path.is_dir():
         return path
     named = str(config).replace("\\", "/").removeprefix("./").removeprefix("configs/")
     name = named.removeprefix(f"{recipe}/").removesuffix(".yaml")
     of_recipe = {each.name: each.path for each in shipped(recipe)}
     if name in of_recipe:
         return of_recipe[name]
+    if path.is_dir():
+        raise ConfigError(f"{config} is a folder, not a file of settings; give another --config.")
+    for each in shipped():
+        if named.removesuffix(".yaml") == f"{each.recipe}/{each.name}":
+            raise ConfigError(
+                f"{named} is a configuration of {each.recipe}, not of {recipe}: "
+                f"nda train {each.recipe} --config {each.name}"
+            )
     if "/" in name or named.endswith((".yaml", ".yml")) or not of_recipe:
         raise ConfigError(f"The configuration file {config} does not exist; give another --config.")
     raise ConfigError(

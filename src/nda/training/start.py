@@ -150,13 +150,27 @@ def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> 
         config.check()
         devices, num_nodes = processes
         if devices is not None or num_nodes is not None:
-            config = config.shared_by(devices or config.devices, num_nodes or config.num_nodes)
-            config.check()
+            config = config.shared_by(
+                config.devices if devices is None else devices,
+                config.num_nodes if num_nodes is None else num_nodes,
+            )
+            _check_shared(config)
     except TypeError as error:
         raise ConfigError(
             f"{folder.config_path} is not as nda wrote it ({error}). Restore it."
         ) from error
     return config
+
+
+def _check_shared(config: RunConfig) -> None:
+    """Refuse what the recipe cannot do with the share of a batch that is a process's own."""
+    try:
+        config.check()
+    except ConfigError as error:
+        raise ConfigError(
+            f"With {config.processes} processes each draws {config.batch_size} of the "
+            f"{config.batch_size * config.processes} {config.samples_are} of a batch, and {error}"
+        ) from error
 
 
 def extend(run: Run[Any, Any]) -> None:

@@ -166,6 +166,18 @@ def test_tables_are_sorted_by_number_or_name_and_put_back(scores_page: str) -> N
         assert page.locator("th[aria-sort]").count() == 0
 
 
+def test_names_that_begin_with_a_number_are_names(scores_page: str) -> None:
+    with opened(scores_page) as page:
+        page.evaluate(
+            """() => document.querySelectorAll('tbody td:nth-child(1)').forEach(
+                (cell, n) => (cell.textContent = `1_${'cab'[n % 3]}${n}.jpg`))"""
+        )
+        cells = page.locator("tbody td:nth-child(1)")
+        before = cells.all_inner_texts()
+        page.locator("th button.sort").first.click()
+        assert cells.all_inner_texts() == sorted(before)
+
+
 def test_rows_are_filtered(scores_page: str) -> None:
     with opened(scores_page) as page:
         page.get_by_label("Filter the rows of this table").fill("REASON 3")

@@ -33,7 +33,7 @@ class Limit:
 
     def flagged(self, scores: Tensor, rarity: Tensor) -> Tensor:
         """Which images (N,) are anomalous, by their p-values; false for NaN."""
-        return rarity <= self.rate if self.threshold is None else scores >= self.threshold
+        return rarity <= self.rate if self.threshold is None else scores >= _written(self.threshold)
 
     def judged(self, scored: Scored) -> Scored:
         """An image with its verdict by the rate, its p-value as exact as tables have it."""
@@ -78,6 +78,11 @@ class Limit:
         return f"at a false-alarm rate of {self.rate:g}"
 
 
+def _written(threshold: float) -> float:
+    """The least score that is written as this one is, with the six digits of the table."""
+    return threshold - abs(threshold) * 5e-6
+
+
 def limit_of(
     detector: Detector,
     *,
@@ -94,7 +99,7 @@ def limit_of(
     rate = detector.settings.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
     conformal_threshold(detector.calibration, rate)  # refuses a rate that cannot be promised
     if threshold is not None:
-        asked = torch.tensor([threshold], dtype=torch.float64)
+        asked = torch.tensor([_written(threshold)], dtype=torch.float64)
         if not bool(asked.isfinite()):
             raise ConfigError(
                 f"threshold is {threshold}; it is a score, such as those of the table."

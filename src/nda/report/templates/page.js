@@ -19,9 +19,12 @@
     return found ? parseFloat(found[0]) : NaN;
   };
 
+  // All of a cell: a number with its unit, spread or interval; no name that begins with one.
+  const numeric = /^[<≤>≥~+−–-]?\s*\.?\d([\d.,%±+−–()[\]\s×:/-]|e[-+]?\d|\b(h|min|s|ms|of|to|bits?|[KMG]i?B|pixels?)\b)*$/i;
+
   const compare = (values) => {
     const known = values.filter((value) => value && value !== "–");
-    if (known.length && known.every((value) => !isNaN(number(value))))
+    if (known.length && known.every((value) => numeric.test(value)))
       return (a, b) => number(a) - number(b);
     return (a, b) => a.localeCompare(b, "en", { numeric: true });
   };
