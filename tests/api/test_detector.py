@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +141,10 @@ def test_it_can_be_exported(tmp_path: Path, detector: nda.AnomalyDetector) -> No
         (torch.zeros(2, 5, 8, 8, dtype=torch.uint8), r"of shape \(3, H, W\)"),
         ("nowhere.png", "There is no nowhere.png"),
         (7, "Images were expected, and int was given"),
+        (None, "Images were expected, and NoneType was given"),
+        ({"a": torch.zeros(3, 8, 8)}, r"dict was given; give its values, such as list\("),
+        (torch.zeros(8, 8, 3, dtype=torch.uint8), r"to the front: image\.permute\(2, 0, 1\)"),
+        (torch.zeros(2, 8, 8, 3, dtype=torch.uint8), r"images\.permute\(0, 3, 1, 2\)"),
     ],
 )
 def test_wrong_images_are_refused(detector: nda.AnomalyDetector, given: Any, message: str) -> None:
@@ -155,6 +162,64 @@ def test_mistakes_in_settings_show_at_once() -> None:
         nda.AnomalyDetector(stps=5)
     with pytest.raises(nda.UserError, match="has not been fitted"):
         nda.AnomalyDetector().predict(images())
+    for name, instead in (
+        ("data", r"fit\(images\)"), ("out", r"fit\(images, out=...\)"), ("recipe", r"nda\.train\("),
+    ):  # fmt: skip
+        with pytest.raises(nda.UserError, match=f"^{name} is no setting .*{instead}"):
+            nda.AnomalyDetector(**{name: "gan"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("threshold", "3", "a number or null"),
+        ("false_alarm_rate", "0.1", "a number or null"),
+        ("false_discovery_rate", "0.1", "a number or null"),
+        ("batch_size", "a", "a whole number"),
+        ("batch_size", 1.5, "a whole number"),
+    ],
+)
+def test_wrong_types_are_refused(
+    detector: nda.AnomalyDetector, name: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(nda.UserError, match=f"{name} is '{value}', but {expected} was expected"):
+        detector.predict(images(), **{name: value})
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(detector: nda.AnomalyDetector) -> None:
+    plain = detector.predict(images(), threshold=0.5, batch_size=7).flags
+    for number in (np.float32(0.5), torch.tensor(0.5)):
+        found = detector.predict(images(), threshold=number, batch_size=np.int64(7))  # type: ignore[arg-type]
+        assert torch.equal(found.flags, plain)
+
+
+def test_where_a_detector_is_saved(tmp_path: Path, detector: nda.AnomalyDetector) -> None:
+    assert detector.save(tmp_path / "new" / "parts.safetensors").is_file()
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(nda.UserError, match=r"folder\.safetensors is a folder; give the name"):
+        detector.save(tmp_path / "folder.safetensors")
+
+
+def test_a_pickled_copy_predicts_alike_and_leaves_the_run_where_it_is(
+    detector: nda.AnomalyDetector,
+) -> None:
+    assert detector.result is not None
+    expected = detector.predict(images()).scores
+    copied = pickle.loads(pickle.dumps(detector))
+    assert torch.equal(copied.predict(images()).scores, expected)
+    assert copied.result is None
+    del copied
+    assert detector.result.run.is_dir()
+
+
+def test_it_says_how_it_was_fitted(detector: nda.AnomalyDetector) -> None:
+    about = detector.module.settings
+    assert repr(detector).startswith(f"AnomalyDetector(4 steps against {about.negative}, {SIDE} ")
+    one = copy.deepcopy(detector)
+    one.module.settings = replace(about, step=1)
+    assert "(1 step against" in repr(one)
+    one.module.settings = replace(about, method="gaussian", backbone="lite0", kept=1, step=1)
+    assert repr(one).startswith("AnomalyDetector(gaussian of lite0, 1 normal image, ")
 
 
 def test_what_was_found_as_a_table(detector: nda.AnomalyDetector) -> None:
@@ -186,3 +251,43 @@ def test_a_method_that_is_fitted_at_once_gives_maps(
     found = fitted.predict(images())
     assert found.maps is not None
     assert found.maps.shape == (60, SIDE // 8, SIDE // 8)
+
+
+def test_of_false_discoveries_results_say_by_what_and_why_nothing_is_flagged(
+    detector: nda.AnomalyDetector,
+) -> None:
+    found = detector.predict(images()[:13], false_discovery_rate=0.01)
+    assert not found.flags.any()
+    assert repr(found).startswith("Scores(13 scored at a false-discovery rate of 0.01: 0 flagged")
+    (why,) = found.notes
+    assert "more normal images to calibrate on would lower that" in why
+    flagged = detector.predict(images(), false_discovery_rate=0.99)
+    assert (bool(flagged.flags.any()), flagged.notes) == (True, ())
+
+
+def test_a_fit_that_fails_leaves_what_was_fitted_before(tmp_path: Path) -> None:
+    fitted = nda.AnomalyDetector(**SETTINGS).fit(images())
+    assert fitted.result is not None
+    before, run = fitted.predict(images()).scores, fitted.result.run
+    with pytest.raises(nda.UserError, match=r"The images given have 1 image\b") as refused:
+        fitted.fit(images()[:1])
+    assert "images.zip" not in str(refused.value)
+    assert (run / "config.yaml").is_file()
+    assert torch.equal(fitted.predict(images()).scores, before)
+    fitted.fit(images())
+    assert (run.exists(), fitted.result.run.is_dir()) == (False, True)
+
+
+def test_a_loaded_detector_is_not_fitted_with_settings_that_it_lost(
+    tmp_path: Path, detector: nda.AnomalyDetector
+) -> None:
+    loaded = nda.AnomalyDetector.load(detector.save(tmp_path / "parts.safetensors"))
+    with pytest.raises(nda.UserError, match=r"loaded from .*parts\.safetensors.*make a new one"):
+        loaded.fit(images())
+
+
+def test_one_image_to_calibrate_on_is_told_in_the_singular() -> None:
+    settings = {**SETTINGS, "false_alarm_rate": None, "batch_size": 2, "negative": "crack"}
+    few = nda.AnomalyDetector(**settings).fit(images()[:3])
+    assert few.result is not None
+    assert "1 normal image is kept to calibrate on" in " ".join(few.result.notes)

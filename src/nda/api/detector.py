@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from nda.api.media import expecting_images
@@ -18,19 +19,29 @@ from nda.api.places import refuse_absent
 from nda.api.runs.result import RunResult
 from nda.api.runs.settings import recipe_settings
 from nda.api.runs.train import train
-from nda.api.score.images import images_of, score_in_parts
+from nda.api.score.images import images_of, notes_of, score_in_parts
 from nda.api.score.limits import Limit, limit_of
 from nda.api.score.result import Rows, Scores
+from nda.api.settings import ScoreOptions
+from nda.data.images.given import stream_of_pictures
 from nda.data.images.stream import Stream
 from nda.errors import ConfigError, DataError
 from nda.evaluation.outliers.conformal import p_values
-from nda.evaluation.outliers.detector import Detector, save_detector
+from nda.evaluation.outliers.detector import LEARNED, Detector, save_detector
 from nda.export.detector import export_onnx
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.anomaly.load import open_detector
 from nda.runtime.devices import choose_device
-from nda.runtime.files import StrPath
+from nda.runtime.files import StrPath, prepare_output
 from nda.runtime.notes import overheard
+from nda.runtime.plain_types import wrong_type
+from nda.validators import counted
+
+ELSEWHERE = {
+    "data": "give the images to fit: nda.AnomalyDetector().fit(images)",
+    "out": "give it to fit: nda.AnomalyDetector().fit(images, out=...)",
+    "recipe": "it is always anomaly; nda.train(recipe, ...) trains the others",
+}
 
 
 class AnomalyDetector:
@@ -47,10 +58,14 @@ class AnomalyDetector:
     @settings_shown(AnomalyConfig, without="data out recipe devices")
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
+        for name, instead in ELSEWHERE.items():
+            if name in settings:
+                raise ConfigError(f"{name} is no setting of AnomalyDetector; {instead}.")
         named = {"data": "-", "out": "-", "config": None, "full_size": False, **settings}
         recipe_settings(AnomalyConfig.recipe, **named)  # refuses what is wrong at once
         self._detector: Detector | None = None
-        self._gone: Callable[[], object] = lambda: None  # takes the run of before away
+        self._gone: Callable[[], object] = _nothing  # takes the run of before away
+        self._read = ""  # the file that it was loaded from, which does not say how it was trained
         self.result: RunResult | None = None  # of the training: its run, figures and page
 
     def fit(self, images: Any, *, out: StrPath | None = None) -> AnomalyDetector:
@@ -61,17 +76,31 @@ class AnomalyDetector:
                 (N, 3, H, W), arrays, pictures of Pillow or a data set of them
             out: folder of the run to write; a temporary one, gone with this object, if not given
 
+        Where it fails, a detector that was fitted before stays as it is.
+
         Raises:
-            UserError: images that cannot be used or are too few, and a folder that holds a run.
+            UserError: images that cannot be used or are too few, a folder that holds a run, and a
+                detector that was loaded.
             KeyboardInterrupt: Ctrl-C; a run in `out` is kept, and `nda.resume` goes on with it.
         """
-        self._gone()
+        if self._read:
+            raise ConfigError(
+                f"This detector was loaded from {self._read}, without the settings of its "
+                "training; make a new one to fit, nda.AnomalyDetector(...), and give them anew."
+            )
+        gone: Callable[[], object] = _nothing
         if out is None:
             folder = tempfile.mkdtemp(prefix="nda-")
-            self._gone = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            gone = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             out = Path(folder) / "run"
-        self.result = train(AnomalyConfig.recipe, data=images, out=out, **self._settings)
-        self._detector = open_detector(str(self.result.run))
+        try:
+            result = train(AnomalyConfig.recipe, data=images, out=out, **self._settings)
+            detector = open_detector(str(result.run))
+        except BaseException:
+            gone()
+            raise
+        self._gone()
+        self._gone, self.result, self._detector = gone, result, detector
         return self
 
     def predict(
@@ -100,13 +129,16 @@ class AnomalyDetector:
             UserError: floats or other shapes, no image at all, a rate that the calibration cannot
                 promise, and a detector that was not fitted.
         """
+        limits = {
+            "false_alarm_rate": _plain_number(false_alarm_rate),
+            "threshold": _plain_number(threshold),
+            "false_discovery_rate": _plain_number(false_discovery_rate),
+        }
+        batch_size = _plain_number(batch_size)
+        if wrong := wrong_type({**limits, "batch_size": batch_size}, ScoreOptions):
+            raise ConfigError(f"{wrong}.")
         detector = self.module.to(choose_device(device))
-        limit = limit_of(
-            detector,
-            false_alarm_rate=false_alarm_rate,
-            threshold=threshold,
-            false_discovery_rate=false_discovery_rate,
-        )
+        limit = limit_of(detector, **limits)
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
         with overheard() as remarks, _stream(images, detector.settings.bit_depth) as stream:
@@ -128,7 +160,7 @@ class AnomalyDetector:
     def save(self, path: StrPath) -> Path:
         """Write weights, calibration and settings as one .safetensors file, for `load`.
 
-        Raises `ConfigError` for another ending.
+        Raises `ConfigError` for another ending, and for a folder.
         """
         save_detector(_ending(path, ".safetensors"), self.module)
         return Path(path)
@@ -143,7 +175,7 @@ class AnomalyDetector:
             detector = open_detector(str(path))
         about = detector.settings
         loaded = cls(resolution=about.resolution, false_alarm_rate=about.false_alarm_rate)
-        loaded._detector = detector
+        loaded._detector, loaded._read = detector, str(path)
         return loaded
 
     def to_onnx(self, path: StrPath) -> Path:
@@ -158,23 +190,43 @@ class AnomalyDetector:
         if self._detector is None:
             return f"AnomalyDetector(not fitted, {self._settings})"
         about = self._detector.settings
+        how = f"{counted(about.step, 'step')} against {about.negative}"
+        if about.method != LEARNED:
+            how = f"{about.method} of {about.backbone}, {counted(about.kept, 'normal image')}"
         return (
-            f"AnomalyDetector({about.step} steps against {about.negative}, {about.resolution} "
-            f"pixels, false-alarm rate {about.false_alarm_rate:g})"
+            f"AnomalyDetector({how}, {about.resolution} pixels, "
+            f"false-alarm rate {about.false_alarm_rate:g})"
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies, which do not own the temporary folder of the run and so know no run of it."""
+        mine = {} if self._gone is _nothing else {"_gone": _nothing, "result": None}
+        return {**vars(self), **mine}
+
+
+def _nothing() -> None:
+    """What there is to do where no temporary folder has to go."""
+
+
+def _plain_number(value: Any) -> Any:
+    """Python's number where NumPy or torch have one; anything else as it is."""
+    one = isinstance(value, np.generic) or (isinstance(value, torch.Tensor) and not value.dim())
+    return value.item() if one else value
 
 
 def _ending(path: StrPath, ending: str) -> Path:
+    """A path to write to, whose folder is made if need be."""
     if Path(path).suffix != ending:
         raise ConfigError(f"{path} must end in {ending}.")
-    return Path(path)
+    if Path(path).is_dir():
+        raise ConfigError(f"{path} is a folder; give the name of a file to write.")
+    return prepare_output(Path(path))
 
 
 @contextmanager
 def _stream(images: Any, bit_depth: int | None) -> Iterator[Stream]:
     if not isinstance(images, str | Path):
-        with images_of("images", bit_depth, images) as stream:
-            yield stream
+        yield stream_of_pictures(images)
         return
     refuse_absent(str(images))
     with (
@@ -197,16 +249,18 @@ def _scored(
         if len(batch.images):
             scores, logits = score_in_parts(detector, batch.images)
             places = torch.full((len(broken), *logits.shape[1:]), float("nan"))
-            rarity = p_values(scores, detector.calibration)
-            found[~broken] = torch.stack([scores.double(), rarity.double()], dim=1).cpu()
+            rare = p_values(scores, detector.calibration)
+            found[~broken] = torch.stack([scores.double(), rare.double()], dim=1).cpu()
             places[~broken] = logits.float().cpu()
         for name, pair, reason in zip(batch.names, found.tolist(), batch.reasons, strict=True):
             rows.add(name, pair[0], pair[1], reason)
         maps.append((len(broken), places))
     if not rows.rows:
         raise DataError("No images were found, where at least one was expected; give one or more.")
-    limit = limit.settled([p_value for _, _, p_value, reason in rows.rows if not reason])
-    notes = [*remarks, *stream.values.notes()]
+    rarity = [p_value for _, _, p_value, reason in rows.rows if not reason]
+    limit = limit.settled(rarity)
+    why_none = notes_of(limit, detector, len(rarity), sum(map(limit.reached, rarity)))
+    notes = [*remarks, *why_none, *stream.values.notes()]
     return rows.scores(limit.heat, _joined(maps), notes, limit)
 
 

@@ -85,7 +85,7 @@ def test_it_is_said_how_many_must_be_as_rare(groups: int, least: int) -> None:
     seen = ScoredImages(keep_pictures=False)
     for number in range(40):
         seen.add(Scored(str(number), "normal", "", 1.0, 0.5))
-    (said,) = notes_of(limit, found, seen)
+    (said,) = notes_of(limit, found, seen.total - seen.counts["broken"], seen.counts["anomalous"])
     assert f"of 40 images at least {least} must be as rare before any" in said
     rare = [1 / 20] * least + [1.0] * (40 - least)
     assert limit.settled(rare).rate == 1 / 20

@@ -18,6 +18,7 @@ from nda.api.runs.settings import recipe_settings
 from nda.api.runs.work import at_work, lacks_page_alone, measure, open_run
 from nda.api.settings import EvaluateOptions, ResumeOptions
 from nda.data.images.given import write_pictures
+from nda.errors import UserError
 from nda.evaluation.record import Evaluation
 from nda.recipes import recipe_of
 from nda.report.pages.run import write_report
@@ -162,10 +163,20 @@ def _kept_images(images: Any, path: Path) -> Iterator[None]:
             return
         write_pictures(images, path)
         yield
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, UserError):
+            error.args = (_of_images_given(str(error), path),)
         if not (path.parent / "config.yaml").exists():
             path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 for folder in made:
                     folder.rmdir()
         raise
+
+
+def _of_images_given(message: str, path: Path) -> str:
+    """A sentence on the file of images at hand, of which whoever gave them knows nothing."""
+    for name in (str(path.absolute()), str(path)):
+        message = message.replace(f"{name} has ", "the images given have ")
+        message = message.replace(name, "the images given")
+    return message[:1].upper() + message[1:] if message.startswith("the images") else message

@@ -136,15 +136,16 @@ def score_images(
         limit.heat,
         how_scored(detector),
         limit=limit,
-        notes=notes_of(limit, detector, seen),
+        notes=notes_of(
+            limit, detector, seen.total - seen.counts["broken"], seen.counts["anomalous"]
+        ),
         remarks=[*lost_heats(lost), *stream.values.notes()],
     )
 
 
-def notes_of(limit: Limit, detector: Detector, seen: ScoredImages) -> list[str]:
-    """Why nothing is flagged where nothing could have been."""
-    read = seen.total - seen.counts["broken"]
-    if limit.discoveries is None or seen.counts["anomalous"] or not read:
+def notes_of(limit: Limit, detector: Detector, read: int, flagged: int) -> list[str]:
+    """Why none of the images that could be `read` is flagged where none could have been."""
+    if limit.discoveries is None or flagged or not read:
         return []
     rate = allowed_rate(read, limit.discoveries, any_dependence=limit.any_dependence)
     least = math.ceil(read / (rate * (len(detector.calibration) + 1)))

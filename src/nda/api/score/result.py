@@ -24,7 +24,7 @@ class Scores:
     the `false_alarm_rate`, or where the threshold or the rate of false discoveries that was asked
     for says so; `reasons` say why a file could not be read, "" where it could. `maps`
     float32 (N, h, w) are values place by place, where the scoring has them; `notes` are
-    sentences that a reader should know.
+    sentences that a reader should know; `by` says what images were flagged by.
     """
 
     names: tuple[str, ...]
@@ -35,14 +35,15 @@ class Scores:
     false_alarm_rate: float
     maps: Tensor | None = None
     notes: tuple[str, ...] = ()
+    by: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __repr__(self) -> str:
-        broken = sum(map(bool, self.reasons))
+        broken, rate = sum(map(bool, self.reasons)), self.false_alarm_rate
         return (
-            f"Scores({len(self)} scored at a false-alarm rate of {self.false_alarm_rate:g}: "
+            f"Scores({len(self)} scored {self.by or Limit(rate, rate).words}: "
             f"{int(self.flags.sum())} flagged, {broken} could not be read)"
         )
 
@@ -97,4 +98,5 @@ class Rows:
             false_alarm_rate=limit.rate,
             maps=maps,
             notes=tuple(notes),
+            by=limit.words,
         )

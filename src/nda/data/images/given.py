@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,11 @@ def _items(images: Any) -> Iterable[Any]:
         return images if images.ndim == 4 else [images]
     if isinstance(images, Image.Image):
         return [images]
+    if isinstance(images, Mapping):
+        raise ShapeError(
+            f"Images were expected, and {type(images).__name__} was given; give its values, such "
+            "as list(images.values())."
+        )
     if hasattr(images, "__getitem__") and hasattr(images, "__len__"):
         return (images[index] for index in range(len(images)))  # data sets do not end by themselves
     if isinstance(images, Iterable):
@@ -111,6 +116,16 @@ def _items(images: Any) -> Iterable[Any]:
         f"Images were expected, and {type(images).__name__} was given; give a path, a picture of "
         "Pillow, a uint8 tensor or array, or a data set of them."
     )
+
+
+def _remedy(item: Tensor) -> str:
+    """What makes an image of a tensor that is none."""
+    if item.dim() == 3 and len(item) not in (1, 3) and item.shape[-1] in (1, 3):
+        return (
+            "Bring the channels to the front: image.permute(2, 0, 1), or of a batch "
+            "images.permute(0, 3, 1, 2)."
+        )
+    return "Give images of 1 or 3 channels." if item.dtype == torch.uint8 else FLOATS
 
 
 def _picture(item: Any) -> Image.Image:
@@ -122,7 +137,7 @@ def _picture(item: Any) -> Image.Image:
         if item.dtype != torch.uint8 or item.dim() != 3 or len(item) not in (1, 3):
             raise ShapeError(
                 "Tensors of images are uint8 of shape (3, H, W), values 0 to 255; got "
-                f"{item.dtype} of shape {tuple(item.shape)}. {FLOATS}"
+                f"{item.dtype} of shape {tuple(item.shape)}. {_remedy(item)}"
             )
         item = item.permute(1, 2, 0).cpu().numpy()
     if isinstance(item, np.ndarray):

@@ -15,6 +15,7 @@ from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.networks.pretrained.gaussian import grid_of
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.sources import image_source
+from nda.validators import counted
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
 FEWEST_LEFT_OUT = 3  # groups: what surprises neighbours least is then known
@@ -114,10 +115,10 @@ def told_of_rate(config: AnomalyConfig, normal: Normal) -> list[str]:
     if not short:
         return []
     needed = math.ceil(images_needed(USUAL_RATE) / config.holdout)
+    kept = f"{counted(count, 'normal image')} {'is' if count == 1 else 'are'}"
     return [
-        f"{count} normal images are kept to calibrate on, which can promise a false-alarm rate of "
-        f"{rate:g} and none smaller.{better_rates(config, count)} {USUAL_RATE:g} takes "
-        f"{needed:,} normal images."
+        f"{kept} kept to calibrate on, which can promise a false-alarm rate of {rate:g} and none "
+        f"smaller.{better_rates(config, count)} {USUAL_RATE:g} takes {needed:,} normal images."
     ]
 
 
