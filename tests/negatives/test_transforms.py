@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives import NEGATIVE_NAMES, Crack, Paste, Scar, Stain, Texture, negative_from_name
-from nda.negatives.transforms import WithMask
+from nda.negatives.transforms import PerImage, WithMask
 
 ALONE = ("crack", "scar", "stain", "paste", "missing")  # of one image, without another
 
@@ -132,7 +132,7 @@ def test_textures_of_a_folder_make_a_single_image_possible() -> None:
         (torch.full((3, 40, 40), float("nan")), r"floats from nan to nan"),
         (Image.new("RGBA", (40, 40)), r"mode RGBA; expected L or RGB \(convert it"),
         (np.zeros((40, 40, 3)), r"was given ndarray; expected one image"),
-        (torch.zeros(3, 40, 40, dtype=torch.int64), r"type torch\.int64"),
+        (torch.zeros(3, 40, 40, dtype=torch.int64), r"int64; .*with x\.to\(torch\.uint8\)"),
     ],
 )
 def test_other_images_are_refused_in_a_sentence(image: object, message: str) -> None:
@@ -171,8 +171,32 @@ def test_floats_may_leave_the_range_by_an_eighth_of_it(black: float, white: floa
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"probability=0; expected a share of the images above 0"):
         WithMask(Crack(), probability=0)
-    with pytest.raises(ConfigError, match=r"value_range=\(1, 0\); expected black below white"):
+    with pytest.raises(ConfigError, match=r"value_range=\(1, 0\); expected two finite numbers"):
         WithMask(Crack(), value_range=(1, 0))
+    for wrong in ((0, float("inf")), (float("-inf"), 0), (float("nan"), 1), (0, 1, 2)):
+        with pytest.raises(ConfigError, match=r"expected two finite numbers, black below white"):
+            WithMask(Crack(), value_range=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [WithMask, PerImage])
+def test_what_is_no_negative_is_refused(kind: type[WithMask]) -> None:
+    for wrong, named in (("crack", "'crack'"), (Crack, "<class '.*Crack'>")):
+        with pytest.raises(ConfigError, match=f"given {named}; expected a negative, such as nda"):
+            kind(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [WithMask, PerImage])
+def test_masks_and_boxes_are_no_images(kind: type[WithMask]) -> None:
+    boxes = tv_tensors.BoundingBoxes(torch.zeros(1, 4), format="XYXY", canvas_size=(40, 40))
+    for other in (tv_tensors.Mask(torch.zeros(1, 40, 40, dtype=torch.uint8)), boxes):
+        with pytest.raises(ShapeError, match=f"given {type(other).__name__}; expected one image"):
+            kind(Crack())(other)
+
+
+def test_a_label_beside_the_image_is_refused_in_a_sentence() -> None:
+    pipeline = v2.Compose([v2.ToImage(), WithMask(Crack())])
+    with pytest.raises(ShapeError, match=r"given 2 arguments; expected one .*nda\.PerImage"):
+        pipeline(Image.new("RGB", (40, 40)), 3)
 
 
 def test_it_says_what_it_does() -> None:

@@ -6,6 +6,7 @@ takes batches, and floats in [-1, 1].
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative, per_sample
 
 _MODES = ("L", "RGB")  # pictures whose numbers are light alone
+_NO_IMAGES = (tv_tensors.Mask, tv_tensors.BoundingBoxes)  # numbers that are no light
 _SLACK = 1 / 8  # of the range: a sharp resize overshoots by less, a normalised image by more
 
 
@@ -42,9 +44,10 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         value_range: what is black and what is white in floating images
 
     Raises:
-        ConfigError: unless 0 < probability <= 1 and black is below white.
-        ShapeError: for what is no such image, whose floats leave the range, or which the negative
-            cannot take.
+        ConfigError: unless 0 < probability <= 1 and black is below white, both finite, and for what
+            is no negative.
+        ShapeError: for what is no such image, a mask or boxes among them, whose floats leave the
+            range, or which the negative cannot take.
     """
 
     def __init__(
@@ -55,24 +58,39 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         value_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         super().__init__()
+        if not isinstance(negative, Negative):
+            raise ConfigError(
+                f"{type(self).__name__} "
+                f"was given {negative!r}; expected a negative, such as nda.Crack() "
+                "(of a name: nda.negative_from_name('crack'))"
+            )
         if not 0 < probability <= 1:
             raise ConfigError(
                 f"{type(self).__name__} "
                 f"was given probability={probability:g}; expected a share of the images "
                 "above 0 and at most 1"
             )
-        black, white = value_range
-        if not black < white:
+        if len(value_range) != 2 or not -math.inf < value_range[0] < value_range[1] < math.inf:
             raise ConfigError(
                 f"{type(self).__name__} "
-                f"was given value_range=({black:g}, {white:g}); expected black below "
+                f"was given value_range={value_range}; expected two finite numbers, black below "
                 "white, such as (0, 1)"
             )
+        black, white = value_range
         self.negative = negative
         self.probability = probability
         self.value_range = (float(black), float(white))
 
-    def forward(self, image: Any) -> Any:
+    def forward(self, image: Any, *others: Any) -> Any:
+        if others:
+            raise ShapeError(
+                f"{type(self).__name__} "
+                f"was given {1 + len(others)} arguments; expected one image, of which "
+                "it makes a pair with a mask (labels beside it: nda.PerImage)"
+            )
+        return self._pair(image)
+
+    def _pair(self, image: Any) -> tuple[Any, tv_tensors.Mask]:
         if isinstance(image, Image.Image):
             if image.mode not in _MODES:
                 raise ShapeError(
@@ -82,7 +100,7 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
                 )
             found, mask = self._changed(functional.pil_to_tensor(image))
             return functional.to_pil_image(found, mode=image.mode), mask
-        if not isinstance(image, Tensor):
+        if not isinstance(image, Tensor) or isinstance(image, _NO_IMAGES):
             raise ShapeError(
                 f"{type(self).__name__} "
                 f"was given {type(image).__name__}; expected one image: a picture of "
@@ -100,6 +118,12 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
                 "(C, H, W) or a batch (B, C, H, W)"
             )
         batch = image if image.dim() == 4 else image[None]
+        if not batch.is_floating_point() and batch.dtype != torch.uint8:
+            raise ShapeError(
+                f"{type(self).__name__} "
+                f"was given a tensor of type {batch.dtype}; expected torch.uint8 or floats in "
+                "[0, 1] (convert numbers of 0 to 255 with x.to(torch.uint8))"
+            )
         x = self._in_our_range(batch)
         params = self.negative.draw(x)
         negative, mask = self.negative.replay(x, params), self.negative.mask(x, params)
@@ -150,5 +174,5 @@ class PerImage(WithMask):
     def forward(self, *given: Any) -> Any:
         sample = given[0] if len(given) == 1 and isinstance(given[0], tuple | list) else given
         image, *others = sample
-        made, _ = super().forward(image)
+        made, _ = self._pair(image)
         return (made, *others) if others else made
