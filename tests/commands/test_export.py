@@ -96,6 +96,32 @@ def test_a_script_without_torch_gives_the_scores_of_the_command(
         assert (float(p_value), verdict) == (float(row["p_value"]), row["verdict"])
 
 
+@pytest.mark.slow
+def test_the_script_names_files_that_it_cannot_read_and_goes_on(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    assert main(["export", str(run)]) == 0
+    for name in ("first.png", "last.png", "cut.png"):
+        Image.effect_noise((40, 30), 50).convert("RGB").save(tmp_path / name)
+    Image.new("RGBA", (16, 16)).save(tmp_path / "clear.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:300])
+    (tmp_path / "text.png").write_text("no picture")
+
+    def scored(*names: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, str(run / "score_onnx.py"), *names]
+        return subprocess.run(words, check=False, capture_output=True, text=True, cwd=tmp_path)
+
+    lost = ["cut.png", "clear.png", "text.png", "absent.png"]
+    found = scored("first.png", *lost, "last.png")
+    assert [line.split(",")[0] for line in found.stdout.splitlines()] == ["first.png", "last.png"]
+    told = found.stderr.splitlines()
+    assert [line.partition(" cannot be scored: ")[0] for line in told] == lost
+    assert told[1].endswith("mode RGBA; save it as RGB or grey with 8 bits")
+    assert (found.returncode, scored("first.png").returncode) == (1, 0)
+    nothing = scored()
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert nothing.stderr.startswith("usage: python ")
+
+
 def test_safetensors_loads_again(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "mine.safetensors"
     assert main(["export", str(run), "--format", "safetensors", "--out", str(out)]) == 0
