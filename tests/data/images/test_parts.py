@@ -31,6 +31,23 @@ def test_sources_without_names_are_refused() -> None:
         named_groups([], "(.*)/", "torchvision:CIFAR10")
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern", "message"),
+    [
+        (["a/1.png", "a/2.png"], "(.*)/", r"\(\.\*\)/ puts all 2 images into one part \('a'\)"),
+        (NAMES, "q*", r"--group q\* finds no character in b/7_x.png .* such as \(\.\*\)/ for its"),
+        (["1.png", "2.png"], "(q)?", r"finds no .* in 1.png .* such as \(\[\^/\]\{3\}\)"),
+        (["1.png", "2.png"], "(.*)/", r"is not found in 1.png, .* such as \(\[\^/\]\{3\}\)"),
+        (["a/1.png", "a/2.png"], "q*", r"such as \(\[\^/\]\{3\}\)"),  # one folder tells nothing
+    ],
+)  # fmt: skip
+def test_patterns_that_tell_no_parts_apart_are_refused(
+    names: list[str], pattern: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        named_groups(names, pattern, "parts")
+
+
 def test_of_each_group_any_image_may_be_drawn() -> None:
     groups = torch.arange(300) // 3
     rows = one_of_each(groups)

@@ -92,7 +92,7 @@ def test_too_few_images_are_refused_with_the_number_needed() -> None:
         conformal_threshold(torch.zeros(98), 0.01)
     assert str(caught.value) == (
         "A false-alarm rate of 0.01 needs at least 99 normal images to calibrate on, and there "
-        "are 98. Hold more normal images out, or accept a rate of 0.0102 or more."
+        "are 98. Give more of them, or accept a rate of 0.0102 or more."
     )
     assert conformal_threshold(torch.zeros(98), 0.0102) == 0.0
 

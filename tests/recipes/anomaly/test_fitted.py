@@ -56,6 +56,20 @@ def test_every_image_is_fitted_to_and_calibrated_on_by_the_others(
     assert (left_out.folder.samples / "step-00000001.png").is_file()
 
 
+def test_what_is_fitted_at_once_has_no_batches_that_could_be_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_lite0(monkeypatch, tmp_path / "weights.pth")
+    data = write_surfaces(tmp_path / "tiles", normal=6)
+    config = tiny_anomaly(data, tmp_path / "run", method="gaussian", backbone=None,
+                          batch_size=500, calibration="held_out",
+                          false_alarm_rate=None)  # fmt: skip
+    fitted = start(RECIPES["anomaly"].recipe(), config)
+    assert fitted.train()
+    assert fitted.config.batch_size == 500
+    assert "batch" not in capsys.readouterr().err
+
+
 def test_a_run_that_leaves_out_is_resumed_and_exported(
     left_out: Run[Any, AnomalyState], tmp_path: Path
 ) -> None:

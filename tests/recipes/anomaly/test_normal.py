@@ -58,7 +58,9 @@ def test_what_is_too_large_to_be_left_out_is_held_out(
 def test_the_setting_decides_where_it_is_given(surfaces: Path) -> None:
     held = fitted(surfaces, false_alarm_rate=None, calibration="held_out")
     assert load_normal(held).rows is None
-    assert "'--calibration left_out' about 0.0164" in told_of_rate(held, load_normal(held))[0]
+    assert (
+        "'--calibration left_out' would promise 0.0164" in told_of_rate(held, load_normal(held))[0]
+    )
     left = fitted(surfaces, false_alarm_rate=0.5, calibration="left_out")
     assert len(load_normal(left).train) == 60
 
@@ -71,11 +73,8 @@ def test_what_can_be_promised_is_said_before_training(surfaces: Path) -> None:
                          "takes 99.")  # fmt: skip
     learned = tiny_anomaly(surfaces, false_alarm_rate=None)
     (said,) = told_of_rate(learned, load_normal(learned))
-    assert (
-        "'--holdout 0.5' would promise about 0.0323, '--method auto --calibration left_out' "
-        in said
-    )
-    assert "about 0.0164; 0.01 takes 297 normal images." in said
+    assert "'--holdout 0.5' would promise 0.0323, '--method auto --calibration left_out' " in said
+    assert "would promise 0.0164; 0.01 takes 295 normal images." in said
 
 
 def test_a_rate_that_cannot_be_promised_is_refused(surfaces: Path) -> None:
@@ -141,11 +140,105 @@ def test_patterns_that_say_nothing_are_refused(surfaces: Path, pattern: str, mes
 def test_too_few_different_images_are_not_left_out(tmp_path: Path) -> None:
     for number in range(4):
         Image.new("RGB", (32, 32), (100 * (number % 2), 0, 0)).save(tmp_path / f"{number}.png")
-    assert load_normal(fitted(tmp_path)).rows is None
+    message = r"has 2 different normal images, of which --holdout 0.333333 keeps 1 .* Give 3 or"
+    with pytest.raises(ConfigError, match=message):
+        load_normal(fitted(tmp_path))
     with pytest.raises(
         ConfigError, match="needs at least 3 different normal images or parts, and "
     ):
         load_normal(fitted(tmp_path, calibration="left_out"))
+
+
+def some_of(surfaces: Path, folder: Path, count: int) -> Path:
+    for path in sorted((surfaces / "train" / "good").iterdir())[:count]:
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.mark.parametrize("count", [20, 21])
+@pytest.mark.parametrize("holdout", [0.4, 0.35, 0.3, 0.2])
+def test_what_other_settings_would_promise_is_what_they_do(
+    surfaces: Path, tmp_path: Path, holdout: float, count: int
+) -> None:
+    some_of(surfaces, tmp_path, count)
+
+    def rate(**changes: Any) -> float:
+        config = tiny_anomaly(tmp_path, false_alarm_rate=None, **changes)
+        return promised_rate(config, load_normal(config))
+
+    config = tiny_anomaly(tmp_path, false_alarm_rate=None, holdout=holdout)
+    normal = load_normal(config)
+    (said,) = told_of_rate(config, normal)
+    one_in = round(1 / holdout)
+    assert said.startswith(
+        f"{len(normal.calibration)} of {count} normal images are kept to calibrate on (one in "
+        f"{one_in}), which can promise a false-alarm rate of {rate(holdout=holdout):g} and none"
+    )
+    half = f"'--holdout 0.5' would promise {rate(holdout=0.5):g},"
+    assert (half in said) == (one_in > 2)
+    left = rate(method="auto", backbone=None, calibration="left_out")
+    assert f"'--method auto --calibration left_out' would promise {left:g};" in said
+    needed = int(said.split("0.01 takes ")[1].split()[0])
+    assert len(range(0, needed, one_in)) == 99  # every k-th from the first
+    assert len(range(0, needed - 1, one_in)) == 98
+
+
+def test_a_share_that_is_rounded_is_told_with_a_rate_that_holds(surfaces: Path) -> None:
+    rounded = tiny_anomaly(surfaces, holdout=0.4, false_alarm_rate=0.1)
+    said = told_of_rate(rounded, load_normal(rounded))
+    assert said == ["30 of 60 normal images are kept to calibrate on (one in 2)."]
+    exact = tiny_anomaly(surfaces, holdout=0.5, false_alarm_rate=0.1)
+    assert told_of_rate(exact, load_normal(exact)) == []
+
+
+def test_pretrained_features_are_proposed_where_they_are_at_hand(
+    surfaces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_anomaly(surfaces, false_alarm_rate=None)
+    normal = load_normal(config)
+    monkeypatch.setattr("nda.recipes.anomaly.normal.find_spec", lambda name: name)
+    assert "--method auto" in told_of_rate(config, normal)[0]
+    monkeypatch.setattr("nda.recipes.anomaly.normal.find_spec", lambda _: None)
+    assert "--method auto" not in told_of_rate(config, normal)[0]
+
+
+@pytest.mark.parametrize(
+    ("count", "holdout", "message"),
+    [
+        (5, 0.2, r"has 5 different .* --holdout 0.2 keeps 1 to calibrate on and leaves 4 to train "
+                 r"on; each needs 2\. Give 6 or more, or a larger --holdout\.$"),
+        (3, 0.5, r"has 3 .* keeps 2 to .* leaves 1 to train on; each needs 2\. Give 4 or more\.$"),
+        (20, 0.001, r"has 20 .* keeps 1 to .* leaves 19 .* Give 1,001 or more, or a larger"),
+    ],
+)  # fmt: skip
+def test_too_few_images_to_keep_some_are_refused(
+    surfaces: Path, tmp_path: Path, count: int, holdout: float, message: str
+) -> None:
+    config = tiny_anomaly(some_of(surfaces, tmp_path, count), holdout=holdout)
+    with pytest.raises(ConfigError, match=message):
+        load_normal(config)
+    if holdout > 0.1:  # as many as the message asks for are enough
+        some_of(surfaces, tmp_path, 6 if holdout == 0.2 else 4)
+        normal = load_normal(config)
+        assert len(normal.train) >= 2
+        assert len(normal.calibration) == 2
+
+
+def test_two_parts_are_too_few_and_one_is_no_copy(surfaces: Path, tmp_path: Path) -> None:
+    some_of(surfaces, tmp_path, 12)
+    with pytest.raises(ConfigError, match=r"has 2 parts, of which --holdout 0.5 keeps 1 to cal"):
+        load_normal(tiny_anomaly(tmp_path, group="^..", holdout=0.5))
+    shutil.copy(tmp_path / "000.png", tmp_path / "010b.png")  # joins the two
+    with pytest.raises(ConfigError, match=r"has 1 part, of which .* leaves 0 to train on"):
+        load_normal(tiny_anomaly(tmp_path, group="^..", holdout=0.5))
+
+
+def test_all_that_is_not_trained_on_is_counted(surfaces: Path, tmp_path: Path) -> None:
+    some_of(surfaces, tmp_path, 40)
+    normal = load_normal(tiny_anomaly(tmp_path, group="^..", holdout=0.5))  # 4 parts of 10
+    assert (len(normal.train), len(normal.calibration), normal.kept_out) == (20, 2, 20)
+    left = load_normal(fitted(tmp_path, calibration="left_out"))
+    assert (len(left.train), left.kept_out) == (40, 0)
 
 
 def test_learning_does_not_leave_images_out(surfaces: Path) -> None:

@@ -189,9 +189,9 @@ def test_without_a_rate_the_best_is_chosen_that_can_be_promised(
     state = build(surfaces, false_alarm_rate=None)
     assert (len(state.calibration), state.false_alarm_rate) == (20, 0.0477)
     _, said = state.told
-    assert "20 normal images are kept to calibrate on, which can promise a false-alarm" in said
-    assert "'--holdout 0.5' would promise about 0.0323, '--method auto " in said
-    assert "about 0.0164; 0.01 takes 297 normal images." in said
+    assert "20 of 60 normal images are kept to calibrate on (one in 3), which can prom" in said
+    assert "'--holdout 0.5' would promise 0.0323, '--method auto " in said
+    assert "would promise 0.0164; 0.01 takes 295 normal images." in said
 
 
 def test_copies_are_trained_on_or_calibrated_on_and_calibrated_on_once(

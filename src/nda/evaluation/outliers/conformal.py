@@ -66,8 +66,8 @@ def conformal_threshold(
     if len(known) < needed:
         raise ConfigError(
             f"A false-alarm rate of {false_alarm_rate:g} needs at least {needed:,} normal {of} "
-            f"to calibrate on, and there are {len(known):,}. Hold more normal {of} out, or "
-            f"accept a rate of {smallest_rate(len(known)):g} or more."
+            f"to calibrate on, and there are {len(known):,}. Give more of them, or accept "
+            f"a rate of {smallest_rate(len(known)):g} or more."
         )
     rank = math.floor(_exact(false_alarm_rate) * (len(known) + 1))
     return float(known.sort(descending=True).values[rank - 1])

@@ -46,7 +46,8 @@ class AnomalyConfig(RunConfig):
         batch_size: normal images an update; as many negatives are made of them
         resolution: side of the images in pixels, a multiple of 16
         fit: how images become squares of that side: stretch (all of the image) or crop (its middle)
-        holdout: share of the normal images that is kept from training, to calibrate on
+        holdout: share of the normal images that is kept from training, to calibrate on: every k-th,
+            where k is 1 / holdout, rounded
         calibration: held_out; left_out (every normal image is trained on, and calibrated on by what
             the others say; not for negatives); or auto (left_out where the images are too few to
             hold enough of them out, at most 200 at 128 pixels)

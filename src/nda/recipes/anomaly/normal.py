@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 from torch import Tensor
 
@@ -12,12 +12,14 @@ from nda.data.images.copies import copy_groups, firsts, held_out, joined, told
 from nda.data.images.parts import named_groups, one_of_each
 from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
+from nda.extras import LITE0
 from nda.networks.pretrained.gaussian import grid_of
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.sources import image_source
 from nda.validators import counted
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
+FEWEST = 2  # groups on either side: a single image can be mixed with no other
 FEWEST_LEFT_OUT = 3  # groups: what surprises neighbours least is then known
 MOST_LEFT_OUT = 200 * 256  # images times places: 72 MB of a Gaussian
 
@@ -32,6 +34,8 @@ class Normal:
 
     train: ImageSet
     calibration: ImageSet
+    different: int  # groups: images of which none is a copy of another, or parts
+    kept_out: int  # images that are not trained on, copies and further pictures of parts included
     owners: Tensor | None = None
     rows: Tensor | None = None
 
@@ -50,10 +54,40 @@ def load_normal(config: AnomalyConfig) -> Normal:
     whole = replace(normal, notes=notes)
     # Copies of an image say no more than the image, pictures of a part little more: one is enough.
     if leaves_out(config, groups):
-        return Normal(whole, normal.only(chosen), groups, chosen)
-    held = held_out(groups, round(1 / config.holdout), config.data)
+        return Normal(whole, normal.only(chosen), len(chosen), 0, groups, chosen)
+    if int(copies.max()) > 0:  # else all are copies of one: `held_out` says so
+        refuse_few(config, len(chosen))
+    held = held_out(groups, every(config), config.data)
     train = replace(normal.only(~held), notes=notes, taken=normal.taken)
-    return Normal(train, normal.only(chosen[held[chosen]]))
+    return Normal(train, normal.only(chosen[held[chosen]]), len(chosen), int(held.sum()))
+
+
+def every(config: AnomalyConfig) -> int:
+    """The k of which every k-th group is kept from training."""
+    return round(1 / config.holdout)
+
+
+def kept(groups: int, k: int) -> int:
+    """How many groups are kept to calibrate on: every k-th, counted from the first."""
+    return -(-groups // k)
+
+
+def refuse_few(config: AnomalyConfig, groups: int) -> None:
+    """Refuse too few groups to keep some of, before there is a run that could never begin."""
+    k = every(config)
+    count = kept(groups, k)
+    if min(count, groups - count) >= FEWEST:
+        return
+    called = "part" if config.group else "different normal image"
+    least = max(k + 1, 2 * FEWEST)
+    if not config.learned and config.calibration != "held_out":
+        least = min(least, FEWEST_LEFT_OUT)
+    larger = ", or a larger --holdout" if k > 2 and groups >= 2 * FEWEST else ""
+    keeps = f"of which --holdout {config.holdout:g} keeps {count} to calibrate on"
+    raise ConfigError(
+        f"{config.data} has {counted(groups, called)}, {keeps} and leaves {groups - count} to "
+        f"train on; each needs {FEWEST}. Give {least:,} or more{larger}."
+    )
 
 
 def leaves_out(config: AnomalyConfig, groups: Tensor) -> bool:
@@ -70,7 +104,7 @@ def leaves_out(config: AnomalyConfig, groups: Tensor) -> bool:
         return False
     assert config.resolution is not None
     rate = config.false_alarm_rate or USUAL_RATE
-    few = count // round(1 / config.holdout) < images_needed(rate)
+    few = kept(count, every(config)) < images_needed(rate)
     return few and len(groups) * grid_of(config.resolution) ** 2 <= MOST_LEFT_OUT
 
 
@@ -90,7 +124,7 @@ def promised_rate(config: AnomalyConfig, normal: Normal) -> float:
             if normal.rows is None
             else f"{config.data} has {calibrated:,}"
         )
-        larger = "a larger --holdout, " if normal.rows is None else ""
+        larger = "a larger --holdout, " if normal.rows is None and every(config) > 2 else ""
         raise ConfigError(
             f"A false-alarm rate of {config.false_alarm_rate:g} needs at least {needed:,} normal "
             f"images to calibrate on, and {keeps} different ones. Give more normal images, {larger}"
@@ -104,6 +138,7 @@ def told_of_rate(config: AnomalyConfig, normal: Normal) -> list[str]:
     count = len(normal.calibration)
     rate = promised_rate(config, normal)
     short = config.false_alarm_rate is None and rate > USUAL_RATE
+    noun = "parts" if config.group else "normal images"
     if normal.rows is not None:
         how = (
             f"All {len(normal.train):,} normal images are trained on, and {count:,} of them "
@@ -112,24 +147,27 @@ def told_of_rate(config: AnomalyConfig, normal: Normal) -> list[str]:
         least = f"; {rate:g} is the smallest false-alarm rate that they can promise"
         usual = f", and {USUAL_RATE:g} takes {images_needed(USUAL_RATE):,}"
         return [f"{how}{least}{usual}." if short else f"{how}."]
+    k = every(config)
+    share = f"{count:,} of {normal.different:,} {noun} are kept to calibrate on (one in {k})"
     if not short:
-        return []
-    needed = math.ceil(images_needed(USUAL_RATE) / config.holdout)
-    kept = f"{counted(count, 'normal image')} {'is' if count == 1 else 'are'}"
+        # Only what a share is rounded to is news.
+        return [] if f"{1 / k:.2f}" == f"{config.holdout:.2f}" else [f"{share}."]
+    needed = (images_needed(USUAL_RATE) - 1) * k + 1
     return [
-        f"{kept} kept to calibrate on, which can promise a false-alarm rate of {rate:g} and none "
-        f"smaller.{better_rates(config, count)} {USUAL_RATE:g} takes {needed:,} normal images."
+        f"{share}, which can promise a false-alarm rate of {rate:g} and none smaller."
+        f"{better_rates(config, normal.different)} {USUAL_RATE:g} takes {needed:,} {noun}."
     ]
 
 
-def better_rates(config: AnomalyConfig, count: int) -> str:
-    """What to type for a smaller rate than `count` images held out can promise."""
-    found, total = [], count / config.holdout
-    if config.holdout < 0.5:
-        found.append(f"'--holdout 0.5' would promise about {smallest_rate(int(total / 2)):g}")
-    if config.learned:
-        flags = "--method auto --calibration left_out"
-        found.append(f"'{flags}' about {smallest_rate(int(total)):g}")
-    elif config.calibration == "held_out":
-        found.append(f"'--calibration left_out' about {smallest_rate(int(total)):g}")
-    return f" {', '.join(found)};" if found else ""
+def better_rates(config: AnomalyConfig, groups: int) -> str:
+    """What to type for a smaller rate than one in k of the `groups` can promise."""
+    found = {}
+    if every(config) > 2:
+        found["--holdout 0.5"] = smallest_rate(kept(groups, 2))
+    if groups >= FEWEST_LEFT_OUT:
+        if config.learned and find_spec(LITE0) is not None:
+            found["--method auto --calibration left_out"] = smallest_rate(groups)
+        elif config.calibration == "held_out" and not config.learned:
+            found["--calibration left_out"] = smallest_rate(groups)
+    said = (f"'{flags}' would promise {rate:g}" for flags, rate in found.items())
+    return f" {', '.join(said)};" if found else ""

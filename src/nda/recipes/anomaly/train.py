@@ -43,7 +43,7 @@ class AnomalyState:
     optimizer: Any  # None where the network is fitted at once
     negative: Negative
     positive: nn.Module | None
-    batches: EpochBatches
+    batches: EpochBatches | None  # likewise
     images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
     method: Method  # the run's, or what follows from its images
     textures: str = ""  # a digest of those that negatives are made with
@@ -78,7 +78,7 @@ class AnomalyState:
 
     def batch(self, step: int) -> Tensor:
         """Normal images of a step, uint8 (B, 3, R, R); all where the network is fitted at once."""
-        if not self.config.learned:
+        if self.batches is None:
             return self.images
         return drawn(self.images, self.batches.indices(step), self.fabric.device)
 
@@ -104,7 +104,9 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         optimizer=optimizer,
         negative=negative,
         positive=positive_of(config, train.images),
-        batches=batches_of_run(len(train), config, fabric, heldout=len(normal.calibration)),
+        batches=batches_of_run(len(train), config, fabric, heldout=normal.kept_out)
+        if config.learned
+        else None,
         images=beside(train.images, fabric.device)
         if config.learned
         else train.images.to(fabric.device),
