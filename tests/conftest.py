@@ -55,13 +55,15 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heeds_ctrl_c() -> None:
-    """A shell lets jobs in the background ignore Ctrl-C, and the commands tested would inherit it.
+def heeds_signals() -> None:
+    """A shell lets jobs in the background ignore Ctrl-C, and nohup hang-ups; tests inherit it.
 
     A handler, unlike the order to ignore, is not inherited: what is started gets the default.
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

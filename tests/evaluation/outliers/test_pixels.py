@@ -112,7 +112,9 @@ def test_pixels_are_measured_kind_by_kind_with_the_normal_images() -> None:
         assert metric.value == pytest.approx(exact_auroc(maps[rows], masks[rows]), abs=1e-3)
         assert (metric.table, metric.column) == (TABLE, "pixel AUROC, detector")
         assert metric.protocol["split"] == "test split"
-    rows_of_images = list(dict.fromkeys(m.row for m in measured(scores()).values() if m.table))
+    rows_of_images = list(
+        dict.fromkeys(m.row for m in measured(scores()).values() if m.table == TABLE)
+    )
     assert [metric.row for metric in metrics[::3]] == rows_of_images  # so that one table has both
 
 
