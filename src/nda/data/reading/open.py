@@ -13,7 +13,8 @@ _ALSO = {"AVIF": "avif", "JPEG2000": "jpg_2000"}  # where Pillow was built with 
 
 FORMATS = (
     *("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP"),  # none that runs a program
-    *(name for name, feature in _ALSO.items() if features.check(feature)),
+    # features.check would warn of one that an older Pillow has never heard of.
+    *(name for name, feature in _ALSO.items() if feature in features.get_supported()),
 )
 
 MAX_BYTES = 256 * 2**20  # of one file, as its folder or archive declares it
