@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import json
 import shutil
 import zipfile
@@ -13,74 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-import yaml
 from PIL import Image
 
 from nda.cli import main
 from nda.data import load_images
 from nda.evaluation.outliers.detector import (
-    Detector,
-    DetectorSettings,
-    build_network,
     load_detector,
     save_detector,
 )
-from nda.training.run_folder import RunFolder
-
-Refusal = Callable[[list[str]], str]
-SETTINGS = DetectorSettings(
-    resolution=16,
-    fit="stretch",
-    backbone="plain",
-    width=8,
-    negative="blemish",
-    false_alarm_rate=0.05,
-    step=7,
-    data="a fingerprint",
-)
-
-
-@pytest.fixture
-def photos(image_folder: Path, tmp_path: Path) -> Path:
-    """Ten images of 32 x 32, one of another size and mode, and two that cannot be read."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for index, path in enumerate(sorted((image_folder / "test").rglob("*.png"))[::2]):
-        shutil.copy(path, folder / f"{index}.png")
-    Image.new("L", (50, 20), 90).save(folder / "wide.png")
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "text.jpg").write_text("no picture")
-    return folder
-
-
-@pytest.fixture
-def run(photos: Path, tmp_path: Path) -> Path:
-    """A run folder with a detector that was calibrated on the readable photos but the last two."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump({"recipe": "anomaly", "steps": 7}))
-    save_detector(RunFolder(folder).detector_path, some_detector(photos))
-    return folder
-
-
-def some_detector(photos: Path) -> Detector:
-    images = load_images(photos, resolution=16, fit="stretch", skip_broken=True).images
-    network = build_network("plain", 8, seed=0)
-    untrained = Detector(network, torch.zeros(1), SETTINGS)
-    scores = untrained(images)[0]
-    # Of 20 scores: all but the highest two of the photos, repeated and a little lower.
-    low = scores.sort().values[:-2]
-    return Detector.of(network, torch.cat([low, low - 0.1, low[:2]])[:20], SETTINGS)
+from tests.api.score.conftest import SETTINGS, some_detector, standard_input
 
 
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def standard_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
 def test_every_file_has_a_row_in_order(run: Path, photos: Path, tmp_path: Path) -> None:
@@ -204,74 +149,6 @@ def test_a_detector_file_alone_suffices(run: Path, photos: Path, tmp_path: Path)
     assert main(["score", str(alone), str(photos), "--out", str(tmp_path / "s.csv")]) == 0
 
 
-def test_a_rate_that_cannot_be_promised_is_refused(
-    run: Path, photos: Path, refusal: Refusal, tmp_path: Path
-) -> None:
-    words = ["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]
-    said = refusal([*words, "--false_alarm_rate", "0.01"])
-    assert "A false-alarm rate of 0.01 needs at least 99 normal images" in said
-    assert "there are 20" in said
-    assert "must lie between 0 and 1" in refusal([*words, "--false_alarm_rate", "1.5"])
-    assert not (tmp_path / "s.csv").exists()
-
-
-def test_scores_that_are_not_finite_are_refused(
-    run: Path, photos: Path, refusal: Refusal, tmp_path: Path
-) -> None:
-    detector = load_detector(run / "detector.safetensors")
-    with torch.no_grad():
-        next(detector.network.parameters()).fill_(float("nan"))
-    save_detector(run / "detector.safetensors", detector)
-    said = refusal(["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")])
-    assert "scores that are not finite" in said
-    assert list(tmp_path.glob("*.csv*")) == []
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["--out", "scores.txt"], "--out scores.txt must end in .csv"),
-        (["--html", "page"], "--html page must end in .html"),
-        (["--batch_size", "0"], "batch_size is 0; it must be at least 1"),
-        (["--device", "tpu"], "--device tpu is not known"),
-    ],
-)
-def test_wrong_options_are_refused(
-    run: Path, photos: Path, refusal: Refusal, words: list[str], expected: str
-) -> None:
-    assert expected in refusal(["score", str(run), str(photos), *words])
-
-
-def test_what_is_no_anomaly_run_is_refused(
-    run: Path, photos: Path, finished: Path, refusal: Refusal, tmp_path: Path
-) -> None:
-    out = ["--out", str(tmp_path / "s.csv")]
-    assert "is a run of gan, and images are scored by a run of anomaly" in refusal(
-        ["score", str(finished), str(photos), *out]
-    )
-    assert "is not a run folder" in refusal(["score", str(tmp_path), str(photos), *out])
-    (run / "detector.safetensors").write_bytes(b"{}")
-    assert "is damaged or no detector" in refusal(["score", str(run), str(photos), *out])
-    (run / "detector.safetensors").unlink()
-    assert "has not been calibrated yet. Finish it with 'nda resume" in refusal(
-        ["score", str(run), str(photos), *out]
-    )
-
-
-def test_sources_without_images_are_refused(
-    run: Path, refusal: Refusal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = ["--out", str(tmp_path / "s.csv")]
-    empty = tmp_path / "none"
-    empty.mkdir()
-    assert "holds no images" in refusal(["score", str(run), str(empty), *out])
-    assert "There is no" in refusal(["score", str(run), str(tmp_path / "nowhere"), *out])
-    assert "cannot be scored" in refusal(["score", str(run), "torchvision:CIFAR10", *out])
-    standard_input(monkeypatch, "")
-    assert "- names no images" in refusal(["score", str(run), "-", *out])
-    assert not (tmp_path / "s.csv").exists()
-
-
 def test_a_listed_file_that_is_missing_is_told_in_its_row(
     run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,16 +164,6 @@ def test_settings_are_kept_in_the_file(run: Path) -> None:
     detector = load_detector(run / "detector.safetensors")
     assert dataclasses.asdict(detector.settings) == dataclasses.asdict(SETTINGS)
     assert json.dumps(dataclasses.asdict(detector.settings))
-
-
-def test_videos_are_refused_with_what_takes_them(
-    run: Path, refusal: Refusal, tmp_path: Path
-) -> None:
-    (tmp_path / "clips").mkdir()
-    (tmp_path / "clips" / "a.mp4").write_bytes(b"a video")
-    for source in (tmp_path / "clips", tmp_path / "clips" / "a.mp4"):
-        said = refusal(["score", str(run), str(source), "--out", str(tmp_path / "s.csv")])
-        assert f"{source} holds videos, and {run} takes images. Give images, or a run of" in said
 
 
 def test_a_folder_of_which_nothing_can_be_read_is_no_success(
@@ -318,15 +185,6 @@ def test_one_image(run: Path, photos: Path, tmp_path: Path) -> None:
     (row,) = alone.read_text().splitlines()[1:]
     assert row.partition(",")[0] == str(picture)
     assert row.partition(",")[2] in whole.read_text()
-
-
-def test_heat_maps_among_the_images_are_refused(
-    run: Path, photos: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
-) -> None:
-    before = sorted(photos.rglob("*"))
-    words = ["score", str(run), str(photos), "--out", str(tmp_path / "s.csv")]
-    assert "lies within" in refusal([*words, "--heatmaps", str(photos)])
-    assert sorted(photos.rglob("*")) == before
 
 
 def test_a_file_for_onnx_runtime(
@@ -372,11 +230,3 @@ def test_a_threshold_by_hand_and_false_discoveries(
     nothing = scored_with(run, photos, tmp_path / "none.csv", "--false_discovery_rate", "0.01")
     assert not [row for row in nothing if row["verdict"] == "anomalous"]
     assert "must be as rare before any is flagged" in capsys.readouterr().out
-
-
-def test_two_limits_at_once_are_refused(
-    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["--threshold", "1", "--false_alarm_rate", "0.1", "--out", str(tmp_path / "a.csv")]
-    assert main(["score", str(run), str(photos), *words]) == 2
-    assert "give one of them" in capsys.readouterr().err

@@ -50,7 +50,10 @@ def test_what_is_too_large_to_be_left_out_is_held_out(
     monkeypatch.setattr("nda.recipes.anomaly.normal.MOST_LEFT_OUT", 60 * 16)  # 4 x 4 places
     assert load_normal(fitted(surfaces, false_alarm_rate=None)).rows is not None
     monkeypatch.setattr("nda.recipes.anomaly.normal.MOST_LEFT_OUT", 60 * 16 - 1)
-    assert load_normal(fitted(surfaces, false_alarm_rate=None)).rows is None
+    large = fitted(surfaces, false_alarm_rate=None)
+    assert load_normal(large).rows is None
+    (said,) = told_of_rate(large, load_normal(large))
+    assert "'--calibration left_out' would promise 0.0164" in said
     asked = fitted(surfaces, false_alarm_rate=None, calibration="left_out")
     assert load_normal(asked).rows is not None
 

@@ -167,7 +167,7 @@ def better_rates(config: AnomalyConfig, groups: int) -> str:
     if groups >= FEWEST_LEFT_OUT:
         if config.learned and find_spec(LITE0) is not None:
             found["--method auto --calibration left_out"] = smallest_rate(groups)
-        elif config.calibration == "held_out" and not config.learned:
+        elif not config.learned:
             found["--calibration left_out"] = smallest_rate(groups)
     said = (f"'{flags}' would promise {rate:g}" for flags, rate in found.items())
     return f" {', '.join(said)};" if found else ""
