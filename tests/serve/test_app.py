@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import json
 import subprocess
@@ -136,6 +137,22 @@ def test_it_says_what_judges(address: str) -> None:
     assert (said["most_images"], said["most_megabytes"]) == (4, 1)
     assert ask(address, "GET", "/docs")[0] == 404  # its page would ask for files from elsewhere
     assert "/score" in ask(address, "GET", "/openapi.json")[1]["paths"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "kept"),
+    [(0, "that were kept from training"), (99, "of training, each by what the others say")],
+)
+def test_the_page_says_what_it_judges_by(detector: Detector, groups: int, kept: str) -> None:
+    pytest.importorskip("fastapi")
+    from nda.serve.app import page_of
+    from nda.serve.judge import Judge
+    from nda.serve.limits import Limits
+
+    about = dataclasses.replace(detector.settings, groups=groups)
+    judge = Judge(Detector(detector.network, detector.calibration, about))
+    page = page_of(judge, "parts", Limits(images=4, megabytes=1))
+    assert f"Judged by 99 normal images {kept}: of new images" in " ".join(page.split())
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ MOST = 200  # images with pictures on a page, and unreadable files named
 class Judged:
     """What scores are judged by, and what the page says of them.
 
-    `calibration` (n,) are the scores of what was kept from training.
+    `calibration` (n,) are scores of normal images by what does not know them.
     """
 
     calibration: Tensor
