@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +28,25 @@ from tests.support.tiny_lite0 import install_lite0
 METHODS = ("gaussian", "neighbours", "combine", "auto")
 
 
-@pytest.fixture(scope="module", params=METHODS[:3])
-def left_out(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run of each method that leaves its images out in turn."""
-    folder = tmp_path_factory.mktemp(f"left-out-{request.param}")
-    data = write_surfaces(folder / "tiles", normal=30)
-    config = tiny_anomaly(data, folder / "run", method=request.param, backbone=None,
-                          calibration="left_out")  # fmt: skip
+@contextmanager
+def trained(folder: Path, normal: int, **changes: Any) -> Iterator[Run[Any, AnomalyState]]:
+    """A run that was fitted and measured, on a backbone of random weights."""
+    data = write_surfaces(folder / "tiles", normal=normal)
     with pytest.MonkeyPatch.context() as monkeypatch:
         install_lite0(monkeypatch, folder / "weights.pth")
+        config = tiny_anomaly(data, folder / "run", backbone=None, **changes)
         fitted = start(RECIPES["anomaly"].recipe(), config)
         assert fitted.train()
         fitted.evaluate()
         yield fitted
+
+
+@pytest.fixture(scope="module", params=METHODS[:3])
+def left_out(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of each method that leaves its images out in turn."""
+    folder = tmp_path_factory.mktemp(f"left-out-{request.param}")
+    with trained(folder, 30, method=request.param, calibration="left_out") as run:
+        yield run
 
 
 def test_every_image_is_fitted_to_and_calibrated_on_by_the_others(
@@ -90,16 +98,9 @@ def test_its_onnx_file_agrees(left_out: Run[Any, AnomalyState], tmp_path: Path) 
 
 @pytest.fixture(scope="module", params=METHODS)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run of each method that was fitted, on a backbone of random weights."""
-    folder = tmp_path_factory.mktemp(request.param)
-    data = write_surfaces(folder / "tiles")
-    config = tiny_anomaly(data, folder / "run", method=request.param, backbone=None, steps=70)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        install_lite0(monkeypatch, folder / "weights.pth")
-        fitted = start(RECIPES["anomaly"].recipe(), config)
-        assert fitted.train()
-        fitted.evaluate()
-        yield fitted
+    """A run of each method."""
+    with trained(tmp_path_factory.mktemp(request.param), 60, method=request.param, steps=70) as run:
+        yield run
 
 
 def test_it_is_a_run_of_one_step_on_lite0(run: Run[Any, AnomalyState]) -> None:
