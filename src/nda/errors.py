@@ -6,7 +6,15 @@ a fault of ours and keeps its traceback.
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave; the message alone is enough to mend it."""
+    """A mistake in what the user gave; the message alone is enough to mend it.
+
+    Example:
+        >>> try:
+        ...     nda.Jigsaw(grid=1)
+        ... except nda.UserError as error:  # of torch's and of one's own mistakes it catches none
+        ...     print(type(error).__name__)
+        ConfigError
+    """
 
 
 class DataError(UserError):

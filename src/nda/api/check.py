@@ -44,6 +44,11 @@ def check(images: Any, **settings: Any) -> Checked:
     Raises:
         UserError: settings out of range, images that cannot be used or are too few, and none of
             which a negative can be made.
+
+    Example:
+        >>> checked = nda.check("photos/", negatives="jigsaw,horizontal_flip", steps=2)
+        >>> [each.name for each in checked.negatives]
+        ['jigsaw', 'horizontal_flip']
     """
     options, at_hand = options_on(CheckOptions, images, settings)
     refuse_check(options, given=at_hand is not None)

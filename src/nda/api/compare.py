@@ -28,6 +28,12 @@ def compare(runs: Sequence[StrPath], *, out: StrPath = "", overwrite: bool = Fal
     Raises:
         UserError: fewer than two runs, one run twice, runs of different recipes, and folders that
             are no runs.
+
+    Example:
+        >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
+        >>> plain = nda.train("gan", data="photos/", out="runs/plain", negative="none", **small)
+        >>> broken = nda.train("gan", data="photos/", out="runs/jigsaw", negative="jigsaw", **small)
+        >>> compared = nda.compare([plain.run, broken.run], out="comparison.html")
     """
     options = options_of(CompareOptions, {"runs": list(runs), "out": out, "overwrite": overwrite})
     ready_outputs(options)

@@ -53,6 +53,15 @@ class AnomalyDetector:
     Settings are those of `nda train anomaly`, by the same names. Images of any size, also tensors,
     are brought to `resolution` as from the command line: in RGB, the whole of the image ("stretch")
     or its middle ("crop"), as `fit` says among the settings. Their values are 0 to 255, uint8.
+
+    Example:
+        >>> normal = torch.randint(100, 156, (60, 3, 32, 32), dtype=torch.uint8)
+        >>> detector = nda.AnomalyDetector(resolution=32, steps=2, false_alarm_rate=0.2)
+        >>> found = detector.fit(normal).predict(normal[:4])
+        >>> found.scores.shape, found.maps.shape
+        (torch.Size([4]), torch.Size([4, 8, 8]))
+        >>> bool((found.p_values > 0).all() and (found.p_values <= 1).all())
+        True
     """
 
     @settings_shown(AnomalyConfig, without="data out recipe devices")

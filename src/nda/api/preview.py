@@ -46,6 +46,11 @@ def preview(images: Any, **settings: Any) -> Preview:
     Raises:
         UserError: settings out of range, images that cannot be used, and none of which a negative
             can be made.
+
+    Example:
+        >>> shown = nda.preview("photos/", negatives="jigsaw,stitch", count=4)
+        >>> list(shown.negatives)
+        ['jigsaw', 'stitch']
     """
     options, at_hand = options_on(PreviewOptions, images, settings)
     refuse_preview(options, given=at_hand is not None)

@@ -58,6 +58,15 @@ def load_encoder(path: StrPath) -> ResNet:
 
     It takes float images `(B, 3, H, W)` in [-1, 1] and gives features `(B, D)`. Raises
     `CheckpointError` for a file that is missing, damaged or of something else.
+
+    Example:
+        >>> from nda.export.encoder import export_encoder
+        >>> from nda.recipes.encoders import open_encoder
+        >>> random = open_encoder("none", network="cifar_resnet18", width=4)
+        >>> parity = export_encoder(random, "encoder.safetensors", "safetensors")
+        >>> encoder = nda.load_encoder("encoder.safetensors")
+        >>> encoder(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 32])
     """
     path = Path(path)
     try:

@@ -28,6 +28,15 @@ class Negative(nn.Module, ABC):
 
     Raises:
         ShapeError: where `x` is not such a batch, or its size does not suit the negative.
+
+    Example:
+        >>> images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8)
+        >>> negative: nda.Negative = nda.Stitch(seam="feather")
+        >>> params = negative.draw(images, generator=torch.Generator().manual_seed(0))
+        >>> broken = negative.replay(images, params)  # the same whenever it is replayed
+        >>> whole = negative.null(images, params)  # the same seams, the structure kept
+        >>> broken.dtype, whole.shape
+        (torch.uint8, torch.Size([4, 3, 32, 32]))
     """
 
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:

@@ -55,6 +55,14 @@ class Blemish(Negative):
     Raises:
         ConfigError: unless 0 < low <= high < 1, `width` is at least 1 and `seam` is known.
         ShapeError: for a batch of fewer than two.
+
+    Example:
+        >>> images = torch.rand(8, 3, 64, 64) * 2 - 1
+        >>> blemish = nda.Blemish(low=0.1, high=0.2, seam="feather")
+        >>> params = blemish.draw(images)
+        >>> broken, mask = blemish.replay(images, params), blemish.mask(images, params)
+        >>> bool((broken == images)[(mask == 0).expand_as(images)].all())  # nothing else is touched
+        True
     """
 
     def __init__(

@@ -20,6 +20,10 @@ class HorizontalFlip(Negative):
 
     Raises:
         ShapeError: for images one pixel wide, which are their own mirror images.
+
+    Example:
+        >>> nda.HorizontalFlip()(torch.tensor([[[[1, 2, 3]]]], dtype=torch.uint8))
+        tensor([[[[3, 2, 1]]]], dtype=torch.uint8)
     """
 
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
@@ -51,6 +55,12 @@ class RandomCrop(Negative):
     Raises:
         ConfigError: unless 0 < padding <= 0.5.
         ShapeError: where height or width is one pixel.
+
+    Example:
+        >>> images = torch.rand(4, 3, 32, 32)
+        >>> crop = nda.RandomCrop(padding=0.125)
+        >>> bool(crop.draw(images)["offset"].abs().max() <= 4)
+        True
     """
 
     def __init__(self, padding: float = 0.125) -> None:
@@ -109,6 +119,11 @@ class GaussianNoise(Negative):
 
     Raises:
         ConfigError: where `std` is not positive and finite.
+
+    Example:
+        >>> noisy = nda.GaussianNoise(std=0.1)(torch.zeros(8, 3, 32, 32))
+        >>> round(noisy.std().item(), 1)
+        0.1
     """
 
     def __init__(self, std: float = 0.1) -> None:
@@ -146,6 +161,13 @@ class RandomApply(nn.Module):
 
     Raises:
         ConfigError: unless 0 <= p <= 1.
+
+    Example:
+        >>> images = torch.rand(1000, 1, 4, 4)
+        >>> flipped = nda.RandomApply(nda.HorizontalFlip(), p=0.5)(images)
+        >>> share = (flipped != images).flatten(1).any(1).float().mean().item()
+        >>> 0.4 < share < 0.6
+        True
     """
 
     def __init__(self, transform: Negative, p: float = 0.5) -> None:

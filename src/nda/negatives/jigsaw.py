@@ -39,6 +39,16 @@ class Jigsaw(Negative):
     Raises:
         ConfigError: where `grid` is less than 2, `width` less than 1 or another word is unknown.
         ShapeError: where height or width is not a multiple of `grid`.
+
+    Example:
+        >>> images = torch.rand(8, 3, 32, 32)
+        >>> jigsaw = nda.Jigsaw(grid=2)
+        >>> params = jigsaw.draw(images)
+        >>> broken = jigsaw.replay(images, params)  # jigsaw(images) does both
+        >>> first = params["permutation"][0, 0]  # the tile that lies in the upper left of the first
+        >>> down, right = 16 * (first // 2), 16 * (first % 2)
+        >>> torch.equal(broken[0, :, :16, :16], images[0, :, down : down + 16, right : right + 16])
+        True
     """
 
     orders: Tensor

@@ -35,6 +35,12 @@ class Mixup(Negative):
     Raises:
         ConfigError: where `alpha` is not positive and finite.
         ShapeError: for a batch of fewer than two.
+
+    Example:
+        >>> images = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)])
+        >>> mixed = nda.Mixup(alpha=25.0)(images)
+        >>> bool(0 < mixed.min() and mixed.max() < 1)
+        True
     """
 
     quantiles: Tensor

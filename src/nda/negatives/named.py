@@ -63,6 +63,12 @@ def negative_from_name(text: str) -> Negative:
 
     Raises:
         ConfigError: for an unknown name or parameter, or a value that cannot be used.
+
+    Example:
+        >>> nda.negative_from_name("jigsaw:grid=4,seam=feather")
+        Jigsaw(grid=4, seam=feather, width=3)
+        >>> len(nda.negative_from_name("jigsaw+stitch").members)  # a OneOf
+        2
     """
     members = [_one(part.strip()) for part in text.split("+")]
     return members[0] if len(members) == 1 else OneOf(members)

@@ -25,6 +25,13 @@ class OneOf(Negative):
     Raises:
         ConfigError: where there are no members, or not one positive weight for each.
         ShapeError: where any member refuses the batch.
+
+    Example:
+        >>> either = nda.OneOf([nda.Jigsaw(), nda.Cutout()], weights=[3, 1])
+        >>> images = torch.rand(6, 3, 32, 32)
+        >>> params = either.draw(images)
+        >>> params["choice"].shape
+        torch.Size([6])
     """
 
     def __init__(self, members: Sequence[Negative], weights: Sequence[float] | None = None) -> None:

@@ -41,6 +41,11 @@ def hinge_d(
     """Hinge loss of the discriminator (Lim and Ye, 2017; with negatives: paper, section 3, eq. 3).
 
     mean relu(1 - real) + λ mean relu(1 + fake) + (1 - λ) mean relu(1 + negative)
+
+    Example:
+        >>> real, fake, negative = torch.tensor([2.0]), torch.tensor([-2.0]), torch.tensor([0.0])
+        >>> nda.hinge_d(real, fake, negative, fake_weight=0.25)  # 3/4 · 1
+        tensor(0.7500)
     """
     return _against_mixture(
         real,
@@ -53,7 +58,12 @@ def hinge_d(
 
 
 def hinge_g(fake: Tensor) -> Tensor:
-    """Hinge loss of the generator: -mean fake."""
+    """Hinge loss of the generator: -mean fake.
+
+    Example:
+        >>> nda.hinge_g(torch.tensor([1.0, 3.0]))
+        tensor(-2.)
+    """
     return -fake.mean()
 
 
@@ -67,6 +77,10 @@ def logistic_d(
     """Logistic loss of the discriminator (Goodfellow et al., 2014; paper, section 3, eq. 1 and 3).
 
     mean softplus(-real) + λ mean softplus(fake) + (1 - λ) mean softplus(negative)
+
+    Example:
+        >>> nda.logistic_d(torch.zeros(4), torch.zeros(4), torch.zeros(4))  # at chance: 2 log 2
+        tensor(1.3863)
     """
     return _against_mixture(
         real,
@@ -79,7 +93,12 @@ def logistic_d(
 
 
 def logistic_g(fake: Tensor) -> Tensor:
-    """Non-saturating loss of the generator: mean softplus(-fake)."""
+    """Non-saturating loss of the generator: mean softplus(-fake).
+
+    Example:
+        >>> nda.logistic_g(torch.zeros(4))  # at chance: log 2
+        tensor(0.6931)
+    """
     return F.softplus(-fake).mean()
 
 
@@ -92,6 +111,12 @@ def prior_corrected_g(fake: Tensor, *, fake_weight: float | Tensor = 0.25) -> Te
     plain GAN's. Generated samples look better than they are, and the gradient fades: at g = p to
     λ / (1 + λ) in place of 1/2. Adding log λ gives the plain GAN's loss and gradient back. λ must
     be above 0.
+
+    Example:
+        >>> logits = torch.tensor([0.5, -1.0])
+        >>> corrected = nda.prior_corrected_g(logits, fake_weight=0.25)
+        >>> torch.isclose(corrected, nda.logistic_g(logits + math.log(0.25)))
+        tensor(True)
     """
     _check_weight(fake_weight)
     if isinstance(fake_weight, Tensor):
@@ -114,6 +139,11 @@ def least_squares_d(
     """Least-squares loss of the discriminator (Mao et al., 2017), targets 1 and 0.
 
     1/2 [mean (real - 1)² + λ mean fake² + (1 - λ) mean negative²]
+
+    Example:
+        >>> real, fake, negative = torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([1.0])
+        >>> nda.least_squares_d(real, fake, negative)  # 3/4 · 1/2 of the negative
+        tensor(0.3750)
     """
     return 0.5 * _against_mixture(
         real,
@@ -126,7 +156,12 @@ def least_squares_d(
 
 
 def least_squares_g(fake: Tensor) -> Tensor:
-    """Least-squares loss of the generator: 1/2 mean (fake - 1)²."""
+    """Least-squares loss of the generator: 1/2 mean (fake - 1)².
+
+    Example:
+        >>> nda.least_squares_g(torch.tensor([1.0]))  # taken for real
+        tensor(0.)
+    """
     return 0.5 * (fake - 1).square().mean()
 
 
@@ -140,6 +175,11 @@ def wasserstein_d(
     """Wasserstein loss of the critic (Arjovsky et al., 2017; the paper's Appendix A).
 
     -mean real + λ mean fake + (1 - λ) mean negative
+
+    Example:
+        >>> real, fake, negative = torch.tensor([1.0]), torch.tensor([-1.0]), torch.tensor([-1.0])
+        >>> nda.wasserstein_d(real, fake, negative)
+        tensor(-2.)
     """
     return _against_mixture(
         real, fake, negative, fake_weight, loss_of_real=torch.neg, loss_of_other=lambda x: x
@@ -147,7 +187,12 @@ def wasserstein_d(
 
 
 def wasserstein_g(fake: Tensor) -> Tensor:
-    """Wasserstein loss of the generator: -mean fake."""
+    """Wasserstein loss of the generator: -mean fake.
+
+    Example:
+        >>> nda.wasserstein_g(torch.tensor([1.0, 3.0]))
+        tensor(-2.)
+    """
     return -fake.mean()
 
 
@@ -162,6 +207,11 @@ def sample_mixture(
 
     `fake` and `negative` have the same shape `(B, ...)`; so has the result. The draw happens on
     the generator's device, or on that of `fake` without one.
+
+    Example:
+        >>> mixed = nda.sample_mixture(torch.zeros(1000), torch.ones(1000), fake_weight=0.25)
+        >>> 0.7 < mixed.mean().item() < 0.8  # three of four are negatives
+        True
     """
     _check_weight(fake_weight)
     if fake.shape != negative.shape:

@@ -45,6 +45,15 @@ def nda_info_nce(
     Raises:
         ShapeError: where shapes do not match.
         ConfigError: where the temperature or the weight is out of range.
+
+    Example:
+        >>> from torch.nn.functional import normalize
+        >>> query = normalize(torch.randn(4, 16), dim=1)
+        >>> queue = normalize(torch.randn(64, 16), dim=1)
+        >>> negatives = normalize(torch.randn(4, 2, 16), dim=2)
+        >>> loss = nda.nda_info_nce(query, query, queue, negatives, temperature=0.2)
+        >>> bool(loss > nda.nda_info_nce(query, query, queue, temperature=0.2))
+        True
     """
     _check(query, key, queue, negatives)
     if not 0 < temperature < math.inf:

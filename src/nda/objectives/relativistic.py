@@ -27,13 +27,24 @@ def relativistic_d(
 
     Logits of one shape, `(B,)` or any other; `negative[i]` is that of the negative made of the
     sample of `real[i]`. Without `negative` it is the ordinary relativistic pairing GAN.
+
+    Example:
+        >>> real, fake = torch.tensor([1.0, 5.0]), torch.tensor([1.0, 5.0])
+        >>> nda.relativistic_d(real, fake)  # each pair level, whatever its height: log 2
+        tensor(0.6931)
     """
     loss = _above(real, fake)
     return loss if negative is None else loss + negative_weight * _above(real, negative)
 
 
 def relativistic_g(fake: Tensor, real: Tensor) -> Tensor:
-    """Loss of the generator, a scalar: mean softplus(-(fake - real)); it sees no negative."""
+    """Loss of the generator, a scalar: mean softplus(-(fake - real)); it sees no negative.
+
+    Example:
+        >>> fake, real = torch.tensor([3.0]), torch.tensor([3.0])
+        >>> nda.relativistic_g(fake, real)
+        tensor(0.6931)
+    """
     return _above(fake, real)
 
 

@@ -33,6 +33,11 @@ def three_class_d(
     mean CE(real, r) + mean CE(fake, f) + μ mean CE(negative, n)
 
     Logits of the three classes stand along dimension 1: `(B, 3)`, or patches `(B, 3, h, w)`.
+
+    Example:
+        >>> logits = torch.zeros(4, 3)  # of real, generated and negative, at chance: 3 log 3
+        >>> nda.three_class_d(logits, logits, logits)
+        tensor(3.2958)
     """
     parts = ((real, REAL, 1.0), (fake, FAKE, 1.0), (negative, NEGATIVE, negative_weight))
     return torch.stack([w * _cross_entropy(logits, index) for logits, index, w in parts]).sum()
@@ -42,6 +47,11 @@ def three_class_g(fake: Tensor) -> Tensor:
     """Loss of the generator, a scalar: mean softplus(-(r - f)), the plain GAN's non-saturating one.
 
     Logits as in `three_class_d`; that of the negatives is not looked at.
+
+    Example:
+        >>> logits = torch.tensor([[1.0, 1.0, 99.0]])  # the negatives' logit is not looked at
+        >>> nda.three_class_g(logits)
+        tensor(0.6931)
     """
     _check(fake)
     return F.softplus(fake[:, FAKE] - fake[:, REAL]).mean()

@@ -67,6 +67,12 @@ def probe(model: Any, images: Any, **settings: Any) -> Probed:
 
     Raises:
         UserError: settings out of range, and models and images that cannot be used.
+
+    Example:
+        >>> pixels = torch.nn.Flatten()  # any module that makes features of images
+        >>> probed = nda.probe(pixels, "photos/", negatives="jigsaw,horizontal_flip", device="cpu")
+        >>> [metric.name for metric in probed.metrics[:2]]
+        ['cosine_jigsaw', 'cosine_std_jigsaw']
     """
     command = called("nda.probe", model, images, **settings)
     network = model if isinstance(model, nn.Module) else None

@@ -61,6 +61,12 @@ def train(
         UserError: settings that are unknown or out of range, data that cannot be used, a folder
             that holds a run, and a loss that is not finite.
         KeyboardInterrupt: Ctrl-C; the run is kept, and `resume` goes on with it.
+
+    Example:
+        >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
+        >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
+        >>> run.report.name
+        'report.html'
     """
     at_hand = not isinstance(data, str | Path)
     source = str(Path(out) / AT_HAND) if at_hand else data
@@ -88,6 +94,11 @@ def resume(run: StrPath, **settings: Any) -> RunResult:
         UserError: a folder that holds no run, one that is finished, damaged checkpoints, and data
             that is not what the run was trained on.
         KeyboardInterrupt: as of `train`.
+
+    Example:
+        >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
+        >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
+        >>> longer = nda.resume("runs/photos", steps=4)
     """
     options = options_of(ResumeOptions, {**settings, "run": run})
     refuse_no_run(options.run)
@@ -113,6 +124,13 @@ def evaluate(
 
     Raises:
         UserError: as `resume`, and settings that are out of range or not for this recipe.
+
+    Example:
+        >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
+        >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
+        >>> again = nda.evaluate("runs/photos", evaluation_samples=40)
+        >>> again.metrics["gap_jigsaw"].protocol["real_images"]  # a tenth of 240, held out
+        24
     """
     sets = [f"{name}={path}" for name, path in ood.items()] if isinstance(ood, Mapping) else ood
     options = options_of(EvaluateOptions, {**settings, "run": run, "ood": list(sets)})

@@ -34,6 +34,13 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
     Raises:
         UserError: settings out of range, a rate that the calibration cannot promise, and runs and
             images that cannot be used.
+
+    Example:
+        >>> settings = dict(resolution=32, steps=2, device="cpu", false_alarm_rate=0.2)
+        >>> run = nda.train("anomaly", data="photos/", out="runs/photos", **settings)
+        >>> found = nda.score("runs/photos", "photos/", out="scores.csv")
+        >>> found.flags.shape
+        torch.Size([240])
     """
     options, at_hand = options_on(ScoreOptions, images, settings, run=run)
     if options.images == "-":

@@ -191,6 +191,13 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
     """The detector in a file that `save_detector` wrote.
 
     Raises `CheckpointError` for a file that is missing, damaged or of something else.
+
+    Example:
+        >>> normal = torch.randint(100, 156, (60, 3, 32, 32), dtype=torch.uint8)
+        >>> fitted = nda.AnomalyDetector(resolution=32, steps=2, false_alarm_rate=0.2)
+        >>> file = fitted.fit(normal).save("parts.safetensors")
+        >>> nda.load_detector(file).settings.resolution
+        32
     """
     path = Path(path)
     if not path.is_file():

@@ -45,6 +45,13 @@ class Crack(Fault):
     `draw` yields, for each sample, `centre` (B, 2) float32 (a pixel), `angle`, `length`, `width`,
     `light`, all float32, `turns` (B, 4, 24) float32 (of the path and of its branches), `at` (B, 3),
     `fork` (B, 3) and `extent` (B, 3) float32 (0 where a branch is missing).
+
+    Example:
+        >>> images = torch.zeros(2, 1, 64, 64)
+        >>> crack = nda.Crack()
+        >>> params = crack.draw(images)
+        >>> crack.mask(images, params).shape  # for a network that says where
+        torch.Size([2, 1, 64, 64])
     """
 
     name = "crack"

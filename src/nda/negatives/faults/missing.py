@@ -28,6 +28,11 @@ class Missing(Fault):
     of what was there.
 
     `draw` yields `box` (B, 4) int64: top, left, height, width.
+
+    Example:
+        >>> plain = torch.full((2, 3, 64, 64), 0.5)
+        >>> torch.allclose(nda.Missing()(plain), plain, atol=1e-4)  # a smooth hole
+        True
     """
 
     name = "missing"

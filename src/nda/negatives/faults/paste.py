@@ -44,6 +44,14 @@ class Paste(Fault):
 
     Raises:
         ConfigError: unless 0.1 <= strength <= 1 and `labels` is binary or graded.
+
+    Example:
+        >>> images = torch.rand(2, 3, 64, 64)
+        >>> paste = nda.Paste(labels="graded")
+        >>> params = paste.draw(images)
+        >>> mask = paste.mask(images, params)  # how much, not only where
+        >>> bool(0 <= mask.min() and mask.max() <= 1)
+        True
     """
 
     name = "paste"

@@ -48,6 +48,11 @@ class Stain(Fault):
     `draw` yields, for each sample, `centre` (B, 2) float32 (a pixel), `radius`, `stretch`, `angle`,
     `soft`, `rim` and `light` float32, `tint` (B, C) float32, and `direction` and `cells` of
     `draw_perlin`.
+
+    Example:
+        >>> grey = torch.full((2, 3, 64, 64), 0.5)
+        >>> bool((nda.Stain()(grey) != grey).flatten(1).any(1).all())
+        True
     """
 
     name = "stain"
