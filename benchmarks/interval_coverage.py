@@ -4,8 +4,8 @@
 
 Scores of a trial are drawn from two normal or two Cauchy distributions (heavy tails) that lie so
 far apart that the true AUROC is known; the true average precision and FPR95 follow from the same
-distributions. The bootstrap is the percentile one, both sets resampled. `logit` is the interval
-that figures carry (`nda.evaluation.outliers.auroc_interval`).
+distributions. The bootstrap is the percentile one, both sets resampled. `logit` are the intervals
+that figures carry (`nda.evaluation.outliers.auroc_interval` and `average_precision_interval`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from scipy import stats
 from torch import Tensor
 
 from nda.evaluation.outliers.auroc_interval import auroc_and_variance, auroc_interval
+from nda.evaluation.outliers.average_precision_interval import average_precision_interval
 
 SIZES = [(10, 10), (30, 30), (30, 300), (300, 30), (500, 500)]  # inliers, outliers
 AREAS = [0.5, 0.75, 0.95]
@@ -39,6 +40,7 @@ class Coverage:
     bootstrap: float
     delong: float
     logit: float
+    logit_average_precision: float
     bootstrap_average_precision: float
     bootstrap_fpr95_ood_positive: float
     bootstrap_fpr95_id_positive: float
@@ -73,7 +75,7 @@ def covered(
     shift, truths = truth(shape, area, outliers / (inliers + outliers))
     rng = np.random.default_rng(0)
     draws = torch.Generator().manual_seed(0)
-    hits = np.zeros(6)
+    hits = np.zeros(7)
     for _ in range(trials):
         inside = torch.from_numpy(SHAPES[shape].rvs(size=inliers, random_state=rng))
         outside = torch.from_numpy(SHAPES[shape].rvs(size=outliers, random_state=rng) + shift)
@@ -82,7 +84,9 @@ def covered(
         value, variance = auroc_and_variance(inside, outside)
         exact = auroc_interval(inside, outside)
         plain = abs(value - area) <= stats.norm.ppf(0.975) * math.sqrt(variance)
-        hits += [held[0], plain, exact[0] <= area <= exact[1], *held[1:]]
+        ends = average_precision_interval(inside, outside)
+        precise = ends[0] <= truths[1] <= ends[1]
+        hits += [held[0], plain, exact[0] <= area <= exact[1], precise, *held[1:]]
     return Coverage(shape, inliers, outliers, area, *(hits / trials).tolist())
 
 

@@ -27,6 +27,9 @@ TESTS = {
     "runtime/seeding": ["runtime/test_seeding.py"],
     "evaluation/outliers/auroc": ["evaluation/outliers/test_auroc.py", *OUTLIERS],
     "evaluation/outliers/auroc_interval": ["evaluation/outliers/test_auroc_interval.py", *OUTLIERS],
+    "evaluation/outliers/average_precision_interval": [
+        "evaluation/outliers/test_average_precision_interval.py",
+    ],
     "evaluation/outliers/baselines": ["evaluation/outliers/test_baselines.py", *OUTLIERS],
     "evaluation/outliers/conformal": ["evaluation/outliers/test_conformal.py", *OUTLIERS],
     "evaluation/outliers/corruptions": ["evaluation/outliers/test_metrics.py", *OUTLIERS],
@@ -36,6 +39,7 @@ TESTS = {
     "evaluation/outliers/pixels": ["evaluation/outliers/test_pixels.py", *OUTLIERS],
     "evaluation/outliers/metrics": ["evaluation/outliers/test_metrics.py", *OUTLIERS],
     "evaluation/outliers/surprise": ["evaluation/outliers/test_surprise.py", *OUTLIERS],
+    "evaluation/outliers/tradeoff": ["evaluation/outliers/test_tradeoff.py"],
     "evaluation/shortcuts/audit": ["evaluation/shortcuts/test_audit.py", *SHORTCUTS],
     "evaluation/shortcuts/treatments": ["evaluation/shortcuts/test_treatments.py", *SHORTCUTS],
     "negatives/base": [*SOON, "negatives/test_base.py", "negatives/test_contract.py"],

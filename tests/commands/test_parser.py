@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nda.api.settings import CompareOptions, PreviewOptions, ScoreOptions
+from nda.api.page_settings import CompareOptions
+from nda.api.settings import PreviewOptions, ScoreOptions
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.recipes.gan.config import GanConfig

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nda.api.options import options_of
+from nda.api.page_settings import CompareOptions
 from nda.api.places import ready_outputs
-from nda.api.settings import CompareOptions
 from nda.report.pages.compare import Comparison, compare_runs, write_comparison
 from nda.runtime.files import StrPath
 from nda.runtime.notes import overheard

@@ -180,6 +180,8 @@ class ScoreOptions:
         false_alarm_rate: share of normal images that may be flagged; as trained, of videos 0.05
         threshold: flag images that score so high or higher, in place of a rate
         false_discovery_rate: share of the flagged images that may be normal, in place of a rate
+        normal: folders of normal images, by name, separated by commas: what lies in others is
+            anomalous, and how well scores tell them is measured; good or normal, where there is one
         batch_size: images scored at once, or windows of a video; fewer of them on a processor
         fail_on_anomaly: end with code 3 where an image or video was flagged (2: none was readable)
         overwrite: replace files that are there
@@ -196,6 +198,7 @@ class ScoreOptions:
     false_alarm_rate: float | None = None
     threshold: float | None = None
     false_discovery_rate: float | None = None
+    normal: str | None = None
     batch_size: int = 64
     fail_on_anomaly: bool = False
     overwrite: bool = False
@@ -271,30 +274,4 @@ class ExportOptions:
     run: str
     format: Literal["onnx", "safetensors", "timm", "torchvision"] | None = None
     out: str | None = None
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Write a run's page, RUN/report.html: one file that needs no other.
-
-    Args:
-        run: folder of the run
-    """
-
-    run: str
-
-
-@dataclass(frozen=True)
-class CompareOptions:
-    """Write one page that sets runs side by side; runs that differ by seed only are averaged.
-
-    Args:
-        runs: folders of the runs, two or more
-        out: page to write
-        overwrite: replace files that are there
-    """
-
-    runs: list[str]
-    out: str = "comparison.html"
     overwrite: bool = False

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from nda.report.telling import Telling
 from nda.report.words import number, percent
 from nda.validators import counted
 
@@ -15,12 +16,19 @@ LOOSEST = 0.5  # rate of false alarms
 
 
 def threshold_steps(
-    calibration: Tensor, scores: Tensor, rate: float, *, flagged: int, of: str
-) -> tuple[list[tuple[int, str]], int]:
+    calibration: Tensor,
+    scores: Tensor,
+    rate: float,
+    *,
+    flagged: int,
+    of: str,
+    told: Telling | None = None,
+) -> tuple[list[tuple[int, str, list[float]]], int]:
     """`promises`, each with how many it flags of what was judged.
 
     `scores` are those of all of them, of which `flagged` are flagged at `rate`; `of` is what was
-    scored, such as image.
+    scored, such as image. What is `told` of labels adds what of them is flagged, and the place on
+    the curves: share of false alarms, recall and precision.
     """
     steps, now = promises(calibration, rate)
     known = _from_the_highest(calibration)
@@ -28,9 +36,16 @@ def threshold_steps(
     above = (len(found) - torch.searchsorted(found, known, right=True)).tolist()
     counts = [flagged if step == now else above[rank - 1] for step, (rank, _) in enumerate(steps)]
     total = counted(len(found), of)
+
+    def step_of(rank: int, words: str, count: int) -> tuple[int, str, list[float]]:
+        said = f"{words} {count:,} of {total} flagged"
+        if told is None:
+            return rank, f"{said}.", []
+        place = told.place(float(found[-count]) if count else math.inf)
+        return rank, f"{said}: {place.words}.", place.marks
+
     return [
-        (rank, f"{words} {count:,} of {total} flagged.")
-        for (rank, words), count in zip(steps, counts, strict=True)
+        step_of(rank, words, count) for (rank, words), count in zip(steps, counts, strict=True)
     ], now
 
 

@@ -14,6 +14,7 @@ from nda.report.tables import in_cell
 from nda.report.words import direction, mean_and_deviation, number
 
 GUESSING = 0.5  # the AUROC of a score that knows nothing
+NOTHING_LEARNED = "It has learned nothing that this test can see."
 
 
 def headline(metrics: Sequence[Metric]) -> Metric | None:
@@ -40,14 +41,16 @@ def metric_verdict(metric: Metric) -> str:
     if metric.kind.get("figure") != "auroc" or metric.interval is None:
         return f"{said}, {direction(metric.better)}."
     low, high = metric.interval
-    if low <= GUESSING <= high:
-        return (
-            f"It has learned nothing that this test can see. {said}, an interval that holds "
-            f"{GUESSING:g}, which is guessing."
-        )
+    if holds_guessing(low, high):
+        return f"{NOTHING_LEARNED} {said}, an interval that holds {GUESSING:g}, which is guessing."
     return (
         f"{said}; guessing would be {GUESSING:g}{'' if low > GUESSING else ', and this is worse'}."
     )
+
+
+def holds_guessing(low: float, high: float) -> bool:
+    """Whether an AUROC of this interval may be that of a score that knows nothing."""
+    return low <= GUESSING <= high
 
 
 def comparison_verdict(groups: Sequence[Group]) -> str:

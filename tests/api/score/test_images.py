@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -230,3 +231,79 @@ def test_a_threshold_by_hand_and_false_discoveries(
     nothing = scored_with(run, photos, tmp_path / "none.csv", "--false_discovery_rate", "0.01")
     assert not [row for row in nothing if row["verdict"] == "anomalous"]
     assert "must be as rare before any is flagged" in capsys.readouterr().out
+
+
+# --- labels
+
+
+@pytest.fixture
+def labelled(photos: Path, tmp_path: Path) -> Path:
+    """The photos in folders: those that the detector flags in one, the others in two."""
+    folder = tmp_path / "labelled"
+    for index, path in enumerate(sorted(photos.glob("?.png"))):
+        place = folder / ("fine" if index % 3 else "odd")
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place / path.name)
+    return folder
+
+
+def test_folders_of_normal_images_say_how_well_scores_tell(
+    run: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score", str(run), str(labelled), "--out", str(tmp_path / "s.csv")]
+    assert main([*words, "--normal", "fine", "--html", str(tmp_path / "p.html")]) == 0
+    table = rows(tmp_path / "s.csv")
+    scores = {
+        kind: [float(row["score"]) for row in table if row["file"].startswith(kind)]
+        for kind in ("fine", "odd")
+    }
+    pairs = [(a, b) for a in scores["fine"] for b in scores["odd"]]
+    auroc = sum(a < b for a, b in pairs) / len(pairs)
+    flagged = [row["file"] for row in table if row["verdict"] == "anomalous"]
+    of_kind = {kind: sum(file.startswith(kind) for file in flagged) for kind in scores}
+    counts = [f"{of_kind[kind]} of {len(scores[kind])}" for kind in ("odd", "fine")]
+    said = f"Flagged: {counts[0]} anomalous, {counts[1]} normal."
+    out = capsys.readouterr().out
+    assert "note: Labels are the names of folders: what lies in fine is normal" in out
+    assert f"AUROC {auroc:.3f} (95 %:" in out
+    assert said in out
+    assert said in (tmp_path / "p.html").read_text()
+    shutil.move(labelled / "fine", labelled / "good")  # a name that is usual needs no words
+    assert main([*words, "--overwrite"]) == 0
+    assert f"AUROC {auroc:.3f} (95 %:" in capsys.readouterr().out
+
+
+def test_labels_follow_what_false_discoveries_flag(
+    run: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score", str(run), str(labelled), "--out", str(tmp_path / "s.csv"), "--normal", "fine"]
+    assert main([*words, "--false_discovery_rate", "0.9"]) == 0
+    flagged = sum(row["verdict"] == "anomalous" for row in rows(tmp_path / "s.csv"))
+    said = re.search(r"Flagged: (\d+) of \d+ anomalous, (\d+) of", capsys.readouterr().out)
+    assert said is not None
+    assert sum(map(int, said.groups())) == flagged > 0
+
+
+def test_listed_images_are_labelled_by_their_folders_and_told_where_they_are_not(
+    run: Path,
+    labelled: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["score", str(run), "-", "--out", str(tmp_path / "s.csv"), "--overwrite"]
+    listed = "\n".join(map(str, sorted(labelled.rglob("*.png"))))
+    for normal, expected in (("fine", "AUROC"), ("elsewhere", "elsewhere: there are no images")):
+        standard_input(monkeypatch, listed)
+        assert main([*words, "--normal", normal]) == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_folders_that_are_not_there_are_refused(
+    run: Path, labelled: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
+) -> None:
+    words = ["score", str(run), str(labelled), "--out", str(tmp_path / "s.csv")]
+    said = refusal([*words, "--normal", "nowhere"])
+    assert "--normal nowhere: no image lies in such a folder" in said
+    assert "there are fine, odd." in said
+    assert not (tmp_path / "s.csv").exists()

@@ -34,6 +34,15 @@ def test_from_nothing_to_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[st
         run = RunFolder.open(folder / name)
         assert run.config()["negative"] == negative
         assert [each["step"] for each in run.evaluations()] == [20]
+        first, *_ = run.evaluations()[0]["metrics"]
+        counted = figures["measured"][name == "with"]
+        assert first["name"] == "generated_exact"
+        assert first["value"] == counted["exact"] / counted["images"]
+        assert first["interval"] == counted["interval"]
+        page = (folder / name / "report.html").read_text()
+        opening = page.split('class="opening">')[1].split("</p>")[0]
+        assert opening.startswith("Share of generated images with exactly 4 objects:")
+        assert page.index("<h3>Numbers of objects") < page.index("Gap D(x)")
 
     times = [(folder / name / "metrics.json").stat().st_mtime_ns for name in ("without", "with")]
     assert main(words) == 0  # what is complete is not trained again

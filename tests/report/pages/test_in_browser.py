@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from nda.data.reading.normal_folders import NormalFolders
 from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import Detector, DetectorSettings, build_network
 from nda.report.pages.compare import write_comparison
@@ -60,6 +61,79 @@ def comparison_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("runs")
     runs = [whole_run(folder / "a"), whole_run(folder / "b", negative="stitch")]
     return write_comparison(runs, folder / "comparison.html").as_uri()
+
+
+LABELLED = [
+    *(("good", score) for score in (-2.0, -1.0, -0.5, 1.0, 2.0, 4.7)),
+    *(("hole", score) for score in (1.5, 6.0)),
+]
+
+
+@pytest.fixture(scope="module")
+def labelled_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("labelled")
+    seen = ScoredImages(keep_pictures=True, normal=NormalFolders(("good",)))
+    pixels = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    for index, (kind, score) in enumerate(LABELLED):
+        p_value = float(p_values(torch.tensor(score), CALIBRATION))
+        verdict = "anomalous" if p_value <= RATE else "normal"
+        name = f"{kind}/{index}.png"
+        seen.add(Scored(name, verdict, "", score, p_value, pixels, torch.rand(4, 4)))
+    detector = Detector.of(build_network("plain", 8), CALIBRATION, SETTINGS)
+    page = folder / "page.html"
+    write_score_page(page, seen, judged_by(detector, RATE), source=str(folder))
+    return page.as_uri()
+
+
+def dots(page: Page) -> list[tuple[float, float]]:
+    """Places of the dots on the two charts, as shares of their axes."""
+    found = page.locator(".dot").evaluate_all(
+        """dots => dots.map((dot) => { const p = dot.dataset.place.split(' ').map(Number);
+          return [(dot.cx.baseVal.value - p[1]) / p[2], (dot.cy.baseVal.value - p[4]) / p[5]]; })"""
+    )
+    return [(round(x, 3), round(y, 3)) for x, y in found]
+
+
+def test_the_slider_moves_the_dots_and_counts_by_label(labelled_page: str) -> None:
+    with opened(labelled_page) as page:
+        said = page.locator("output").inner_text()
+        assert said.endswith("2 of 8 images flagged: 1 of 2 anomalous, 1 of 6 normal.")
+        assert dots(page) == [(0.167, 0.5), (0.5, 0.5)]
+        said = set_slider(page, 0)
+        assert said.endswith("1 of 8 images flagged: 1 of 2 anomalous, 0 of 6 normal.")
+        assert dots(page) == [(0, 0.5), (0.5, 1)]
+        last = int(page.locator("input[type=range]").get_attribute("max") or 0)
+        assert set_slider(page, last).endswith(": 2 of 2 anomalous, 3 of 6 normal.")
+        assert dots(page) == [(0.5, 1), (1, 0.4)]
+
+
+def test_curves_have_names_and_stay_without_the_script(labelled_page: str) -> None:
+    with opened(labelled_page, js=False) as page:
+        charts = page.get_by_role("img", name="AUROC 0.833")
+        assert charts.count() == 1
+        assert page.get_by_role("img", name="Precision and recall: average precision").count() == 1
+        assert dots(page) == [(0.167, 0.5), (0.5, 0.5)]
+        assert page.locator(".opening").inner_text().startswith("It has learned nothing that this")
+
+
+def test_charts_are_bright_where_the_page_is_dark(labelled_page: str, run_page: str) -> None:
+    for address in (labelled_page, run_page):
+        brightness = {}
+        for scheme in ("light", "dark"):
+            with opened(address, scheme=scheme) as page:
+                brightness[scheme] = page.evaluate(
+                    """() => { const light = (colour) =>
+                        colour.match(/\\d+/g).slice(0, 3).map(Number).reduce((a, b) => a + b);
+                      return [light(getComputedStyle(document.querySelector('.card')).background),
+                        ...[...document.querySelectorAll('.card text')].map(
+                          (text) => light(getComputedStyle(text).fill))]; }"""
+                )
+        paper, *words = brightness["light"]
+        assert paper > 700
+        assert max(words) < 300
+        paper, *words = brightness["dark"]
+        assert paper < 150
+        assert min(words) > 450
 
 
 def set_slider(page: Page, place: int) -> str:
@@ -147,6 +221,9 @@ def test_pictures_are_enlarged_and_put_back(scores_page: str) -> None:
             box = dialog.locator("img").bounding_box()
             assert box is not None
             assert box["width"] == 16 * 8
+            target = dialog.get_by_role("link", name="Open the original").get_attribute("href")
+            assert target is not None
+            assert target.endswith("/new%20images/29.png")
             page.keyboard.press("Escape")
             assert not dialog.is_visible()
 
@@ -207,7 +284,7 @@ def test_numbers_are_sorted_by_value_and_empty_ones_last(comparison_page: str) -
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["scores_page", "run_page", "comparison_page"])
+@pytest.mark.parametrize("which", ["scores_page", "labelled_page", "run_page", "comparison_page"])
 def test_it_fits_every_window(
     which: str, width: int, scheme: str, request: pytest.FixtureRequest
 ) -> None:

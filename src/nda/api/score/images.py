@@ -21,6 +21,7 @@ from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
 from nda.data.images.given import stream_of_pictures
 from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
+from nda.data.reading.normal_folders import normal_folders
 from nda.data.reading.source import EXTENSIONS
 from nda.errors import CheckpointError, ConfigError, DataError
 from nda.evaluation.outliers.conformal import p_values
@@ -86,9 +87,9 @@ def score_images(
         "device": detector.calibration.device.type,
     }
     lost: list[str] = []
-    seen = ScoredImages(keep_pictures=options.html is not None)
-
     rarity = array("d")  # of all images, where verdicts depend on it
+
+    seen = ScoredImages(keep_pictures=options.html is not None)
 
     def judged(row: Scored) -> Scored:
         return limit.judged(row)  # as it is when all images are known
@@ -105,6 +106,7 @@ def score_images(
         stream = opened.enter_context(
             images_of(options.images, options.bit_depth or settings.bit_depth, at_hand)
         )
+        seen.normal = normal_folders(options.normal, names_of(stream, at_hand))
         settle = None if limit.discoveries is None else judged
         kept, write = opened.enter_context(table(place, about, options.batch_size, settle))
         advance = opened.enter_context(progress("scoring", stream.count, len(kept)))
@@ -136,9 +138,12 @@ def score_images(
         limit.heat,
         how_scored(detector),
         limit=limit,
-        notes=notes_of(
-            limit, detector, seen.total - seen.counts["broken"], seen.counts["anomalous"]
-        ),
+        notes=[
+            *notes_of(
+                limit, detector, seen.total - seen.counts["broken"], seen.counts["anomalous"]
+            ),
+            *notes_on_labels(seen),
+        ],
         remarks=[*lost_heats(lost), *stream.values.notes()],
     )
 
@@ -153,6 +158,26 @@ def notes_of(limit: Limit, detector: Detector, read: int, flagged: int) -> list[
         f"no p-value is below 1 / {len(detector.calibration) + 1:,}, so of {read:,} images at "
         f"least {least:,} must be as rare before any is flagged at a false-discovery rate of "
         f"{limit.discoveries:g}; more normal images to calibrate on would lower that"
+    ]
+
+
+def names_of(stream: Stream, at_hand: Any) -> list[str] | None:
+    """The names of all images, where they are files and known before any is read."""
+    if at_hand is not None:
+        return []
+    return None if stream.count is None else list(stream.names)
+
+
+def notes_on_labels(seen: ScoredImages) -> list[str]:
+    """How well the scores tell what the folders call normal from the rest."""
+    told = seen.telling()
+    if told is not None:
+        return [f"{told.how} {told.verdict}"]
+    if seen.normal is None:
+        return []
+    return [
+        f"{' or '.join(seen.normal.names)}: there are no images inside and outside of such folders "
+        "that could be read, so how well the scores tell is not known"
     ]
 
 

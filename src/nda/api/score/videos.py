@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from nda.api.media import refuse_no_videos, refuse_pictures, refuse_unlike_frames, within
-from nda.api.score.images import Scoring
+from nda.api.score.images import Scoring, notes_on_labels
 from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
 from nda.data.clips.clip_set import Clips
 from nda.data.clips.decode import UnreadableError
 from nda.data.clips.stream import VideoStream, open_video_stream, windows_of
 from nda.data.reading.decode import Pixels
+from nda.data.reading.normal_folders import normal_folders
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.outliers.surprise import Surprise, video_surprise
@@ -57,7 +58,9 @@ def score_videos(options: ScoreOptions, *, each: Callable[[Scored], None] | None
         refuse_pictures(stream.videos, options.images, options.run)
         refuse_unlike_frames(stream, options.images, options.run)
         judge = Judge.of(options, rate)
-        seen = ScoredImages(keep_pictures=options.html is not None)
+        names = [video.name for video in stream.videos]
+        normal = normal_folders(options.normal, names)
+        seen = ScoredImages(keep_pictures=options.html is not None, normal=normal)
 
         def take(scored: Scored) -> None:
             seen.add(scored)
@@ -82,7 +85,7 @@ def score_videos(options: ScoreOptions, *, each: Callable[[Scored], None] | None
         advance = opened.enter_context(progress("scoring", len(stream.videos), len(kept)))
         for scored in kept:
             take(scored)
-        names_after(kept, (video.name for video in stream.videos), place)
+        names_after(kept, iter(names), place)
         for scored in judge.scores_of(stream, len(kept)):
             write([scored])
             take(scored)
@@ -95,7 +98,8 @@ def score_videos(options: ScoreOptions, *, each: Callable[[Scored], None] | None
         f"averaged over the windows of a video ({judge.window}), and was judged by the "
         f"{len(judge.calibration)} videos that the run held out"
     )
-    return Scoring(seen, rate, how, "video", notes_on(options, judge))
+    notes = [*notes_on(options, judge), *notes_on_labels(seen)]
+    return Scoring(seen, rate, how, "video", notes)
 
 
 def bit_depth_of(options: ScoreOptions) -> int | None:

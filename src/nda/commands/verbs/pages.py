@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nda.api.page_settings import CompareOptions, ReportOptions
 from nda.api.places import ready_outputs, refuse_no_run
-from nda.api.settings import CompareOptions, ReportOptions
 from nda.commands.parser import parse
 
 

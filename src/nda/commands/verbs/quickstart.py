@@ -61,6 +61,7 @@ def quickstart(words: list[str]) -> int:
         as_tables,
         count_real,
         count_run,
+        keep,
         show,
         verdict,
         write_figures,
@@ -86,6 +87,8 @@ def quickstart(words: list[str]) -> int:
 
     counted = [count_run(folder / name, DOTS, options.count) for name in DIFFERENCE]
     counted.append(count_real(archive, DOTS, options.count))
+    for name, generated in zip(DIFFERENCE, counted, strict=False):
+        keep(folder / name, generated, counted[-1], DOTS, options.seed)
     show(out, counted)
     figures = write_figures(folder / "quickstart.json", counted, options)
     page = write_comparison(

@@ -10,7 +10,7 @@ from nda.report.pages.plots import histogram_drawings, log_drawings, metric_draw
 from nda.report.pages.render import render
 from nda.report.pictures.embed import LARGE, SMALL, Picture, embed, evenly_spaced
 from nda.report.tables import alone, metric_tables
-from nda.report.verdicts import run_verdict
+from nda.report.verdicts import headline, run_verdict
 from nda.runtime.files import write_text_atomically
 from nda.training.run_folder import RunFolder
 
@@ -31,12 +31,14 @@ def write_report(run: RunFolder) -> Path:
     contents = read_run(run, run.path.resolve().name)
     earlier, latest = _samples_over_time(contents)
     evaluation = contents.evaluations[-1] if contents.evaluations else None
+    judged = headline(evaluation.metrics) if evaluation else None
     page = render(
         "report.html",
         title=wording.run_title(contents.settings),
         run=contents,
         verdict=run_verdict(evaluation),
         summary=_summary(contents),
+        tables_first=bool(judged and judged.table),
         evaluation=evaluation,
         metrics=alone(evaluation.metrics) if evaluation else [],
         tables=metric_tables(evaluation.metrics if evaluation else []),

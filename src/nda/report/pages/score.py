@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import torch
@@ -17,16 +18,22 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
 
+from nda.data.reading.normal_folders import NormalFolders
 from nda.evaluation.outliers.conformal import conformal_threshold
 from nda.evaluation.outliers.detector import LEARNED, Detector
 from nda.evaluation.outliers.metrics import score_histogram
 from nda.report.pictures.heat import HOT, MILD
 from nda.report.scored import VERDICTS, Scored, heated, plain
+from nda.report.telling import Telling, telling
 from nda.report.thresholds import rank_of, threshold_steps
 from nda.report.words import number
 from nda.runtime.files import write_text_atomically
 from nda.validators import counted
 
+if TYPE_CHECKING:
+    from nda.report.pages.plots import Drawing
+
+UNKNOWN = -1
 MOST = 200  # images with pictures on a page, and unreadable files named
 
 
@@ -84,12 +91,15 @@ class Card:
 class ScoredImages:
     """What the page and the summary need of any number of images, in little memory.
 
-    Counts and scores of all, the `MOST` highest with their pictures, the first broken files.
+    Counts and scores of all, the `MOST` highest with their pictures, the first broken files. With
+    the folders of `normal` images also what every image is.
     """
 
-    def __init__(self, *, keep_pictures: bool) -> None:
+    def __init__(self, *, keep_pictures: bool, normal: NormalFolders | None = None) -> None:
         self.counts = dict.fromkeys(VERDICTS, 0)
-        self.scores = array("f")
+        self.scores = array("d")
+        self.normal = normal
+        self.labels = array("b")  # 1 where an image is anomalous, 0 where normal, else UNKNOWN
         self.broken: list[tuple[str, str]] = []
         self.keep_pictures = keep_pictures
         self._highest: list[tuple[float, int, Scored]] = []
@@ -104,8 +114,12 @@ class ScoredImages:
             if len(self.broken) < MOST:
                 self.broken.append((scored.file, scored.reason))
             return
-        if self.keep_pictures:
+        if self.keep_pictures or self.normal:
             self.scores.append(scored.score)
+        if self.normal:
+            label = self.normal.is_anomalous(scored.file)
+            self.labels.append(UNKNOWN if label is None else label)
+        if self.keep_pictures:
             # Of equal scores the earlier file stands first.
             entry = (scored.score, -self.total, scored)
             if len(self._highest) < MOST:
@@ -136,6 +150,13 @@ class ScoredImages:
             for score, order, each in self._highest
         ]
 
+    def telling(self) -> Telling | None:
+        """How the scores tell anomalous images from normal ones, where both are known."""
+        if self.normal is None:
+            return None
+        scores, labels = (torch.tensor(each) for each in (self.scores, self.labels))
+        return telling(scores, labels, self.counts["anomalous"], self.normal.sentence)
+
     def _in_order(self) -> list[tuple[float, int, Scored]]:
         return sorted(self._highest, key=lambda entry: entry[:2], reverse=True)
 
@@ -158,12 +179,14 @@ def write_score_page(
     from nda.report.pages.render import render  # with Jinja: most scorings write no page
 
     name = "listed images" if source == "-" else Path(source).resolve().name
+    told = seen.telling()
     steps, step = threshold_steps(
         judged.calibration,
         torch.tensor(seen.scores),
         judged.rate,
         flagged=seen.counts["anomalous"],
         of=judged.of,
+        told=told,
     )
     page = render(
         "score.html",
@@ -181,7 +204,9 @@ def write_score_page(
         cold=min(1.0, 10 * judged.rate),  # where the heat begins
         mild="#{:02x}{:02x}{:02x}".format(*MILD),
         hot="#{:02x}{:02x}{:02x}".format(*HOT),
-        histogram=histogram(seen, judged),
+        histogram=histogram(seen, judged, told),
+        told=told,
+        tradeoffs=tradeoff_drawings(told) if told else [],
     )
     write_text_atomically(path, page)
 
@@ -218,7 +243,28 @@ def card(scored: Scored, judged: Judged, original: str) -> Card:
     )
 
 
-def histogram(seen: ScoredImages, judged: Judged) -> Markup:
+def tradeoff_drawings(told: Telling) -> list[Drawing]:
+    """The ROC and precision-recall curves, with a dot where the threshold lies."""
+    from nda.report.pages.plots import Drawing
+    from nda.report.plots.svg import inline
+    from nda.report.plots.tradeoff import precision_recall_figure, roc_figure
+
+    chance = number(told.measures.base_rate)
+    return [
+        Drawing(
+            f"ROC: {told.auroc}",
+            "Dashed: guessing. The dot is the threshold.",
+            Markup(inline(roc_figure(told.tradeoff, told.flagged))),
+        ),
+        Drawing(
+            f"Precision and recall: {told.average_precision}",
+            f"Dashed: guessing, which has a precision of {chance}. The dot is the threshold.",
+            Markup(inline(precision_recall_figure(told.tradeoff, told.flagged))),
+        ),
+    ]
+
+
+def histogram(seen: ScoredImages, judged: Judged, told: Telling | None) -> Markup:
     """Scores of these images over those of the normal images calibrated on."""
     from nda.report.plots.curves import histogram_figure
     from nda.report.plots.svg import inline
@@ -227,7 +273,7 @@ def histogram(seen: ScoredImages, judged: Judged) -> Markup:
         return Markup("")
     series = {
         "normal, calibrated on": judged.calibration.cpu(),
-        f"these {judged.of}s": torch.tensor(seen.scores),
+        **(told.series if told else {f"these {judged.of}s": torch.tensor(seen.scores)}),
     }
     drawn = score_histogram("scores", "Scores", judged.axis, series, {})
     return Markup(inline(histogram_figure([("", drawn)])))

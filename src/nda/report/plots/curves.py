@@ -104,9 +104,10 @@ def histogram_figure(panels: Sequence[tuple[str, Histogram]]) -> str:
         panels: title (empty for none) and histogram; name, axis and protocol must be the same.
     """
     with paper_style():
-        figure = Figure(figsize=(WIDTH, 1.1 + 1.5 * len(panels)), layout="constrained")
-        column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         looks = _looks(_in_order(label for _, histogram in panels for label in histogram.series))
+        above = 0.9 + 0.2 * math.ceil(len(looks) / _columns(list(looks)))  # the legend
+        figure = Figure(figsize=(WIDTH, above + 1.5 * len(panels)), layout="constrained")
+        column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (title, histogram) in zip(column, panels, strict=True):
             _draw_histogram(axes, histogram, looks)
             axes.set_title(_short(title))
@@ -175,8 +176,14 @@ def _legend(figure: Figure, handles: Sequence[Line2D | Patch], labels: Sequence[
     """A legend above the axes, as many columns as fit."""
     # Matplotlib drops labels that begin with an underscore; a space of no width keeps them.
     shown = ["\u200b" + label if label.startswith("_") else label for label in map(_short, labels)]
-    fitting = 48 // (max(map(len, shown)) + 5)  # a line and two gaps are as wide as 5 letters
-    figure.legend(handles, shown, loc="outside upper left", ncols=max(1, min(len(shown), fitting)))
+    figure.legend(handles, shown, loc="outside upper left", ncols=_columns(shown))
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """How many columns of a legend fit into the width of a figure."""
+    longest = max((len(_short(label)) for label in labels), default=0)
+    fitting = 48 // (longest + 5)  # a line and two gaps are as wide as 5 letters
+    return max(1, min(len(labels), fitting))
 
 
 def _short(label: str) -> str:

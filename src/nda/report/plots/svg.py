@@ -18,6 +18,13 @@ WIDTH = 4.6  # inches; at 10 pt the text is still some 11 pixels high on a phone
 # Okabe and Ito's palette, in an order in which neighbours differ for every colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
+# What figures are drawn with, and the name that a page's style sheet has for it in light and dark.
+THEME = {
+    "#ffffff": "paper", "#222222": "ink", "#555555": "line", "#666666": "quiet", "#888888": "faint",
+    "#999999": "faint", "#e4e4e4": "grid",
+    **{colour.lower(): f"series-{number}" for number, colour in enumerate(PALETTE, 1)},
+}  # fmt: skip
+
 _STYLE: Any = {  # newer releases of Matplotlib type the names, older ones do not
     "axes.edgecolor": "#555555",
     "axes.labelcolor": "#222222",
@@ -48,6 +55,8 @@ _STYLE: Any = {  # newer releases of Matplotlib type the names, older ones do no
 }
 
 _TAG = re.compile(r"<[^>]*>")
+_STYLED = re.compile(r'style="[^"]*"')
+_COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]+)')
 
 
@@ -84,6 +93,18 @@ def to_svg(figure: Figure) -> str:
 
 
 def inline(svg: str) -> str:
-    """SVG text for the inside of an HTML page, where namespaces are not declared."""
+    """SVG text for the inside of an HTML page, where namespaces are not declared.
+
+    Its colours are those of the page's style sheet, which knows light and dark.
+    """
     head, end, body = svg.partition(">")
-    return re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", head) + end + body
+    head = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", head)
+
+    def themed(colour: re.Match[str]) -> str:
+        name = THEME.get(colour[0])
+        return f"var(--chart-{name}, {colour[0]})" if name else colour[0]
+
+    def styled(style: re.Match[str]) -> str:
+        return _COLOUR.sub(themed, style[0])
+
+    return head + end + _STYLED.sub(styled, body)

@@ -77,8 +77,9 @@
 
   const shown = make("img", { alt: "" }), words = make("figcaption");
   const close = make("button", { type: "button" }, "Close");
+  const original = make("a", {}, "Open the original");  // of a scored image
   const dialog = make("dialog", { className: "enlarged" },
-    make("figure", {}, shown, words), make("form", { method: "dialog" }, close));
+    make("figure", {}, shown, words), make("form", { method: "dialog" }, original, close));
   dialog.addEventListener("click", () => dialog.close());
 
   const enlarge = (picture) => {
@@ -90,6 +91,9 @@
     shown.style.imageRendering = times > 2 ? "pixelated" : "auto";
     words.textContent = picture.alt;
     dialog.ariaLabel = picture.alt;
+    const file = picture.closest(".scored")?.querySelector("a");
+    original.hidden = !file;
+    if (file) original.href = file.href;
     dialog.showModal();
   };
 
@@ -113,7 +117,7 @@
   const slider = controls.querySelector("input[type=range]"), said = controls.querySelector("output");
   const choices = [...controls.querySelectorAll("input[type=radio]")];
   const none = document.querySelector(".none"), of = controls.dataset.counts;  // such as images
-  const steps = JSON.parse(controls.dataset.steps);  // [rank, what it promises] from few to many
+  const steps = JSON.parse(controls.dataset.steps);  // [rank, what it promises, place on the curves] from few to many
   // Verdicts are those that were given until the slider moves; some follow no rate, and have none.
   const verdictOf = (card) => {
     if (!slider || slider.value === slider.defaultValue) return card.dataset.verdict;
@@ -131,6 +135,12 @@
     }
     none.hidden = !cards.length || cards.some((card) => !card.hidden);
     if (!slider) return;
+    for (const dot of document.querySelectorAll(".dot")) {
+      const [across, left, width, up, foot, height] = dot.dataset.place.split(" ").map(Number);
+      const marks = steps[slider.value][2];
+      dot.setAttribute("cx", left + width * marks[across]);
+      dot.setAttribute("cy", foot + height * marks[up]);
+    }
     const flagged = cards.filter((card) => card.classList.contains("anomalous")).length;
     said.textContent = steps[slider.value][1] + (of ? ` ${flagged} of ${cards.length} ${of} flagged.` : "");
     slider.ariaValueText = said.textContent;
