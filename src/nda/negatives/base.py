@@ -23,8 +23,8 @@ class Negative(nn.Module, ABC):
 
     `x` is a batch of images `(B, C, H, W)` or of clips `(B, T, C, H, W)`, floating or uint8. Each
     sample has parameters of its own; a clip's frames share them. The result is a new tensor of
-    the same shape, dtype and device. Draws are made on the generator's device and moved to that
-    of `x`.
+    the same shape, dtype, device and, where `x` is channels-last, memory layout. Draws are made on
+    the generator's device and moved to that of `x`.
 
     Raises:
         ShapeError: where `x` is not such a batch, or its size does not suit the negative.

@@ -24,6 +24,7 @@ from nda.negatives.base import (
 )
 from nda.negatives.feather import feather, over_planes
 from nda.negatives.patch import box_sides
+from nda.negatives.pixels.layout import pixels_at, samples
 from nda.negatives.seams import Cut, breaks, near
 
 _WAVES = 12  # that make up the outline of a stain
@@ -187,6 +188,4 @@ def shifted(x: Tensor, image: Tensor, shift: Tensor) -> Tensor:
     H, W = x.shape[-2:]
     row = (torch.arange(H, device=x.device) - shift[:, :1]) % H  # (B, H)
     column = (torch.arange(W, device=x.device) - shift[:, 1:]) % W
-    pixel = (row[:, :, None] * W + column[:, None, :]).view(x.shape[0], 1, H * W)
-    planes = x.index_select(0, image).reshape(x.shape[0], -1, H * W)
-    return planes.gather(2, pixel.expand(-1, planes.shape[1], -1)).view(x.shape)
+    return pixels_at(samples(x, image), row[:, :, None] * W + column[:, None, :])

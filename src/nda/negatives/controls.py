@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nda.errors import ConfigError, ShapeError
 from nda.negatives.base import Negative, Params, draw_device, per_sample, to_device_like
+from nda.negatives.pixels.layout import pixels_at
 
 
 class HorizontalFlip(Negative):
@@ -88,9 +89,7 @@ class RandomCrop(Negative):
         H, W = x.shape[-2:]
         row = reflect(torch.arange(H, device=x.device) + params["offset"][:, :1], H)
         column = reflect(torch.arange(W, device=x.device) + params["offset"][:, 1:], W)
-        pixel = (row[:, :, None] * W + column[:, None, :]).view(x.shape[0], 1, H * W)
-        planes = x.reshape(x.shape[0], -1, H * W)
-        return planes.gather(2, pixel.expand_as(planes)).view(x.shape)
+        return pixels_at(x, row[:, :, None] * W + column[:, None, :])
 
     def check(self, x: Tensor) -> None:
         super().check(x)

@@ -13,6 +13,7 @@ from nda.negatives.base import Negative, Params, draw_device, to_device_like
 from nda.negatives.feather import feather, feather_grid_
 from nda.negatives.orders import draw_band_orders, draw_orders
 from nda.negatives.pieces import broken, displaced, draw_offset, move_pixels
+from nda.negatives.pixels.layout import in_layout_of, is_channels_last
 from nda.negatives.poisson import blend_pieces, blend_tiles
 from nda.negatives.seams import Cut, draw_waves, near, seams
 
@@ -98,10 +99,12 @@ class Jigsaw(Negative):
             )
             hard = rearrange_tiles(x, itself, order, self.grid)
             if self.cut.seam == "poisson":
-                return blend_tiles(x, hard, order, self.grid)
+                return in_layout_of(x, blend_tiles(x, hard, order, self.grid))
             return self._soften_(hard, params)
         lay = partial(move_pixels, move=displaced(x, self.grid, params))
-        return blend_pieces(x, lay) if self.cut.seam == "poisson" else self._soften_(lay(x), params)
+        if self.cut.seam == "poisson":
+            return in_layout_of(x, blend_pieces(x, lay))
+        return self._soften_(lay(x), params)
 
     def null(self, x: Tensor, params: Params) -> Tensor:
         """The image as it is, but for the same blur at the same cuts.
@@ -156,8 +159,14 @@ class Jigsaw(Negative):
 def rearrange_tiles(x: Tensor, image: Tensor, tile: Tensor, grid: int) -> Tensor:
     """Lay tile `tile[b, k]` of sample `image[b, k]` at place k of sample b; both `(B, grid²)`.
 
-    Each row of a tile is one run of neighbouring pixels, so a single gather of runs does it.
+    Each row of a tile is one run of neighbouring pixels, so a single gather of runs does it. In
+    channels-last memory an image is one plane, and a row of it as wide as all its channels.
     """
+    if is_channels_last(x):
+        memory = x.movedim(-3, -1)
+        return (
+            rearrange_tiles(memory.flatten(-2), image, tile, grid).view_as(memory).movedim(-1, -3)
+        )
     B, H, W = x.shape[0], x.shape[-2], x.shape[-1]
     P = x.shape[1:-2].numel()  # planes: channels, or frames × channels
     h, w = H // grid, W // grid

@@ -19,6 +19,7 @@ from nda.negatives.base import (
     per_sample,
     to_device_like,
 )
+from nda.negatives.pixels.layout import samples
 
 _LEVELS = 16384
 _MARGIN = 1e-6  # weights keep this distance from 0 and 1, where a mix would be no mix
@@ -70,7 +71,7 @@ class Mixup(Negative):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         exact = torch.promote_types(x.dtype, torch.float32)
-        partner = x.index_select(0, params["partner"]).to(exact)
+        partner = samples(x, params["partner"]).to(exact)
         mixed = partner.lerp_(x.to(exact), per_sample(params["weight"], x).to(exact))
         if not x.is_floating_point():
             mixed = mixed.round_()

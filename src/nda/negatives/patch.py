@@ -17,6 +17,7 @@ from nda.negatives.base import (
     to_device_like,
 )
 from nda.negatives.feather import feather, over_planes
+from nda.negatives.pixels.layout import in_layout_of, samples
 from nda.negatives.poisson import blend_patch
 from nda.negatives.seams import Cut, breaks, draw_waves, near, places
 
@@ -142,9 +143,9 @@ class CutMix(Patch):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        partner = x.index_select(0, params["partner"])
+        partner = samples(x, params["partner"])
         if self.cut.seam == "poisson":
-            return blend_patch(x, partner, self._inside(x, params))
+            return in_layout_of(x, blend_patch(x, partner, self._inside(x, params)))
         if self.cut.edge == "wavy":
             inside = over_planes(self._inside(x, params), x)
             return self._soften(torch.where(inside, partner, x), params)
@@ -229,7 +230,8 @@ def box_sides(box: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 def box_mean(x: Tensor, inside: Tensor, box: Tensor) -> Tensor:
     """Mean of every plane of `x` inside the boxes, `(B, ..., 1, 1)`, in the dtype of `x`."""
     exact = torch.promote_types(x.dtype, torch.float32)
-    planes = x.reshape(x.shape[0], -1, x.shape[-2] * x.shape[-1]).to(exact)  # (B, P, H * W)
+    # In one order in every layout: (B, P, H * W).
+    planes = x.contiguous().view(x.shape[0], -1, x.shape[-2] * x.shape[-1]).to(exact)
     weight = inside.view(x.shape[0], 1, -1).to(exact)  # (B, 1, H * W)
     with torch.autocast(x.device.type, enabled=False):  # which would take the sum in half precision
         total = torch.bmm(weight, planes.mT)  # (B, 1, P): on the CPU the quicker way round

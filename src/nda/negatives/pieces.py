@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nda.negatives.base import Params, draw_device, to_device_like
 from nda.negatives.feather import reflected
+from nda.negatives.pixels.layout import pixels_at
 from nda.negatives.seams import breaks, places
 
 
@@ -64,6 +65,4 @@ def move_pixels(x: Tensor, move: tuple[Tensor, Tensor]) -> Tensor:
     H, W = x.shape[-2:]
     row = reflected(torch.arange(H, device=x.device)[:, None] + move[0], H)
     column = reflected(torch.arange(W, device=x.device) + move[1], W)
-    planes = x.reshape(x.shape[0], -1, H * W)
-    pixel = (row * W + column).view(x.shape[0], 1, H * W)
-    return planes.gather(2, pixel.expand_as(planes)).view(x.shape)
+    return pixels_at(x, row * W + column)

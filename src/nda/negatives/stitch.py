@@ -17,6 +17,7 @@ from nda.negatives.base import (
 from nda.negatives.feather import feather, feather_grid_, over_planes
 from nda.negatives.jigsaw import rearrange_tiles
 from nda.negatives.pieces import draw_offset
+from nda.negatives.pixels.layout import in_layout_of, samples
 from nda.negatives.poisson import blend_halves, blend_patch
 from nda.negatives.seams import Cut, breaks, draw_waves, near, places, seams
 
@@ -71,9 +72,9 @@ class Stitch(Negative):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         if not self._halves():
-            other, inside = x.index_select(0, params["partner"]), self._others_half(x, params)
+            other, inside = samples(x, params["partner"]), self._others_half(x, params)
             if self.cut.seam == "poisson":
-                return blend_patch(x, other, inside)
+                return in_layout_of(x, blend_patch(x, other, inside))
             return self._soften_(torch.where(over_planes(inside, x), other, x), params)
         itself, partner = torch.arange(x.shape[0], device=x.device), params["partner"]
         upper_right = torch.where(params["upright"], partner, itself)
@@ -81,7 +82,7 @@ class Stitch(Negative):
         image = torch.stack([itself, upper_right, lower_left, partner], dim=1)  # (B, 4)
         hard = rearrange_tiles(x, image, torch.arange(4, device=x.device), grid=2)
         if self.cut.seam == "poisson":
-            return blend_halves(x, hard, partner, params["upright"])
+            return in_layout_of(x, blend_halves(x, hard, partner, params["upright"]))
         return self._soften_(hard, params)
 
     def null(self, x: Tensor, params: Params) -> Tensor:

@@ -122,7 +122,8 @@ def relit(image: Tensor, amount: Tensor, light: Tensor, x: Tensor) -> Tensor:
     black, white = ends(x)
     planes = (-3, -2, -1)
     weight = amount.expand_as(image)
-    mean = (image * weight).sum(planes, keepdim=True) / weight.sum(planes, keepdim=True)
+    total = (image * weight).contiguous().sum(planes, keepdim=True)  # in one order in every layout
+    mean = total / weight.contiguous().sum(planes, keepdim=True)
     place = (mean - black) / (white - black)
     light = light.view(-1, *[1] * (image.dim() - 1)).to(image.dtype)
     upwards = torch.where(light < 0, place < _ROOM, place <= 1 - _ROOM)

@@ -92,7 +92,7 @@ class Texture(Fault):
         else:
             texture = repeated(self.textures, params["source"], params["shift"], image, x)
         contrast = params["contrast"].view(-1, *[1] * (x.dim() - 1)).to(image.dtype)
-        mean = texture.mean((-2, -1), keepdim=True)
+        mean = texture.contiguous().mean((-2, -1), keepdim=True)  # in one order in every layout
         texture = (mean + contrast * (texture - mean)).clamp(*ends(x))
         cover = self.strength * params["cover"].view(-1, 1, 1, 1) * self.mask(x, params)
         return like(image.lerp(texture, over_planes(cover, x).to(image.dtype)), x)
