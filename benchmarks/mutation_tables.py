@@ -53,6 +53,7 @@ TESTS = {
     "negatives/orders": [*SOON, "negatives/test_jigsaw.py", *PIECES],
     "negatives/patch": [*SOON, "negatives/test_patch.py", MASKS],
     "negatives/pieces": [*SOON, *PIECES],
+    "negatives/pixels/chosen": [*SOON, "negatives/pixels/test_chosen.py"],
     "negatives/pixels/layout": [*SOON, "negatives/pixels/test_layout.py"],
     "negatives/poisson": [*SOON, "negatives/test_poisson.py"],
     "negatives/seams": [*SOON, *PIECES, MASKS],

@@ -115,7 +115,7 @@ def test_the_mask_is_the_box_or_where_the_sum_of_cosines_is_highest(
 def test_a_stain_is_the_share_of_the_pixels_that_is_highest(count: int, seed: int) -> None:
     field = torch.randperm(200, generator=seeded(seed)).view(1, 10, 20).float()
     mask = highest(field, torch.tensor([(count - 0.5) / 200]))
-    assert torch.equal(mask, (field >= 200 - max(count, 4)).float())
+    assert torch.equal(mask, field >= 200 - max(count, 4))
 
 
 def test_areas_reach_from_a_hundredth_to_a_tenth() -> None:

@@ -9,6 +9,7 @@ al., 2022).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,10 +21,13 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
+    per_sample,
     to_device_like,
 )
+from nda.negatives.faults.fault import ends, exactly, like
+from nda.negatives.faults.membrane import boxed
 from nda.negatives.feather import feather, over_planes
-from nda.negatives.patch import box_sides
+from nda.negatives.pixels.chosen import Pixels, may_look, put, ranked, taken
 from nda.negatives.pixels.layout import pixels_at, samples
 from nda.negatives.seams import Cut, breaks, near
 
@@ -81,11 +85,7 @@ class Blemish(Negative):
 
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
         self.check(x)
-        B, device = x.shape[0], draw_device(x, generator)
-
-        def uniform(low: float, high: float, *shape: int) -> Tensor:
-            share = torch.rand(B, *shape, generator=generator, device=device)
-            return low + (high - low) * share
+        uniform = draws_at_once(x, generator, *[1] * 7, *[_WAVES] * 2, 1, 1, _WAVES, *[1] * 4)
 
         def log_uniform(low: float, high: float) -> Tensor:
             return uniform(math.log(low), math.log(high)).exp()
@@ -98,20 +98,20 @@ class Blemish(Negative):
             lengths.append(length)
             nearest = max(1, math.ceil(_NEAREST * size))
             shifts.append(nearest + (uniform(0, 1) * max(1, size - 2 * nearest + 1)).floor())
-        speed = log_uniform(*_FREQUENCY)[:, None] * uniform(0, 1, _WAVES).sqrt()  # cycles (B, 12)
-        way, stretch = uniform(0, 2 * math.pi, _WAVES), log_uniform(*_STRETCH)[:, None]
+        speed = log_uniform(*_FREQUENCY)[:, None] * uniform(0, 1).sqrt()  # cycles (B, 12)
+        way, stretch = uniform(0, 2 * math.pi), log_uniform(*_STRETCH)[:, None]
         down, across = speed * way.sin() * stretch, speed * way.cos() / stretch
         drawn = {
             "shift": torch.stack(shifts, dim=1).long(),
             "stain": uniform(0, 1) < 0.5,
             "box": torch.stack(starts + lengths, dim=1).long(),
-            "waves": torch.stack([down, across, uniform(0, 2 * math.pi, _WAVES)], dim=-1),
+            "waves": torch.stack([down, across, uniform(0, 2 * math.pi)], dim=-1),
             "area": uniform(*_AREA),
             "light": uniform(*_LIGHT),
             "cover": uniform(_FAINTEST, 1),
         }
         own = to_device_like(uniform(0, 1) < 0.5, x)
-        itself = torch.arange(B, device=x.device)
+        itself = torch.arange(len(x), device=x.device)
         params = {name: to_device_like(value, x) for name, value in drawn.items()}
         return {"partner": torch.where(own, itself, draw_partners(x, generator)), **params}
 
@@ -123,34 +123,36 @@ class Blemish(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        exact = torch.promote_types(x.dtype, torch.float32)
-        black, white = (-1.0, 1.0) if x.is_floating_point() else (0.0, 255.0)
-        ones = [1] * (x.dim() - 3)
-        image = x.to(exact)
-        texture = shifted(image, params["partner"], params["shift"])
-        light = params["light"].view(-1, *ones, 1, 1).to(exact)
-        texture = texture + light.abs() * (torch.where(light < 0, black, white) - texture)
+        if self.cut.seam == "hard":
+            if may_look(x):
+                return covered_pixels(x, self._pixels(x, params), params, ends(x))
+            return covered(x, self._shape(x, params), params, ends(x))
         shape = self._shape(x, params)
-        cover = over_planes(params["cover"].view(-1, 1, 1, 1) * shape, x)
-        result = image.lerp(texture, cover.to(exact))
-        if self.cut.seam == "feather":
-            result = feather(result, near(*breaks(shape[:, 0]), self.cut.width), self.cut.width)
-        if not x.is_floating_point():
-            result = result.round_()
-        return result.to(x.dtype)
+        exact = covered(exactly(x), shape, params, ends(x))  # not rounded before it is blurred
+        return like(feather(exact, near(*breaks(shape), self.cut.width), self.cut.width), x)
 
     def mask(self, x: Tensor, params: Params) -> Tensor:
         """1 inside the box or the stain, and where its outline is blurred."""
         shape = self._shape(x, params)
+        mask = shape.float()[:, None]
         if self.cut.seam == "hard":
-            return shape
-        return torch.maximum(shape, near(*breaks(shape[:, 0]), self.cut.width))
+            return mask
+        return torch.maximum(mask, near(*breaks(shape), self.cut.width))
 
     def _shape(self, x: Tensor, params: Params) -> Tensor:
-        down, across = box_sides(params["box"], x[..., :1, :, :].float())
-        box = (down * across).view(x.shape[0], 1, *x.shape[-2:])
-        stain = highest(waves(params["waves"], *x.shape[-2:]), params["area"])
-        return torch.where(params["stain"].view(-1, 1, 1, 1), stain[:, None], box)
+        """Whether a pixel lies in the box or the stain, `(B, H, W)`."""
+        H, W = x.shape[-2:]
+        if may_look(x):
+            return self._pixels(x, params).mask(len(x), H, W)
+        stain = highest(waves(params["waves"], H, W), params["area"])
+        return torch.where(params["stain"][:, None, None], stain, boxed(x, params["box"]))
+
+    def _pixels(self, x: Tensor, params: Params) -> Pixels:
+        """The pixels of `_shape`, for which half of the samples need no field and half no box."""
+        stained, plain = params["stain"].nonzero()[:, 0], (~params["stain"]).nonzero()[:, 0]
+        field = waves(params["waves"][stained], *x.shape[-2:])
+        stain = Pixels.where(highest(field, params["area"][stained]), stained)
+        return stain + Pixels.inside(params["box"][plain], plain)
 
     def check(self, x: Tensor) -> None:
         super().check(x)
@@ -158,6 +160,29 @@ class Blemish(Negative):
 
     def extra_repr(self) -> str:
         return f"low={self.low:g}, high={self.high:g}{self.cut}"
+
+
+def draws_at_once(
+    x: Tensor, generator: torch.Generator | None, *counts: int
+) -> Callable[[float, float], Tensor]:
+    """`uniform(low, high)`, to be called once for each of `counts`: `(B,)`, or `(B, count)`.
+
+    One draw serves them all, which on the CPU gives the numbers that one after the other would.
+    """
+    B, device = len(x), draw_device(x, generator)
+    shares = iter(
+        torch.rand(B * sum(counts), generator=generator, device=device).split(
+            [B * n for n in counts]
+        )
+    )
+    shapes = iter(counts)
+
+    def uniform(low: float, high: float) -> Tensor:
+        share, count = next(shares), next(shapes)
+        share = share if count == 1 else share.view(B, count)
+        return share if (low, high) == (0, 1) else low + (high - low) * share
+
+    return uniform
 
 
 def waves(drawn: Tensor, H: int, W: int) -> Tensor:
@@ -174,13 +199,41 @@ def waves(drawn: Tensor, H: int, W: int) -> Tensor:
 
 
 def highest(field: Tensor, area: Tensor) -> Tensor:
-    """1 at those pixels of `field` `(B, H, W)`, a share `area` `(B,)`, that are highest, else 0."""
+    """Whether a pixel of `field` `(B, H, W)` is among the share `area` `(B,)` that is highest."""
     pixels = field.shape[-2] * field.shape[-1]
     count = (area * pixels).ceil().long().clamp(min(2 * _FEWEST, pixels), pixels)
     most = max(math.ceil(_AREA[1] * pixels), min(2 * _FEWEST, pixels))
-    ordered = field.flatten(1).topk(most, dim=1).values  # of all that could be asked for
-    least = ordered.gather(1, count.clamp(max=most)[:, None] - 1)
-    return (field >= least[..., None]).float()
+    return field >= ranked(field.flatten(1), count, most)[..., None]
+
+
+def covered(x: Tensor, shape: Tensor, params: Params, ends: tuple[float, float]) -> Tensor:
+    """`x` with the texture drawn laid over it where `shape` `(B, H, W)` is true.
+
+    `ends` are black and white.
+    """
+    image = exactly(x)
+    texture = shifted(image, params["partner"], params["shift"])
+    light = per_sample(params["light"], x).to(image.dtype)
+    cover = per_sample(params["cover"], x) * over_planes(shape, x)
+    return like(image.lerp(relit(texture, light, *ends), cover.to(image.dtype)), x)
+
+
+def covered_pixels(x: Tensor, shape: Pixels, params: Params, ends: tuple[float, float]) -> Tensor:
+    """The same, bit for bit, computing only the pixels of `shape`: a few in a hundred."""
+    H, W = x.shape[-2:]
+    partner = params["partner"].numpy()[shape.sample]
+    down, across = (params["shift"] % torch.tensor([H, W])).numpy()[shape.sample].T
+    there, here = shape.moved(partner, down, across, H, W).places(x), shape.places(x)
+    texture, own = exactly(taken(x, there)), exactly(taken(x, here))
+    sample = torch.from_numpy(shape.sample)
+    light, cover = (params[name][sample].to(own.dtype) for name in ("light", "cover"))
+    laid = own.lerp(relit(texture, light, *ends), cover.expand_as(own))
+    return put(x, here, like(laid, x))
+
+
+def relit(texture: Tensor, light: Tensor, black: float, white: float) -> Tensor:
+    """`texture` moved by `light` towards black (below 0) or white."""
+    return texture + light.abs() * (torch.where(light < 0, black, white) - texture)
 
 
 def shifted(x: Tensor, image: Tensor, shift: Tensor) -> Tensor:

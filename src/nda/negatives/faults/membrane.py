@@ -66,7 +66,7 @@ def boxed(x: Tensor, box: Tensor) -> Tensor:
     row = torch.arange(H, device=x.device)[None, :, None]
     column = torch.arange(W, device=x.device)[None, None, :]
     top, left, height, width = box[:, :, None, None].unbind(1)
-    return (row >= top) & (row < top + height) & (column >= left) & (column < left + width)
+    return ((row >= top) & (row < top + height)) & ((column >= left) & (column < left + width))
 
 
 def membrane(around: Tensor, box: Tensor) -> Tensor:
