@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nda.errors import ShapeError
+from nda.negatives.pixels.layout import samples
 
 Params = dict[str, Tensor]
 """What was drawn for a batch: tensors whose first dimension counts the samples."""
@@ -39,6 +40,9 @@ class Negative(nn.Module, ABC):
         (torch.uint8, torch.Size([4, 3, 32, 32]))
     """
 
+    alone = False
+    """Whether each sample is made of itself, and no other of its batch is looked at."""
+
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         return self.replay(x, self.draw(x, generator))
 
@@ -49,6 +53,15 @@ class Negative(nn.Module, ABC):
     @abstractmethod
     def replay(self, x: Tensor, params: Params) -> Tensor:
         """Apply drawn parameters: the same `x` and `params` always give the same result."""
+
+    def replay_of(self, x: Tensor, chosen: Tensor, params: Params) -> Tensor:
+        """What `replay` makes of samples `chosen` `(N,)` of `x`, if it can without the others.
+
+        `params` are those of the whole batch.
+        """
+        if not self.alone:
+            return samples(self.replay(x, params), chosen)
+        return self.replay(samples(x, chosen), params_of_samples(chosen, params))
 
     def null(self, x: Tensor, params: Params) -> Tensor:
         """All that `replay` does to `x` except what breaks its structure, as a new tensor.
@@ -94,6 +107,11 @@ class Negative(nn.Module, ABC):
                 f"a negative was given images without pixels, of shape {tuple(x.shape)}; "
                 "expected every dimension after the first to be at least 1"
             )
+
+
+def params_of_samples(chosen: Tensor, params: Params) -> Params:
+    """What was drawn for samples `chosen` `(N,)` alone."""
+    return {name: value.index_select(0, chosen) for name, value in params.items()}
 
 
 def check_partners(x: Tensor, name: str) -> None:

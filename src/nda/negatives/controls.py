@@ -27,6 +27,8 @@ class HorizontalFlip(Negative):
         tensor([[[[3, 2, 1]]]], dtype=torch.uint8)
     """
 
+    alone = True
+
     def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Params:
         self.check(x)
         return {}
@@ -63,6 +65,8 @@ class RandomCrop(Negative):
         >>> bool(crop.draw(images)["offset"].abs().max() <= 4)
         True
     """
+
+    alone = True
 
     def __init__(self, padding: float = 0.125) -> None:
         super().__init__()
@@ -124,6 +128,8 @@ class GaussianNoise(Negative):
         >>> round(noisy.std().item(), 1)
         0.1
     """
+
+    alone = True
 
     def __init__(self, std: float = 0.1) -> None:
         super().__init__()

@@ -53,6 +53,7 @@ class Jigsaw(Negative):
     """
 
     orders: Tensor
+    alone = True
 
     def __init__(
         self,
@@ -157,16 +158,16 @@ class Jigsaw(Negative):
 
 
 def rearrange_tiles(x: Tensor, image: Tensor, tile: Tensor, grid: int) -> Tensor:
-    """Lay tile `tile[b, k]` of sample `image[b, k]` at place k of sample b; both `(B, grid²)`.
+    """Lay tile `tile[n, k]` of sample `image[n, k]` of `x` at place k of result n.
 
-    Each row of a tile is one run of neighbouring pixels, so a single gather of runs does it. In
-    channels-last memory an image is one plane, and a row of it as wide as all its channels.
+    Both are `(N, grid²)`, or broadcast to it. Each row of a tile is one run of neighbouring pixels,
+    so a single gather of runs does it. In channels-last memory an image is one plane, and a row of
+    it as wide as all its channels.
     """
     if is_channels_last(x):
         memory = x.movedim(-3, -1)
-        return (
-            rearrange_tiles(memory.flatten(-2), image, tile, grid).view_as(memory).movedim(-1, -3)
-        )
+        made = rearrange_tiles(memory.flatten(-2), image, tile, grid)
+        return made.view(-1, *memory.shape[1:]).movedim(-1, -3)
     B, H, W = x.shape[0], x.shape[-2], x.shape[-1]
     P = x.shape[1:-2].numel()  # planes: channels, or frames × channels
     h, w = H // grid, W // grid
@@ -176,6 +177,6 @@ def rearrange_tiles(x: Tensor, image: Tensor, tile: Tensor, grid: int) -> Tensor
     first = tile.add(tile // grid, alpha=(h - 1) * grid).add(image, alpha=P * H * grid)
     rows = torch.arange(0, h * grid, grid, dtype=index_type, device=x.device)
     planes = torch.arange(0, P * H * grid, H * grid, dtype=index_type, device=x.device)
-    in_image = first.to(index_type).view(B, grid, 1, grid) + rows[:, None]
-    index = in_image.view(B, 1, H * grid) + planes[:, None]
-    return runs.index_select(0, index.flatten()).view(x.shape)
+    in_image = first.to(index_type).view(-1, grid, 1, grid) + rows[:, None]
+    index = in_image.view(-1, 1, H * grid) + planes[:, None]
+    return runs.index_select(0, index.flatten()).view(-1, *x.shape[1:])

@@ -16,6 +16,7 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
+    params_of_samples,
     per_sample,
     to_device_like,
 )
@@ -70,9 +71,16 @@ class Mixup(Negative):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
+        return self._mixed(x, samples(x, params["partner"]), params)
+
+    def replay_of(self, x: Tensor, chosen: Tensor, params: Params) -> Tensor:
+        params = params_of_samples(chosen, params)
+        return self._mixed(samples(x, chosen), samples(x, params["partner"]), params)
+
+    def _mixed(self, x: Tensor, partner: Tensor, params: Params) -> Tensor:
+        """A blend of `x` and of `partner`, which is overwritten."""
         exact = torch.promote_types(x.dtype, torch.float32)
-        partner = samples(x, params["partner"]).to(exact)
-        mixed = partner.lerp_(x.to(exact), per_sample(params["weight"], x).to(exact))
+        mixed = partner.to(exact).lerp_(x.to(exact), per_sample(params["weight"], x).to(exact))
         if not x.is_floating_point():
             mixed = mixed.round_()
         return mixed.to(x.dtype)

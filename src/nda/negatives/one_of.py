@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from nda.errors import ConfigError
 from nda.negatives.base import Negative, Params, draw_device, per_sample, to_device_like
+from nda.negatives.pixels.chosen import may_look
+from nda.negatives.pixels.layout import joined, samples
 
 
 class OneOf(Negative):
     """Apply to each sample one of `members`, chosen with probability proportional to `weights`.
 
-    Every member is computed for the whole batch and one result is kept for each sample: the work
-    is that of all members, and the device is never waited for.
+    On the CPU a member makes the samples that chose it, unless it needs all (as a blended seam
+    does, or a fault with the texture of another image). Elsewhere every member is computed for the
+    whole batch and one result kept for each sample, so that the device is never waited for.
 
     `draw` yields `choice` `(B,)` int64 and the members' own parameters, as `0.permutation`.
 
@@ -63,7 +66,16 @@ class OneOf(Negative):
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
         members = enumerate(self.negatives())
-        return chosen(x, params, [m.replay(x, params_of(i, params)) for i, m in members])
+        if not may_look(x):
+            return chosen(x, params, [m.replay(x, params_of(i, params)) for i, m in members])
+        of_member = [(params["choice"] == i).nonzero()[:, 0] for i, _ in enumerate(self.members)]
+        made = [
+            member.replay_of(x, of_member[i], params_of(i, params))
+            for i, member in members
+            if len(of_member[i])
+        ]
+        # Quicker than writing each part into its places.
+        return samples(joined(made), torch.cat(of_member).argsort())
 
     def null(self, x: Tensor, params: Params) -> Tensor:
         """The null of the member that was chosen."""

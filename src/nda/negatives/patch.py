@@ -14,6 +14,7 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
+    params_of_samples,
     to_device_like,
 )
 from nda.negatives.feather import feather, over_planes
@@ -78,6 +79,7 @@ class Cutout(Patch):
     """
 
     name = "cutout"
+    alone = True
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
@@ -143,7 +145,14 @@ class CutMix(Patch):
 
     def replay(self, x: Tensor, params: Params) -> Tensor:
         self.check(x)
-        partner = samples(x, params["partner"])
+        return self._mixed(x, samples(x, params["partner"]), params)
+
+    def replay_of(self, x: Tensor, chosen: Tensor, params: Params) -> Tensor:
+        params = params_of_samples(chosen, params)
+        return self._mixed(samples(x, chosen), samples(x, params["partner"]), params)
+
+    def _mixed(self, x: Tensor, partner: Tensor, params: Params) -> Tensor:
+        """`x` with the boxes of `partner`, which is overwritten."""
         if self.cut.seam == "poisson":
             return in_layout_of(x, blend_patch(x, partner, self._inside(x, params)))
         if self.cut.edge == "wavy":

@@ -12,6 +12,7 @@ from nda.negatives.base import (
     check_partners,
     draw_device,
     draw_partners,
+    params_of_samples,
     to_device_like,
 )
 from nda.negatives.feather import feather, feather_grid_, over_planes
@@ -76,13 +77,17 @@ class Stitch(Negative):
             if self.cut.seam == "poisson":
                 return in_layout_of(x, blend_patch(x, other, inside))
             return self._soften_(torch.where(over_planes(inside, x), other, x), params)
-        itself, partner = torch.arange(x.shape[0], device=x.device), params["partner"]
-        upper_right = torch.where(params["upright"], partner, itself)
-        lower_left = torch.where(params["upright"], itself, partner)
-        image = torch.stack([itself, upper_right, lower_left, partner], dim=1)  # (B, 4)
-        hard = rearrange_tiles(x, image, torch.arange(4, device=x.device), grid=2)
+        partner, upright = params["partner"], params["upright"]
+        hard = stitched(x, torch.arange(x.shape[0], device=x.device), partner, upright)
         if self.cut.seam == "poisson":
-            return in_layout_of(x, blend_halves(x, hard, partner, params["upright"]))
+            return in_layout_of(x, blend_halves(x, hard, partner, upright))
+        return self._soften_(hard, params)
+
+    def replay_of(self, x: Tensor, chosen: Tensor, params: Params) -> Tensor:
+        if self.cut.seam == "poisson" or not self._halves():
+            return super().replay_of(x, chosen, params)
+        params = params_of_samples(chosen, params)
+        hard = stitched(x, chosen, params["partner"], params["upright"])
         return self._soften_(hard, params)
 
     def null(self, x: Tensor, params: Params) -> Tensor:
@@ -132,3 +137,11 @@ class Stitch(Negative):
 
     def extra_repr(self) -> str:
         return str(self.cut).removeprefix(", ")
+
+
+def stitched(x: Tensor, itself: Tensor, partner: Tensor, upright: Tensor) -> Tensor:
+    """The left or upper halves of samples `itself` `(N,)`, the other halves of `partner` `(N,)`."""
+    upper_right = torch.where(upright, partner, itself)
+    lower_left = torch.where(upright, itself, partner)
+    image = torch.stack([itself, upper_right, lower_left, partner], dim=1)  # (N, 4)
+    return rearrange_tiles(x, image, torch.arange(4, device=x.device), grid=2)

@@ -33,6 +33,7 @@ class Fault(Negative):
     """
 
     name: str
+    alone = True
 
     def __init__(self, strength: float = 1.0) -> None:
         super().__init__()

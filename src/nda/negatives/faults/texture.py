@@ -50,6 +50,7 @@ class Texture(Fault):
     """
 
     name = "texture"
+    alone = False  # without textures of its own
     textures: Tensor | None
 
     def __init__(self, strength: float = 1.0, *, textures: Tensor | None = None) -> None:

@@ -6,6 +6,7 @@ Networks run quicker on channels-last memory, and a batch that lost it would hav
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -26,6 +27,13 @@ def samples(x: Tensor, index: Tensor) -> Tensor:
     if not is_channels_last(x):
         return x.index_select(0, index)
     return x.movedim(-3, -1).index_select(0, index).movedim(-1, -3)
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """Batches in one layout, one behind the other."""
+    if not all(map(is_channels_last, parts)):
+        return torch.cat(parts)
+    return torch.cat([part.movedim(-3, -1) for part in parts]).movedim(-1, -3)
 
 
 def pixels_at(x: Tensor, place: Tensor) -> Tensor:
