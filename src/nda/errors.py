@@ -8,7 +8,7 @@ a fault of ours and keeps its traceback.
 class UserError(ValueError):
     """A mistake in what the user gave; the message alone is enough to mend it.
 
-    Example:
+    Examples:
         >>> try:
         ...     nda.Jigsaw(grid=1)
         ... except nda.UserError as error:  # of torch's and of one's own mistakes it catches none

@@ -45,7 +45,7 @@ def check(images: Any, **settings: Any) -> Checked:
         UserError: settings out of range, images that cannot be used or are too few, and none of
             which a negative can be made.
 
-    Example:
+    Examples:
         >>> checked = nda.check("photos/", negatives="jigsaw,horizontal_flip", steps=2)
         >>> [each.name for each in checked.negatives]
         ['jigsaw', 'horizontal_flip']

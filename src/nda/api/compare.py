@@ -29,7 +29,7 @@ def compare(runs: Sequence[StrPath], *, out: StrPath = "", overwrite: bool = Fal
         UserError: fewer than two runs, one run twice, runs of different recipes, and folders that
             are no runs.
 
-    Example:
+    Examples:
         >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
         >>> plain = nda.train("gan", data="photos/", out="runs/plain", negative="none", **small)
         >>> broken = nda.train("gan", data="photos/", out="runs/jigsaw", negative="jigsaw", **small)

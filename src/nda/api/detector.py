@@ -54,7 +54,7 @@ class AnomalyDetector:
     are brought to `resolution` as from the command line: in RGB, the whole of the image ("stretch")
     or its middle ("crop"), as `fit` says among the settings. Their values are 0 to 255, uint8.
 
-    Example:
+    Examples:
         >>> normal = torch.randint(100, 156, (60, 3, 32, 32), dtype=torch.uint8)
         >>> detector = nda.AnomalyDetector(resolution=32, steps=2, false_alarm_rate=0.2)
         >>> found = detector.fit(normal).predict(normal[:4])

@@ -47,7 +47,7 @@ def preview(images: Any, **settings: Any) -> Preview:
         UserError: settings out of range, images that cannot be used, and none of which a negative
             can be made.
 
-    Example:
+    Examples:
         >>> shown = nda.preview("photos/", negatives="jigsaw,stitch", count=4)
         >>> list(shown.negatives)
         ['jigsaw', 'stitch']

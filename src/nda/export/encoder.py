@@ -59,7 +59,7 @@ def load_encoder(path: StrPath) -> ResNet:
     It takes float images `(B, 3, H, W)` in [-1, 1] and gives features `(B, D)`. Raises
     `CheckpointError` for a file that is missing, damaged or of something else.
 
-    Example:
+    Examples:
         >>> from nda.export.encoder import export_encoder
         >>> from nda.recipes.encoders import open_encoder
         >>> random = open_encoder("none", network="cifar_resnet18", width=4)

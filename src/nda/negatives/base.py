@@ -30,7 +30,7 @@ class Negative(nn.Module, ABC):
     Raises:
         ShapeError: where `x` is not such a batch, or its size does not suit the negative.
 
-    Example:
+    Examples:
         >>> images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8)
         >>> negative: nda.Negative = nda.Stitch(seam="feather")
         >>> params = negative.draw(images, generator=torch.Generator().manual_seed(0))

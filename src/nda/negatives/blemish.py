@@ -61,7 +61,7 @@ class Blemish(Negative):
         ConfigError: unless 0 < low <= high < 1, `width` is at least 1 and `seam` is known.
         ShapeError: for a batch of fewer than two.
 
-    Example:
+    Examples:
         >>> images = torch.rand(8, 3, 64, 64) * 2 - 1
         >>> blemish = nda.Blemish(low=0.1, high=0.2, seam="feather")
         >>> params = blemish.draw(images)

@@ -22,7 +22,7 @@ class HorizontalFlip(Negative):
     Raises:
         ShapeError: for images one pixel wide, which are their own mirror images.
 
-    Example:
+    Examples:
         >>> nda.HorizontalFlip()(torch.tensor([[[[1, 2, 3]]]], dtype=torch.uint8))
         tensor([[[[3, 2, 1]]]], dtype=torch.uint8)
     """
@@ -59,7 +59,7 @@ class RandomCrop(Negative):
         ConfigError: unless 0 < padding <= 0.5.
         ShapeError: where height or width is one pixel.
 
-    Example:
+    Examples:
         >>> images = torch.rand(4, 3, 32, 32)
         >>> crop = nda.RandomCrop(padding=0.125)
         >>> bool(crop.draw(images)["offset"].abs().max() <= 4)
@@ -123,7 +123,7 @@ class GaussianNoise(Negative):
     Raises:
         ConfigError: where `std` is not positive and finite.
 
-    Example:
+    Examples:
         >>> noisy = nda.GaussianNoise(std=0.1)(torch.zeros(8, 3, 32, 32))
         >>> round(noisy.std().item(), 1)
         0.1
@@ -167,7 +167,7 @@ class RandomApply(nn.Module):
     Raises:
         ConfigError: unless 0 <= p <= 1.
 
-    Example:
+    Examples:
         >>> images = torch.rand(1000, 1, 4, 4)
         >>> flipped = nda.RandomApply(nda.HorizontalFlip(), p=0.5)(images)
         >>> share = (flipped != images).flatten(1).any(1).float().mean().item()

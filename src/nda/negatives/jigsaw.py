@@ -41,7 +41,7 @@ class Jigsaw(Negative):
         ConfigError: where `grid` is less than 2, `width` less than 1 or another word is unknown.
         ShapeError: where height or width is not a multiple of `grid`.
 
-    Example:
+    Examples:
         >>> images = torch.rand(8, 3, 32, 32)
         >>> jigsaw = nda.Jigsaw(grid=2)
         >>> params = jigsaw.draw(images)

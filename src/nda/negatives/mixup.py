@@ -38,7 +38,7 @@ class Mixup(Negative):
         ConfigError: where `alpha` is not positive and finite.
         ShapeError: for a batch of fewer than two.
 
-    Example:
+    Examples:
         >>> images = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)])
         >>> mixed = nda.Mixup(alpha=25.0)(images)
         >>> bool(0 < mixed.min() and mixed.max() < 1)

@@ -64,7 +64,7 @@ def negative_from_name(text: str) -> Negative:
     Raises:
         ConfigError: for an unknown name or parameter, or a value that cannot be used.
 
-    Example:
+    Examples:
         >>> nda.negative_from_name("jigsaw:grid=4,seam=feather")
         Jigsaw(grid=4, seam=feather, width=3)
         >>> len(nda.negative_from_name("jigsaw+stitch").members)  # a OneOf

@@ -29,7 +29,7 @@ class OneOf(Negative):
         ConfigError: where there are no members, or not one positive weight for each.
         ShapeError: where any member refuses the batch.
 
-    Example:
+    Examples:
         >>> either = nda.OneOf([nda.Jigsaw(), nda.Cutout()], weights=[3, 1])
         >>> images = torch.rand(6, 3, 32, 32)
         >>> params = either.draw(images)

@@ -71,7 +71,7 @@ class Cutout(Patch):
         ConfigError: unless 0 < low <= high < 1.
         ShapeError: where the smallest box would be a single pixel, which is its own mean.
 
-    Example:
+    Examples:
         >>> images = torch.rand(4, 3, 32, 32)
         >>> cut = nda.Cutout()(images)
         >>> torch.allclose(cut.mean((2, 3)), images.mean((2, 3)))  # the box keeps its mean
@@ -116,7 +116,7 @@ class CutMix(Patch):
         ConfigError: unless 0 < low <= high < 1, `width` is at least 1 and the words are known.
         ShapeError: for a batch of fewer than two.
 
-    Example:
+    Examples:
         >>> images = torch.stack([torch.zeros(3, 32, 32), torch.ones(3, 32, 32)])
         >>> mixed = nda.CutMix(low=0.4, high=0.5)(images)
         >>> bool(0.1 < mixed[0].mean() < 0.3)  # a box of the white image in the black one

@@ -41,7 +41,7 @@ class Stitch(Negative):
         ConfigError: where `width` is less than 1 or another word is unknown.
         ShapeError: for a batch of fewer than two, and where height or width is odd.
 
-    Example:
+    Examples:
         >>> images = torch.stack([torch.zeros(3, 32, 32), torch.ones(3, 32, 32)])
         >>> nda.Stitch()(images).mean((1, 2, 3))  # half of one, half of the other
         tensor([0.5000, 0.5000])

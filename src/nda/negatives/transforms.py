@@ -49,7 +49,7 @@ class WithMask(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         ShapeError: for what is no such image, a mask or boxes among them, whose floats leave the
             range, or which the negative cannot take.
 
-    Example:
+    Examples:
         >>> image, mask = nda.WithMask(nda.Crack())(torch.rand(3, 64, 64))
         >>> image.shape, mask.shape
         (torch.Size([3, 64, 64]), torch.Size([1, 64, 64]))
@@ -175,7 +175,7 @@ class PerImage(WithMask):
     What `WithMask` gives without the mask; whatever stands behind the image, in a tuple or as
     arguments of its own, goes through as it is. Arguments and errors are those of `WithMask`.
 
-    Example:
+    Examples:
         >>> image, label = nda.PerImage(nda.Jigsaw())(torch.rand(3, 32, 32), 7)
         >>> image.shape, label
         (torch.Size([3, 32, 32]), 7)

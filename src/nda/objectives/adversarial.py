@@ -42,7 +42,7 @@ def hinge_d(
 
     mean relu(1 - real) + λ mean relu(1 + fake) + (1 - λ) mean relu(1 + negative)
 
-    Example:
+    Examples:
         >>> real, fake, negative = torch.tensor([2.0]), torch.tensor([-2.0]), torch.tensor([0.0])
         >>> nda.hinge_d(real, fake, negative, fake_weight=0.25)  # 3/4 · 1
         tensor(0.7500)
@@ -60,7 +60,7 @@ def hinge_d(
 def hinge_g(fake: Tensor) -> Tensor:
     """Hinge loss of the generator: -mean fake.
 
-    Example:
+    Examples:
         >>> nda.hinge_g(torch.tensor([1.0, 3.0]))
         tensor(-2.)
     """
@@ -78,7 +78,7 @@ def logistic_d(
 
     mean softplus(-real) + λ mean softplus(fake) + (1 - λ) mean softplus(negative)
 
-    Example:
+    Examples:
         >>> nda.logistic_d(torch.zeros(4), torch.zeros(4), torch.zeros(4))  # at chance: 2 log 2
         tensor(1.3863)
     """
@@ -95,7 +95,7 @@ def logistic_d(
 def logistic_g(fake: Tensor) -> Tensor:
     """Non-saturating loss of the generator: mean softplus(-fake).
 
-    Example:
+    Examples:
         >>> nda.logistic_g(torch.zeros(4))  # at chance: log 2
         tensor(0.6931)
     """
@@ -112,7 +112,7 @@ def prior_corrected_g(fake: Tensor, *, fake_weight: float | Tensor = 0.25) -> Te
     λ / (1 + λ) in place of 1/2. Adding log λ gives the plain GAN's loss and gradient back. λ must
     be above 0.
 
-    Example:
+    Examples:
         >>> logits = torch.tensor([0.5, -1.0])
         >>> corrected = nda.prior_corrected_g(logits, fake_weight=0.25)
         >>> torch.isclose(corrected, nda.logistic_g(logits + math.log(0.25)))
@@ -140,7 +140,7 @@ def least_squares_d(
 
     1/2 [mean (real - 1)² + λ mean fake² + (1 - λ) mean negative²]
 
-    Example:
+    Examples:
         >>> real, fake, negative = torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([1.0])
         >>> nda.least_squares_d(real, fake, negative)  # 3/4 · 1/2 of the negative
         tensor(0.3750)
@@ -158,7 +158,7 @@ def least_squares_d(
 def least_squares_g(fake: Tensor) -> Tensor:
     """Least-squares loss of the generator: 1/2 mean (fake - 1)².
 
-    Example:
+    Examples:
         >>> nda.least_squares_g(torch.tensor([1.0]))  # taken for real
         tensor(0.)
     """
@@ -176,7 +176,7 @@ def wasserstein_d(
 
     -mean real + λ mean fake + (1 - λ) mean negative
 
-    Example:
+    Examples:
         >>> real, fake, negative = torch.tensor([1.0]), torch.tensor([-1.0]), torch.tensor([-1.0])
         >>> nda.wasserstein_d(real, fake, negative)
         tensor(-2.)
@@ -189,7 +189,7 @@ def wasserstein_d(
 def wasserstein_g(fake: Tensor) -> Tensor:
     """Wasserstein loss of the generator: -mean fake.
 
-    Example:
+    Examples:
         >>> nda.wasserstein_g(torch.tensor([1.0, 3.0]))
         tensor(-2.)
     """
@@ -208,7 +208,7 @@ def sample_mixture(
     `fake` and `negative` have the same shape `(B, ...)`; so has the result. The draw happens on
     the generator's device, or on that of `fake` without one.
 
-    Example:
+    Examples:
         >>> mixed = nda.sample_mixture(torch.zeros(1000), torch.ones(1000), fake_weight=0.25)
         >>> 0.7 < mixed.mean().item() < 0.8  # three of four are negatives
         True

@@ -46,7 +46,7 @@ def nda_info_nce(
         ShapeError: where shapes do not match.
         ConfigError: where the temperature or the weight is out of range.
 
-    Example:
+    Examples:
         >>> from torch.nn.functional import normalize
         >>> query = normalize(torch.randn(4, 16), dim=1)
         >>> queue = normalize(torch.randn(64, 16), dim=1)

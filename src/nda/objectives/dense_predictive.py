@@ -67,7 +67,7 @@ def dense_predictive(
     The loss of Han et al. (2019, Equation 5), with the cells of negative clips in its denominator
     (Sinha et al., 2021, section 5). Arguments and errors are those of `dense_scores`.
 
-    Example:
+    Examples:
         >>> cells = torch.randn(4, 2, 16, 3, 3)  # of 4 clips, the last 2 blocks
         >>> loss = nda.dense_predictive(cells, cells)  # predicted as they are
         >>> bool(loss < nda.dense_predictive(cells, cells.flip(0)))  # and as those of others

@@ -31,7 +31,7 @@ def gradient_penalty(
     `forward`: compiled code cannot be differentiated twice, and Fabric refuses a backward pass that
     is not its own, which would also scale float16's gradients.
 
-    Example:
+    Examples:
         >>> real, fake = torch.randn(8, 3, 4, 4), torch.randn(8, 3, 4, 4)
         >>> critic = lambda x: x.flatten(1).sum(1)  # its gradient is 1 everywhere, of length √48
         >>> abs(nda.gradient_penalty(critic, real, fake).item() - (48**0.5 - 1) ** 2) < 1e-4
@@ -57,7 +57,7 @@ def zero_centred_penalty(critic: Callable[[Tensor], Tensor], samples: Tensor) ->
     Mescheder et al. (2018); their weight is γ / 2. A scalar, taken as that of `gradient_penalty`
     is: in float32 at least, and of the plain `forward`.
 
-    Example:
+    Examples:
         >>> samples = torch.randn(8, 3)
         >>> critic = lambda x: (2 * x).sum(1)  # its gradient is (2, 2, 2)
         >>> nda.zero_centred_penalty(critic, samples)

@@ -28,7 +28,7 @@ def relativistic_d(
     Logits of one shape, `(B,)` or any other; `negative[i]` is that of the negative made of the
     sample of `real[i]`. Without `negative` it is the ordinary relativistic pairing GAN.
 
-    Example:
+    Examples:
         >>> real, fake = torch.tensor([1.0, 5.0]), torch.tensor([1.0, 5.0])
         >>> nda.relativistic_d(real, fake)  # each pair level, whatever its height: log 2
         tensor(0.6931)
@@ -40,7 +40,7 @@ def relativistic_d(
 def relativistic_g(fake: Tensor, real: Tensor) -> Tensor:
     """Loss of the generator, a scalar: mean softplus(-(fake - real)); it sees no negative.
 
-    Example:
+    Examples:
         >>> fake, real = torch.tensor([3.0]), torch.tensor([3.0])
         >>> nda.relativistic_g(fake, real)
         tensor(0.6931)

@@ -23,7 +23,7 @@ def structure_d(real: Tensor, negative: Tensor, null: Tensor | None = None) -> T
     Logits of any shape, high for a structure that is whole. Without `null` (where negatives are
     no treated images of the data) the real samples have its weight.
 
-    Example:
+    Examples:
         >>> real, broken, null = torch.zeros(4), torch.zeros(4), torch.zeros(4)
         >>> nda.structure_d(real, broken, null)  # at chance: 2 log 2
         tensor(1.3863)
@@ -40,7 +40,7 @@ def structure_g(fake: Tensor) -> Tensor:
     It adds to the generator's loss. Where no negative is ever data it is 0 on all data at the
     head's optimum and moves the game's optimum nowhere.
 
-    Example:
+    Examples:
         >>> nda.structure_g(torch.zeros(4))
         tensor(0.6931)
     """

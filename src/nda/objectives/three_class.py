@@ -34,7 +34,7 @@ def three_class_d(
 
     Logits of the three classes stand along dimension 1: `(B, 3)`, or patches `(B, 3, h, w)`.
 
-    Example:
+    Examples:
         >>> logits = torch.zeros(4, 3)  # of real, generated and negative, at chance: 3 log 3
         >>> nda.three_class_d(logits, logits, logits)
         tensor(3.2958)
@@ -48,7 +48,7 @@ def three_class_g(fake: Tensor) -> Tensor:
 
     Logits as in `three_class_d`; that of the negatives is not looked at.
 
-    Example:
+    Examples:
         >>> logits = torch.tensor([[1.0, 1.0, 99.0]])  # the negatives' logit is not looked at
         >>> nda.three_class_g(logits)
         tensor(0.6931)

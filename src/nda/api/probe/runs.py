@@ -68,7 +68,7 @@ def probe(model: Any, images: Any, **settings: Any) -> Probed:
     Raises:
         UserError: settings out of range, and models and images that cannot be used.
 
-    Example:
+    Examples:
         >>> pixels = torch.nn.Flatten()  # any module that makes features of images
         >>> probed = nda.probe(pixels, "photos/", negatives="jigsaw,horizontal_flip", device="cpu")
         >>> [metric.name for metric in probed.metrics[:2]]

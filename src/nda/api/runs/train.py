@@ -62,7 +62,7 @@ def train(
             that holds a run, and a loss that is not finite.
         KeyboardInterrupt: Ctrl-C; the run is kept, and `resume` goes on with it.
 
-    Example:
+    Examples:
         >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
         >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
         >>> run.report.name
@@ -95,7 +95,7 @@ def resume(run: StrPath, **settings: Any) -> RunResult:
             that is not what the run was trained on.
         KeyboardInterrupt: as of `train`.
 
-    Example:
+    Examples:
         >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
         >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
         >>> longer = nda.resume("runs/photos", steps=4)
@@ -125,7 +125,7 @@ def evaluate(
     Raises:
         UserError: as `resume`, and settings that are out of range or not for this recipe.
 
-    Example:
+    Examples:
         >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
         >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
         >>> again = nda.evaluate("runs/photos", evaluation_samples=40)

@@ -35,7 +35,7 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
         UserError: settings out of range, a rate that the calibration cannot promise, and runs and
             images that cannot be used.
 
-    Example:
+    Examples:
         >>> settings = dict(resolution=32, steps=2, device="cpu", false_alarm_rate=0.2)
         >>> run = nda.train("anomaly", data="photos/", out="runs/photos", **settings)
         >>> found = nda.score("runs/photos", "photos/", out="scores.csv")

@@ -192,7 +192,7 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
 
     Raises `CheckpointError` for a file that is missing, damaged or of something else.
 
-    Example:
+    Examples:
         >>> normal = torch.randint(100, 156, (60, 3, 32, 32), dtype=torch.uint8)
         >>> fitted = nda.AnomalyDetector(resolution=32, steps=2, false_alarm_rate=0.2)
         >>> file = fitted.fit(normal).save("parts.safetensors")

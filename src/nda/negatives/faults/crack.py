@@ -46,7 +46,7 @@ class Crack(Fault):
     `light`, all float32, `turns` (B, 4, 24) float32 (of the path and of its branches), `at` (B, 3),
     `fork` (B, 3) and `extent` (B, 3) float32 (0 where a branch is missing).
 
-    Example:
+    Examples:
         >>> images = torch.zeros(2, 1, 64, 64)
         >>> crack = nda.Crack()
         >>> params = crack.draw(images)

@@ -29,7 +29,7 @@ class Missing(Fault):
 
     `draw` yields `box` (B, 4) int64: top, left, height, width.
 
-    Example:
+    Examples:
         >>> plain = torch.full((2, 3, 64, 64), 0.5)
         >>> torch.allclose(nda.Missing()(plain), plain, atol=1e-4)  # a smooth hole
         True

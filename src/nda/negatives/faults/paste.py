@@ -45,7 +45,7 @@ class Paste(Fault):
     Raises:
         ConfigError: unless 0.1 <= strength <= 1 and `labels` is binary or graded.
 
-    Example:
+    Examples:
         >>> images = torch.rand(2, 3, 64, 64)
         >>> paste = nda.Paste(labels="graded")
         >>> params = paste.draw(images)

@@ -41,7 +41,7 @@ class Scar(Fault):
     `draw` yields, for each sample, `centre` (B, 2) float32 (a pixel), `angle`, `length`, `width`,
     `light` and `cover` float32, and `shift` (B, 2) int64 in pixels.
 
-    Example:
+    Examples:
         >>> images = torch.rand(2, 3, 64, 64)
         >>> bool((nda.Scar(strength=0.5)(images) != images).any())
         True

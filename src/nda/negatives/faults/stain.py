@@ -49,7 +49,7 @@ class Stain(Fault):
     `soft`, `rim` and `light` float32, `tint` (B, C) float32, and `direction` and `cells` of
     `draw_perlin`.
 
-    Example:
+    Examples:
         >>> grey = torch.full((2, 3, 64, 64), 0.5)
         >>> bool((nda.Stain()(grey) != grey).flatten(1).any(1).all())
         True

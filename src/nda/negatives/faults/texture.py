@@ -43,7 +43,7 @@ class Texture(Fault):
         ShapeError: for textures that are not uint8 `(N, C, h, w)`; without any, for a batch of
             fewer than two; for images with a side of less than 4 pixels.
 
-    Example:
+    Examples:
         >>> textures = torch.randint(256, (3, 3, 20, 20), dtype=torch.uint8)
         >>> nda.Texture(textures=textures)(torch.rand(2, 3, 64, 64)).shape
         torch.Size([2, 3, 64, 64])
