@@ -28,7 +28,7 @@ from nda.evaluation.outliers.detector import (
 from nda.recipes.shipped import FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONFIGS = sorted(FOLDER.glob("*/*.yaml"))
 
 

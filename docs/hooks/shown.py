@@ -58,13 +58,12 @@ def sheet(rows: list[Tensor]) -> NDArray[np.uint8]:
 def dots_table() -> str:
     """What ten seeds of the quickstart counted, from its file of figures."""
     metrics = json.loads((ROOT / "results/quickstart/summary.json").read_text("utf-8"))["metrics"]
-    found = metrics["exact_share"]["arms"]
-    lines = ["| exactly four dots, seed | " + " | ".join(found["with NDA"]["by_seed"]) + " |"]
-    lines.append("|---" * (1 + len(found["with NDA"]["by_seed"])) + "|")
-    for arm, name in ("without NDA", "without negatives"), ("with NDA", "with negatives"):
-        shares = " | ".join(f"{share:.0%}" for share in found[arm]["by_seed"].values())
-        lines.append(f"| {name} | {shares} |")
-    return "\n".join(lines)
+    without, with_nda = (
+        metrics["exact_share"]["arms"][arm]["by_seed"] for arm in ("without NDA", "with NDA")
+    )
+    rows = [f"| {seed} | {without[seed]:.0%} | {with_nda[seed]:.0%} |" for seed in without]
+    head = ["| seed | exactly four, without negatives | with |", "|---|---|---|"]
+    return "\n".join(head + rows)
 
 
 def gallery() -> str:
