@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nda.report.pictures.heat import overlay
-from nda.report.scored import HEADER, Scored, heated, picture_name, plain, save_heat
+from nda.report.scored import HEADER, Scored, heated, picture_name, picture_of, save_heat
 
 
 def scored(file: str, side: int = 8) -> Scored:
@@ -44,7 +44,9 @@ def test_pictures_are_the_image_and_the_image_under_its_heat() -> None:
     found = scored("x.png")
     assert found.pixels is not None
     assert found.heat is not None
-    assert np.array_equal(np.asarray(plain(found)), found.pixels.permute(1, 2, 0).numpy())
+    assert np.array_equal(
+        np.asarray(picture_of(found.pixels)), found.pixels.permute(1, 2, 0).numpy()
+    )
     under = overlay(found.pixels[None], found.heat[None])[0]
     assert np.array_equal(np.asarray(heated(found)), under.permute(1, 2, 0).numpy())
 

@@ -19,7 +19,8 @@ from nda.api.places import refuse_absent
 from nda.api.runs.result import RunResult
 from nda.api.runs.settings import recipe_settings
 from nda.api.runs.train import train
-from nda.api.score.images import images_of, notes_of, score_in_parts
+from nda.api.score.images import images_of, notes_of
+from nda.api.score.judge import batches_of, judge
 from nda.api.score.limits import Limit, limit_of
 from nda.api.score.result import Rows, Scores
 from nda.api.settings import ScoreOptions
@@ -52,7 +53,8 @@ class AnomalyDetector:
 
     Settings are those of `nda train anomaly`, by the same names. Images of any size, also tensors,
     are brought to `resolution` as from the command line: in RGB, the whole of the image ("stretch")
-    or its middle ("crop"), as `fit` says among the settings. Their values are 0 to 255, uint8.
+    or its middle ("crop"), as `fit` says among the settings. With `tile` they are cut into tiles of
+    their own pixels instead, and must all be of one size. Their values are 0 to 255, uint8.
 
     Examples:
         >>> normal = torch.randint(100, 156, (60, 3, 32, 32), dtype=torch.uint8)
@@ -201,7 +203,8 @@ class AnomalyDetector:
         about = self._detector.settings
         how = f"{counted(about.step, 'step')} against {about.negative}"
         if about.method != LEARNED:
-            how = f"{about.method} of {about.backbone}, {counted(about.kept, 'normal image')}"
+            noun = "normal image" if about.tiling is None else "tile"
+            how = f"{about.method} of {about.backbone}, {counted(about.kept, noun)}"
         return (
             f"AnomalyDetector({how}, {about.resolution} pixels, "
             f"false-alarm rate {about.false_alarm_rate:g})"
@@ -249,21 +252,22 @@ def _stream(images: Any, bit_depth: int | None) -> Iterator[Stream]:
 def _scored(
     detector: Detector, stream: Stream, limit: Limit, batch_size: int, remarks: list[str]
 ) -> Scores:
-    side, fit = detector.settings.resolution, detector.settings.fit
     rows, maps = Rows(), []
-    for batch in stream.batches(batch_size, side, fit):
+    for batch in batches_of(detector, stream, batch_size):
         broken = torch.tensor([bool(reason) for reason in batch.reasons])
         found = torch.full((len(broken), 2), float("nan"), dtype=torch.float64)
-        places = None
+        heat: torch.Tensor | None = None
+        places: Iterator[tuple[int, int]] = iter(())
         if len(batch.images):
-            scores, logits = score_in_parts(detector, batch.images)
-            places = torch.full((len(broken), *logits.shape[1:]), float("nan"))
-            rare = p_values(scores, detector.calibration)
-            found[~broken] = torch.stack([scores.double(), rare.double()], dim=1).cpu()
-            places[~broken] = logits.float().cpu()
+            judged = judge(detector, batch.images, batch_size)
+            places = iter(judged.places)
+            heat = torch.full((len(broken), *judged.maps.shape[1:]), float("nan"))
+            rare = p_values(judged.scores, detector.calibration)
+            found[~broken] = torch.stack([judged.scores.double(), rare.double()], dim=1).cpu()
+            heat[~broken] = judged.maps.float().cpu()
         for name, pair, reason in zip(batch.names, found.tolist(), batch.reasons, strict=True):
-            rows.add(name, pair[0], pair[1], reason)
-        maps.append((len(broken), places))
+            rows.add(name, pair[0], pair[1], reason, None if reason else next(places, None))
+        maps.append((len(broken), heat))
     if not rows.rows:
         raise DataError("No images were found, where at least one was expected; give one or more.")
     rarity = [p_value for _, _, p_value, reason in rows.rows if not reason]

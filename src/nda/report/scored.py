@@ -7,10 +7,11 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -22,6 +23,9 @@ LONGEST = 200  # bytes that are kept of a part of a name; disks take 255, some o
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')
 _DIGEST = re.compile(r"~[0-9a-f]{16}$")  # as at the end of a name that was changed
 HEADER = ("file", "score", "p_value", "log10_p", "verdict", "reason")
+PLACED = (*HEADER, "x", "y")  # where large images are scored in tiles
+LARGEST = 2048  # pixels a side of the picture of a large image
+SMALL = 512  # and of one on a page
 VERDICTS = ("anomalous", "normal", "broken")
 
 
@@ -30,7 +34,9 @@ class Scored:
     """One file: its score and what follows from it, or why it could not be read.
 
     `pixels` uint8 (3, R, R) is the image as it was scored, or a frame of a video, and `heat` (h, w)
-    in [0, 1] its heat, which a video does not have.
+    in [0, 1] its heat, which a video does not have. A large image has, beside itself at fewer
+    pixels, the `place` of its highest score, x and y in its own, and the tile around it as a
+    `closeup` uint8 (3, R, R).
     """
 
     file: str
@@ -40,39 +46,59 @@ class Scored:
     p_value: float | None = None
     pixels: Tensor | None = None
     heat: Tensor | None = None
+    place: tuple[int, int] | None = None
+    closeup: Tensor | None = None
 
-    def row(self) -> tuple[str, ...]:
-        """What the table says of it, in the order of HEADER."""
+    def row(self, header: Sequence[str] = HEADER) -> tuple[str, ...]:
+        """What the table says of it, in the order of HEADER or PLACED."""
         score = "" if self.score is None else f"{self.score:.6g}"
         p_value = "" if self.p_value is None else f"{self.p_value:.6g}"
         log = "" if self.p_value is None else f"{math.log10(self.p_value):.4g}"
-        return (as_cell(self.file), score, p_value, log, self.verdict, as_remark(self.reason))
+        place = ("", "") if self.place is None else tuple(map(str, self.place))
+        said = (as_cell(self.file), score, p_value, log, self.verdict, as_remark(self.reason))
+        return (*said, *place)[: len(header)]
 
     @classmethod
     def of(cls, row: Sequence[str]) -> Scored:
         """What a row of the table tells, which has no pictures."""
-        file, score, p_value, _, verdict, reason = row
+        file, score, p_value, _, verdict, reason, *place = row
         return cls(
             from_cell(file),
             verdict,
             reason,
             float(score) if score else None,
             float(p_value) if p_value else None,
+            place=(int(place[0]), int(place[1])) if any(place) else None,
         )
 
 
-def plain(scored: Scored) -> Image.Image:
-    """The image as it was scored."""
-    assert scored.pixels is not None
-    return Image.fromarray(np.ascontiguousarray(scored.pixels.permute(1, 2, 0).numpy()))
+def shrunk(pixels: Tensor, largest: int = LARGEST) -> Tensor:
+    """A picture uint8 (3, H, W) at a whole fraction of its size, none of its sides `largest`."""
+    fraction = -(-max(pixels.shape[1:]) // largest)
+    if fraction == 1:
+        return pixels
+    small = np.array(picture_of(pixels).reduce(fraction))
+    return torch.from_numpy(small).permute(2, 0, 1).contiguous()
+
+
+def for_page(scored: Scored) -> Scored:
+    """The same, a large image at few enough pixels for a page that has many of them."""
+    if scored.pixels is None or scored.closeup is None:
+        return scored
+    return replace(scored, pixels=shrunk(scored.pixels, SMALL))
+
+
+def picture_of(pixels: Tensor | None) -> Image.Image:
+    """Pixels uint8 (3, H, W) as a picture."""
+    assert pixels is not None
+    return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()))
 
 
 def heated(scored: Scored) -> Image.Image:
     """The image under its heat."""
     assert scored.pixels is not None
     assert scored.heat is not None
-    under = overlay(scored.pixels[None], scored.heat[None])[0]
-    return Image.fromarray(np.ascontiguousarray(under.permute(1, 2, 0).numpy()))
+    return picture_of(overlay(scored.pixels[None], scored.heat[None])[0])
 
 
 def save_heat(scored: Scored, folder: Path) -> Path:

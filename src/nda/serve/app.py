@@ -81,6 +81,7 @@ def about_of(judge: Judge, name: str, limits: Limits) -> dict[str, Any]:
         "method": settings.method,
         "resolution": settings.resolution,
         "fit": settings.fit,
+        "tiles_of": [settings.image_width, settings.image_height] if settings.tiling else None,
         "calibrated_on": len(judge.detector.calibration),
         "false_alarm_rate": judge.rate,
         "threshold": judge.threshold,
@@ -98,6 +99,8 @@ def row_of(scored: Scored, judge: Judge, pictures: bool) -> dict[str, Any]:
         "p_value": scored.p_value,
         "reason": scored.reason,
     }
+    if judge.detector.settings.tiling is not None:
+        row["x"], row["y"] = scored.place or (None, None)
     if pictures and scored.score is not None:
         shown = card(scored, judged_by(judge.detector, judge.rate), "")
         row |= {"rank": shown.rank, "image": shown.image, "heat": shown.heat}

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from nda.api.score.images import score_batch
+from nda.api.score.judge import batches_of
 from nda.api.score.limits import limit_of
 from nda.data.images.stream import Stream
 from nda.data.reading.open import open_bytes
@@ -45,7 +46,7 @@ class Judge:
 
     def score(self, uploads: Sequence[Upload]) -> list[Scored]:
         """One result a file, in their order; files that are no pictures are told of as broken."""
-        about, values = self.detector.settings, Values(self.detector.settings.bit_depth)
+        values = Values(self.detector.settings.bit_depth)
 
         def opened(place: str) -> Image.Image:
             upload = uploads[int(place)]
@@ -55,6 +56,6 @@ class Judge:
         with self._alone:
             return [
                 replace(scored, file=uploads[int(scored.file)].name)
-                for batch in stream.batches(AT_ONCE, about.resolution, about.fit)
+                for batch in batches_of(self.detector, stream, AT_ONCE)
                 for scored in score_batch(self.detector, batch, self.limit)
             ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def zipped(folder: Path, top: str = "") -> Path:
     return archive
 
 
-def load(source: Path, **options: bool) -> Defects:
+def load(source: Path, **options: Any) -> Defects:
     found = load_defects(str(source), ["good"], resolution=SIDE, fit="stretch", **options)
     assert found is not None
     return found

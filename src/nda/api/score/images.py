@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from nda.api.media import expecting_images
+from nda.api.score.judge import batches_of, judge
 from nda.api.score.limits import Limit, limit_of
 from nda.api.score.place import ready_places
 from nda.api.score.table import names_after, table
@@ -23,14 +25,15 @@ from nda.data.images.given import stream_of_pictures
 from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.data.reading.normal_folders import normal_folders
 from nda.data.reading.source import EXTENSIONS
-from nda.errors import CheckpointError, ConfigError, DataError
+from nda.errors import ConfigError, DataError
 from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import Detector
 from nda.evaluation.outliers.discoveries import allowed_rate
+from nda.evaluation.outliers.large import AT_ONCE
 from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
 from nda.report.pictures.heat import warmth
-from nda.report.scored import Scored, save_heat
+from nda.report.scored import HEADER, PLACED, Scored, save_heat, shrunk
 from nda.runtime.devices import choose_device
 from nda.runtime.digest import weights_digest
 from nda.runtime.progress import progress
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 NAMELESS = {
     errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ,
 }  # fmt: skip
-
-CACHED = 32  # images at once on a processor: almost twice as fast as 256
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,18 @@ def score_images(
         false_discovery_rate=options.false_discovery_rate,
     )
     place = ready_places(options)
+    kept_size = options.batch_size if settings.tiling is None else 1  # rows that come together
     about = {
         "weights": weights_digest(detector),
         "false-alarm rate": limit.heat,
         "threshold": limit.threshold,
         "false-discovery rate": limit.discoveries,
-        "batch size": options.batch_size,
+        "batch size": kept_size,
         "bit depth": options.bit_depth or settings.bit_depth,
         "images": str(Path(options.images).expanduser().absolute()),
         "device": detector.calibration.device.type,
     }
+    header = HEADER if settings.tiling is None else PLACED
     lost: list[str] = []
     rarity = array("d")  # of all images, where verdicts depend on it
 
@@ -108,13 +111,13 @@ def score_images(
         )
         seen.normal = normal_folders(options.normal, names_of(stream, at_hand))
         settle = None if limit.discoveries is None else judged
-        kept, write = opened.enter_context(table(place, about, options.batch_size, settle))
+        kept, write = opened.enter_context(table(place, about, kept_size, settle, header))
         advance = opened.enter_context(progress("scoring", stream.count, len(kept)))
         for scored in kept:
             take(scored)
         left = replace(stream, names=names_after(kept, iter(stream.names), place))
-        for batch in left.batches(options.batch_size, settings.resolution, settings.fit):
-            found = list(score_batch(detector, batch, limit))
+        for batch in batches_of(detector, left, options.batch_size):
+            found = list(score_batch(detector, batch, limit, options.batch_size))
             if options.heatmaps:  # before the rows, which say that all is done
                 lost += save_heats(found, Path(options.heatmaps))
             write(found)
@@ -124,8 +127,8 @@ def score_images(
         if not seen.total:
             raise DataError(f"{options.images} names no images, so there is nothing to score.")
         again = replace(stream, names=seen.without_pictures())
-        for batch in again.batches(options.batch_size, settings.resolution, settings.fit):
-            for scored in score_batch(detector, batch, limit):
+        for batch in batches_of(detector, again, options.batch_size):
+            for scored in score_batch(detector, batch, limit, options.batch_size):
                 seen.add_picture(scored)
         if limit.discoveries is not None:
             limit = limit.settled(rarity)
@@ -184,6 +187,12 @@ def notes_on_labels(seen: ScoredImages) -> list[str]:
 def how_scored(detector: Detector) -> str:
     """A sentence on what becomes of an image before it is scored."""
     settings = detector.settings
+    if settings.tiling is not None:
+        return (
+            f"each was scored in RGB in {len(settings.tiling.corners):,} tiles of "
+            f"{settings.resolution} x {settings.resolution} of its own pixels, as the normal "
+            "images were in training; the highest of them is its score"
+        )
     how = "all of it" if settings.fit == "stretch" else "its middle"
     return (
         f"each was scored in RGB at {settings.resolution} x {settings.resolution} pixels ({how}), "
@@ -214,44 +223,44 @@ def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:
 
 
 @torch.inference_mode()
-def score_batch(detector: Detector, batch: StreamedBatch, limit: Limit) -> Iterator[Scored]:
+def score_batch(
+    detector: Detector, batch: StreamedBatch, limit: Limit, tiles_at_once: int = AT_ONCE
+) -> Iterator[Scored]:
     """One result a file, in the order of the files."""
-    results: Iterator[tuple[Tensor, float, float, bool, Tensor]] = iter(())
+    results: Iterator[Scored] = iter(())
     if len(batch.images):
-        scores, maps = score_in_parts(detector, batch.images)
-        rarity = p_values(scores, detector.calibration)
-        flagged = limit.flagged(scores.cpu(), rarity).tolist()
-        heat = warmth(detector.heat(maps), limit.heat).cpu()
-        results = iter(
-            zip(batch.images, scores.tolist(), rarity.tolist(), flagged, heat, strict=True)
-        )
+        found = judge(detector, batch.images, tiles_at_once)
+        rarity = p_values(found.scores, detector.calibration)
+        flagged = limit.flagged(found.scores.cpu(), rarity).tolist()
+        heat = warmth(detector.heat(found.maps), limit.heat).cpu()
+        none = [None] * len(batch.images)
+        results = starmap(
+            _result,
+            zip(
+                found.scores.tolist(), rarity.tolist(), flagged, batch.images, heat,
+                found.places or none, found.closeups or none, strict=True,
+            ),
+        )  # fmt: skip
     for name, reason in zip(batch.names, batch.reasons, strict=True):
         if reason:
             yield Scored(name, "broken", reason)
             continue
-        pixels, score, p_value, rare, hot = next(results)
-        verdict = "anomalous" if rare else "normal"
-        yield Scored(name, verdict, "", score, p_value, pixels, hot)
+        yield replace(next(results), file=name)
 
 
-def score_in_parts(detector: Detector, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores and maps of uint8 images; on a processor in parts that its caches hold.
-
-    Raises `CheckpointError` where they are not finite.
-    """
-    device = detector.calibration.device
-    part = CACHED if device.type == "cpu" else len(images)
-    found = [
-        detector(some.to(device).contiguous(memory_format=torch.channels_last))
-        for some in images.split(part)
-    ]
-    scores, maps = (torch.cat([each[place] for each in found]) for place in (0, 2))
-    if not bool(scores.isfinite().all()):
-        raise CheckpointError(
-            "The detector gives scores that are not finite (NaN or infinite), which say "
-            "nothing: its weights are damaged, or its run has diverged. Train it anew."
-        )
-    return scores, maps
+def _result(
+    score: float,
+    p_value: float,
+    flagged: bool,
+    pixels: Tensor,
+    heat: Tensor,
+    place: tuple[int, int] | None,
+    closeup: Tensor | None,
+) -> Scored:
+    """Of a file whose name is still to be told."""
+    shown = pixels if place is None else shrunk(pixels)
+    verdict = "anomalous" if flagged else "normal"
+    return Scored("", verdict, "", score, p_value, shown, heat, place, closeup)
 
 
 @contextmanager

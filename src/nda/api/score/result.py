@@ -24,7 +24,9 @@ class Scores:
     the `false_alarm_rate`, or where the threshold or the rate of false discoveries that was asked
     for says so; `reasons` say why a file could not be read, "" where it could. `maps`
     float32 (N, h, w) are values place by place, where the scoring has them; `notes` are
-    sentences that a reader should know; `by` says what images were flagged by.
+    sentences that a reader should know; `by` says what images were flagged by. Of large images
+    scored in tiles `places` int64 (N, 2) are x and y of the highest score in pixels, -1 where there
+    is none.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Scores:
     maps: Tensor | None = None
     notes: tuple[str, ...] = ()
     by: str = ""
+    places: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -48,7 +51,9 @@ class Scores:
         )
 
     def to_pandas(self) -> Any:
-        """A `pandas.DataFrame` with columns name, score, p_value, flag and reason.
+        """A `pandas.DataFrame` with columns name, score, p_value, flag and reason, x and y.
+
+        The last two where there are `places`.
 
         Raises `ConfigError` where pandas is not installed.
         """
@@ -58,15 +63,16 @@ class Scores:
             raise ConfigError(
                 "to_pandas needs the package pandas; install it: pip install pandas."
             ) from error
-        return pandas.DataFrame(
-            {
-                "name": self.names,
-                "score": self.scores.numpy(),
-                "p_value": self.p_values.numpy(),
-                "flag": self.flags.numpy(),
-                "reason": self.reasons,
-            }
-        )
+        columns = {
+            "name": self.names,
+            "score": self.scores.numpy(),
+            "p_value": self.p_values.numpy(),
+            "flag": self.flags.numpy(),
+            "reason": self.reasons,
+        }
+        if self.places is not None:
+            columns |= {"x": self.places[:, 0].numpy(), "y": self.places[:, 1].numpy()}
+        return pandas.DataFrame(columns)
 
 
 class Rows:
@@ -74,9 +80,18 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, float, float, str]] = []
+        self.places: list[tuple[int, int]] = []
 
-    def add(self, name: str, score: float | None, p_value: float | None, reason: str) -> None:
+    def add(
+        self,
+        name: str,
+        score: float | None,
+        p_value: float | None,
+        reason: str,
+        place: tuple[int, int] | None = None,
+    ) -> None:
         nan = float("nan")
+        self.places.append(place or (-1, -1))
         self.rows.append(
             (name, nan if score is None else score, nan if p_value is None else p_value, reason)
         )
@@ -89,6 +104,7 @@ class Rows:
         rarity = torch.tensor(p_values, dtype=torch.float64)
         outlying = torch.tensor(scores, dtype=torch.float64)
         limit = limit or Limit(rate, rate)
+        found = torch.tensor(self.places)
         return Scores(
             names=names,
             scores=outlying,
@@ -99,4 +115,5 @@ class Rows:
             maps=maps,
             notes=tuple(notes),
             by=limit.words,
+            places=found if bool((found >= 0).any()) else None,
         )

@@ -49,7 +49,7 @@ def score(run: StrPath, images: Any, **settings: Any) -> Scores:
     rows = Rows()
 
     def each(scored: Scored) -> None:
-        rows.add(scored.file, scored.score, scored.p_value, scored.reason)
+        rows.add(scored.file, scored.score, scored.p_value, scored.reason, scored.place)
 
     with overheard() as remarks:
         if not is_run_of_videos(options.run):

@@ -29,6 +29,7 @@ def table(
     about: Mapping[str, object],
     batch_size: int,
     settle: Callable[[Scored], Scored] | None = None,
+    header: Sequence[str] = HEADER,
 ) -> Iterator[tuple[list[Scored], Write]]:
     """The rows kept from before, and what writes those of a batch; whole at the end.
 
@@ -43,15 +44,15 @@ def table(
     goes_on = place.goes_on()
     with place.part.open("r+b" if goes_on else "wb") as file:
         if goes_on:
-            kept = _kept(file, place, about, batch_size)
+            kept = _kept(file, place, about, batch_size, header)
         else:
             file.write(json.dumps(about).encode() + b"\n")
-            _write(file, [HEADER])
+            _write(file, [header])
         rows = len(kept)
 
         def write(batch: Sequence[Scored]) -> None:
             nonlocal rows
-            _write(file, [scored.row() for scored in batch])
+            _write(file, [scored.row(header) for scored in batch])
             rows += len(batch)
 
         try:
@@ -68,7 +69,7 @@ def table(
             found = csv.reader(_lines(whole, [0]))
             _write(out, [next(found)])
             for row in found:
-                _write(out, [settle(Scored.of(row)).row()])
+                _write(out, [settle(Scored.of(row)).row(header)])
     place.part.unlink()
 
 
@@ -91,7 +92,11 @@ def _write(file: BinaryIO, rows: Sequence[Sequence[str]]) -> None:
 
 
 def _kept(
-    file: BinaryIO, place: Place, about: Mapping[str, object], batch_size: int
+    file: BinaryIO,
+    place: Place,
+    about: Mapping[str, object],
+    batch_size: int,
+    header: Sequence[str],
 ) -> list[Scored]:
     """The rows of whole batches, behind which the file is cut off."""
     try:
@@ -108,7 +113,7 @@ def _kept(
     start, rows = file.tell(), []
     ends = [start]  # of each row
     for row in csv.reader(_lines(file, ends)):
-        if len(row) != len(HEADER):
+        if len(row) != len(header):
             break
         rows.append(row)
         ends.append(ends[-1])  # grows with the lines of the next row
@@ -116,7 +121,7 @@ def _kept(
     file.seek(ends[whole] if rows else start)
     file.truncate()
     if not rows:
-        _write(file, [HEADER])
+        _write(file, [header])
     return [Scored.of(row) for row in rows[1 : whole + 1]]
 
 

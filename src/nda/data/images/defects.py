@@ -7,13 +7,14 @@ several in a folder <name>, white where the fault is (Bergmann et al., 2019, 202
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -35,7 +36,7 @@ class Defects:
 
     `normal` (N,) says which are of a class that was trained on. `masks` bool (N, R, R) are the
     faulty pixels, or None where no image has a mask. `notes` tell of images without masks and of
-    masks without images.
+    masks without images. `names` are those of the files (N,).
     """
 
     images: Tensor
@@ -44,6 +45,18 @@ class Defects:
     normal: Tensor
     masks: Tensor | None
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def only(self, rows: Tensor) -> Defects:
+        """The images `rows`, bool (N,)."""
+        return replace(
+            self,
+            images=self.images[rows],
+            labels=self.labels[rows],
+            normal=self.normal[rows],
+            masks=None if self.masks is None else self.masks[rows],
+            names=tuple(name for name, kept in zip(self.names, rows, strict=True) if kept),
+        )
 
 
 def load_defects(
@@ -54,8 +67,12 @@ def load_defects(
     fit: Fit,
     skip_broken: bool = False,
     bit_depth: int | None = None,
+    places: tuple[int, int] | None = None,
 ) -> Defects | None:
     """The test split of `source`, where it has one with images of other classes than `normal`.
+
+    Masks are of the size of the images, or with `places` of so many rows and columns, of which a
+    place is faulty where any of its pixels is.
 
     Raises `DataError` for images or masks that cannot be read.
     """
@@ -77,19 +94,28 @@ def load_defects(
         )
         names = select(entries, split, None, opened.where).names
         names = [n for n in names if not any(line.startswith(f"{n}: ") for line in test.skipped)]
-        masks, notes = _masks(opened, names, normal, resolution, fit)
+        read = partial(_read_mask, opened, resolution=resolution, fit=fit)
+        if places:
+            read = partial(_read_places, opened, places=places)
+        masks, notes = _masks(opened, names, normal, places or (resolution, resolution), read)
     is_normal = torch.tensor([name in normal for name in test.classes])[test.labels]
-    return Defects(test.images, test.labels, test.classes, is_normal, masks, tuple(notes))
+    return Defects(
+        test.images, test.labels, test.classes, is_normal, masks, tuple(notes), tuple(names)
+    )
 
 
 def _masks(
-    source: Source, names: list[str], normal: Sequence[str], resolution: int, fit: Fit
+    source: Source,
+    names: list[str],
+    normal: Sequence[str],
+    size: tuple[int, int],
+    read: Callable[[str], Tensor],
 ) -> tuple[Tensor | None, list[str]]:
     """Masks of the images of these names, all False for those without one; and what to tell."""
     found = _masks_by_place(source)
     if not found:
         return None, []
-    masks = torch.zeros(len(names), resolution, resolution, dtype=torch.bool)
+    masks = torch.zeros(len(names), *size, dtype=torch.bool)
     without: list[str] = []
     with quiet_pillow():
         for index, name in enumerate(names):
@@ -97,7 +123,7 @@ def _masks(
             if not own and _place(name).split("/")[0] not in normal:
                 without.append(name)
             for mask in own:
-                masks[index] |= _read_mask(source, mask, resolution, fit)
+                masks[index] |= read(mask)
     strays = sorted(name for own in found.values() for name in own)
     return masks, [
         *_told("Faulty images without a mask, left out of the figures of pixels", without),
@@ -120,7 +146,13 @@ def _masks_by_place(source: Source) -> dict[str, list[str]]:
     return found
 
 
-def _read_mask(source: Source, name: str, resolution: int, fit: Fit) -> Tensor:
+def _read_places(source: Source, name: str, places: tuple[int, int]) -> Tensor:
+    """The faulty places of a mask in its own pixels, of so many rows and columns."""
+    mask = _read_mask(source, name, resolution=None, fit="crop").float()[None]
+    return F.adaptive_max_pool2d(mask, places)[0].bool()
+
+
+def _read_mask(source: Source, name: str, *, resolution: int | None, fit: Fit) -> Tensor:
     """The faulty pixels bool (R, R) of a mask, brought to size as its image is."""
     pixels = read_pixels(partial(_binary, source, name), resolution, fit)
     if isinstance(pixels, str):

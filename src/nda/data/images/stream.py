@@ -87,7 +87,14 @@ class Stream:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _read(self, name: str, resolution: int, fit: Fit) -> Pixels | str:
+    def whole(self) -> Iterator[tuple[str, Tensor | str]]:
+        """Each picture in its own pixels, uint8 (3, H, W), or why not: one at a time in memory."""
+        for name in self.names:
+            with quiet_pillow():  # not while the caller works, whose warnings are others
+                pixels = self._read(name, None, "crop")
+            yield name, pixels if isinstance(pixels, str) else torch.from_numpy(pixels)
+
+    def _read(self, name: str, resolution: int | None, fit: Fit) -> Pixels | str:
         pixels = read_pixels(partial(self.open_image, name), resolution, fit)
         if isinstance(pixels, str):
             return pixels

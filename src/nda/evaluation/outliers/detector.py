@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nda.data.images.image_set import check_images
+from nda.data.images.tiles import Tiling
 from nda.data.reading.decode import Fit
 from nda.errors import CheckpointError, ShapeError, TrainingError
 from nda.networks.anomaly_map import AnomalyMap, PlainTrunk
@@ -44,6 +45,16 @@ class DetectorSettings:
     method: str = LEARNED  # or what was fitted at once: gaussian, neighbours
     kept: int = 0  # normal images that it was fitted to
     groups: int = 0  # of these, left out in turn to calibrate on; 0 where others were held out
+    image_width: int = 0  # pixels of large images, of which the detector sees tiles of `resolution`
+    image_height: int = 0
+    overlap: int = 0  # pixels that neighbouring tiles share
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """How an image is cut into what the detector sees; None where it sees all of it at once."""
+        if not self.image_width:
+            return None
+        return Tiling(self.image_width, self.image_height, self.resolution, self.overlap)
 
 
 class Detector(nn.Module):
@@ -53,6 +64,9 @@ class Detector(nn.Module):
     `pooling` says so, high where it is anomalous; `p_values` `(B,)` says how rare so high a score
     is among normal images (`nda.evaluation.outliers.conformal`); `maps` `(B, h, w)` are the values
     place by place.
+
+    Of large images it sees tiles: an image's score is the highest of its tiles, its p-value the
+    lowest, as it is calibrated on the highest of normal images.
 
     `calibration` are the scores `(n,)` of normal images that were not trained on, `hottest` the
     highest values `(n,)` of their maps; for a network that pools by the maximum they are the same.

@@ -48,6 +48,10 @@ class AnomalyConfig(RunConfig):
         fit: how images become squares of that side: stretch (all of the image) or crop (its middle)
         holdout: share of the normal images that is kept from training, to calibrate on: every k-th,
             where k is 1 / holdout, rounded
+        tile: cut images, which must all be of one size, into overlapping tiles of so many pixels a
+            side, a multiple of 16, in place of bringing them to `resolution`: small faults keep
+            their pixels. An image's score is the highest of its tiles
+        tile_overlap: pixels that neighbouring tiles share; a quarter of the tile if not given
         calibration: held_out; left_out (every normal image is trained on, and calibrated on by what
             the others say; not for negatives); or auto (left_out where the images are too few to
             hold enough of them out, at most 200 at 128 pixels)
@@ -81,6 +85,8 @@ class AnomalyConfig(RunConfig):
     batch_size: int = 16
     resolution: int | None = 128
     fit: Literal["stretch", "crop"] = "stretch"
+    tile: int | None = None
+    tile_overlap: int | None = None
     holdout: float = 0.2
     calibration: Literal["auto", "held_out", "left_out"] = "auto"
     group: str | None = None
@@ -106,6 +112,11 @@ class AnomalyConfig(RunConfig):
             object.__setattr__(self, "backbone", "plain" if self.learned else "lite0")
         if not self.learned:
             object.__setattr__(self, "steps", 1)
+        if self.tile is not None:
+            if self.resolution == type(self).resolution:
+                object.__setattr__(self, "resolution", self.tile)
+            if self.tile_overlap is None:
+                object.__setattr__(self, "tile_overlap", self.tile // 4)
 
     @property
     def learned(self) -> bool:
@@ -120,6 +131,7 @@ class AnomalyConfig(RunConfig):
         super().check()
         at_least(self, "batch_size", 2)
         at_least(self, "width", 1)
+        self._check_tiles()
         if self.resolution is None or self.resolution % 16:
             raise ConfigError(
                 f"resolution is {self.resolution}; the network needs a multiple of 16, such as 128."
@@ -160,6 +172,35 @@ class AnomalyConfig(RunConfig):
                     "such as (.*)/ for the folder of a file."
                 ) from error
         self._check_backbone()
+
+    def _check_tiles(self) -> None:
+        if self.tile is None:
+            if self.tile_overlap is not None:
+                raise ConfigError(
+                    f"tile_overlap is {self.tile_overlap}, and images are not cut into tiles; give "
+                    "--tile as well, such as 128, or leave it out."
+                )
+            return
+        if self.tile < 16 or self.tile % 16:
+            raise ConfigError(
+                f"tile is {self.tile}; the network needs a multiple of 16 pixels, such as 128."
+            )
+        if self.resolution != self.tile:
+            raise ConfigError(
+                f"resolution is {self.resolution} and tile {self.tile}, but tiles keep their "
+                "pixels; leave --resolution out."
+            )
+        assert self.tile_overlap is not None
+        if not 0 <= self.tile_overlap <= self.tile // 2:
+            raise ConfigError(
+                f"tile_overlap is {self.tile_overlap}; it must be from 0 to half of the tile, "
+                f"{self.tile // 2} pixels."
+            )
+        if self.data.startswith("torchvision:"):
+            raise ConfigError(
+                f"--tile cuts images of files, and {self.data} has none; give a folder or .zip, or "
+                "leave --tile out."
+            )
 
     def _check_backbone(self) -> None:
         backbone = self.backbone or "plain"

@@ -25,6 +25,7 @@ from nda.evaluation.outliers.pixels import pixel_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.networks.pretrained.left_out import maps_without_own
 from nda.recipes.anomaly.baselines import baselines
+from nda.recipes.anomaly.large import judge_test, scores_of_large, tile_settings
 from nda.report.pictures.grid import image_grid, save_png
 from nda.report.pictures.heat import overlay
 from nda.runtime.seeding import generator_for
@@ -46,9 +47,8 @@ def evaluate(state: AnomalyState) -> Evaluation:
     chosen by them.
     """
     network: nn.Module = state.module.eval()
-    known = maps_of_known(state, network, state.calibration.images)
-    calibration = image_scores(known, pooling_of(network))
-    detector = detector_of(state, calibration, image_scores(known))
+    calibration, hottest = scores_of_known(state, network)
+    detector = detector_of(state, calibration, hottest)
     save_detector(RunFolder(Path(state.config.out)).detector_path, detector)
     made, histograms = against_negatives(state, network, calibration)
     metrics: list[Metric] = []
@@ -59,6 +59,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
         fit=state.config.fit,
         skip_broken=state.config.skip_broken,
         bit_depth=state.config.bit_depth,
+        places=None if state.normal.large is None else state.normal.large.tiling.places,
     )
     notes = [*state.train.told, *state.method.told]
     if defects is None:
@@ -66,12 +67,20 @@ def evaluate(state: AnomalyState) -> Evaluation:
             "Anomalies: the data has no test split with classes other than those trained on."
         )
     else:
-        metrics, histogram, missing = against_faults(state, network, calibration, defects)
+        metrics, histogram, told = against_faults(state, network, calibration, defects)
         histograms.insert(0, histogram)
-        notes += [*defects.notes, *([missing] if missing else [])]
+        notes += told
     state.module.train()
     # Last: how well made faults are found says little of real ones.
     return Evaluation(state.step, [*metrics, *made], histograms, notes)
+
+
+def scores_of_known(state: AnomalyState, network: nn.Module) -> tuple[Tensor, Tensor]:
+    """Scores and highest values of maps of the images calibrated on, `(n,)` each."""
+    if state.normal.large is not None:
+        return scores_of_large(state, network, state.normal.large)
+    known = maps_of_known(state, network, state.calibration.images)
+    return image_scores(known, pooling_of(network)), image_scores(known)
 
 
 def maps_of_known(state: AnomalyState, network: nn.Module, images: Tensor) -> Tensor:
@@ -114,6 +123,7 @@ def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> De
         method=state.method.name,
         kept=0 if config.learned else len(state.train),
         groups=0 if state.normal.rows is None else len(state.normal.rows),
+        **tile_settings(state.normal.large),
     )
     return Detector.of(state.module, calibration, settings, hottest)
 
@@ -126,6 +136,8 @@ def against_negatives(
     images = state.calibration.images
     negatives = torch.cat([state.negative(part, generator=rng) for part in in_pairs(images)])
     scores = image_scores(maps_of_known(state, network, negatives), pooling_of(network))
+    if state.normal.large is not None:  # these are tiles, each one more of its image
+        scores = torch.maximum(scores, calibration)
     protocol: Protocol = {
         "score": SCORE[pooling_of(network)],
         "split": calibrated_on(state),
@@ -159,11 +171,16 @@ def calibrated_on(state: AnomalyState) -> str:
 
 def against_faults(
     state: AnomalyState, network: nn.Module, calibration: Tensor, test: Defects
-) -> tuple[list[Metric], Histogram, str]:
-    """The test split kind by kind, beside the cheapest baselines; and which of them is missing."""
-    maps = score_maps(network, test.images)
-    found = image_scores(maps, pooling_of(network))
-    cheap, missing = baselines(test.images, state.train, chosen=state.method.name)
+) -> tuple[list[Metric], Histogram, list[str]]:
+    """The test split kind by kind, beside the cheapest baselines; and notes on both."""
+    large, whole, chosen = state.normal.large, state.train, state.method.name
+    if large is None:
+        maps = score_maps(network, test.images)
+        found = image_scores(maps, pooling_of(network))
+    else:
+        test, maps, found = judge_test(network, large, test)
+        whole, chosen = state.normal.shrunk or state.train, f"{chosen} of tiles"
+    cheap, missing = baselines(test.images, whole, chosen=chosen)
     scores = FaultScores({"detector": found, **cheap}, test)
     protocol: Protocol = {
         "split": "test split",
@@ -180,7 +197,7 @@ def against_faults(
         "anomalous, test": found[~test.normal],
     }
     histogram = score_histogram("test", "Scores of the test split", AXIS, series, protocol)
-    return metrics, histogram, missing
+    return metrics, histogram, [*test.notes, *([missing] if missing else [])]
 
 
 def in_pairs(images: Tensor, size: int = 64) -> list[Tensor]:

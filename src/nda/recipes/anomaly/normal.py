@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 from nda.data import ImageSet
 from nda.data.images.copies import copy_groups, firsts, held_out, joined, told
 from nda.data.images.parts import named_groups, one_of_each
+from nda.data.images.tiles import LargePictures
 from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.extras import LITE0
 from nda.networks.pretrained.gaussian import grid_of
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.sources import image_source
+from nda.runtime.seeding import generator_for
 from nda.validators import counted
 
 USUAL_RATE = 0.01  # of false alarms, where none is asked for
 FEWEST = 2  # groups on either side: a single image can be mixed with no other
 FEWEST_LEFT_OUT = 3  # groups: what surprises neighbours least is then known
 MOST_LEFT_OUT = 200 * 256  # images times places: 72 MB of a Gaussian
+MOST_TILES = 10_000 * 128**2  # pixels of all tiles that are trained on
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Normal:
 
     Where groups are left out in turn all are trained on: `owners` (N,) says of which group each
     training image is, `rows` (G,) which training image of each group is calibrated on.
+
+    Where images are cut into tiles those to train on are tiles, some of each image, and `large` are
+    the images to calibrate on, of each of which `calibration` holds one tile. `rows` then says of
+    each which training tile is of its group, and `shrunk` has the training images whole, at the
+    side of a tile.
     """
 
     train: ImageSet
@@ -38,6 +48,8 @@ class Normal:
     kept_out: int  # images that are not trained on, copies and further pictures of parts included
     owners: Tensor | None = None
     rows: Tensor | None = None
+    large: LargePictures | None = None
+    shrunk: ImageSet | None = None
 
 
 def load_normal(config: AnomalyConfig) -> Normal:
@@ -54,12 +66,47 @@ def load_normal(config: AnomalyConfig) -> Normal:
     whole = replace(normal, notes=notes)
     # Copies of an image say no more than the image, pictures of a part little more: one is enough.
     if leaves_out(config, groups):
-        return Normal(whole, normal.only(chosen), len(chosen), 0, groups, chosen)
+        found = Normal(whole, normal.only(chosen), len(chosen), 0, groups, chosen)
+        return in_tiles(config, found, normal.names, torch.arange(len(normal)), chosen)
     if int(copies.max()) > 0:  # else all are copies of one: `held_out` says so
         refuse_few(config, len(chosen))
     held = held_out(groups, every(config), config.data)
     train = replace(normal.only(~held), notes=notes, taken=normal.taken)
-    return Normal(train, normal.only(chosen[held[chosen]]), len(chosen), int(held.sum()))
+    kept_back = chosen[held[chosen]]
+    found = Normal(train, normal.only(kept_back), len(chosen), int(held.sum()))
+    return in_tiles(config, found, normal.names, (~held).nonzero()[:, 0], kept_back)
+
+
+def in_tiles(
+    config: AnomalyConfig, found: Normal, names: Sequence[str], train: Tensor, calibration: Tensor
+) -> Normal:
+    """The same images cut into tiles, if that is asked for.
+
+    `train` and `calibration` are which of the files `names` are of either kind.
+    """
+    if config.tile is None:
+        return found
+    assert config.tile_overlap is not None
+    large = LargePictures.of(config.data, names, config.tile, config.tile_overlap, config.bit_depth)
+    left_out = found.owners is not None
+    most = MOST_LEFT_OUT // grid_of(config.tile) ** 2 if left_out else MOST_TILES // config.tile**2
+    each = min(max(1, most // len(train)), len(large.tiling.corners))
+    rng = generator_for(config.seed, purpose="tiles")
+    tiles = large.only(train).some_tiles(each, rng)
+    of_train = ImageSet.of(
+        tiles, found.train.labels.repeat_interleave(each), found.train.classes,
+        found.train.skipped, found.train.notes,
+    )  # fmt: skip
+    judged = large.only(calibration)
+    return replace(
+        found,
+        train=replace(of_train, taken=found.train.taken),
+        calibration=ImageSet.of(judged.some_tiles(1, rng)),
+        owners=None if found.owners is None else found.owners.repeat_interleave(each),
+        rows=None if found.rows is None else found.rows * each,
+        large=judged,
+        shrunk=found.train,
+    )
 
 
 def every(config: AnomalyConfig) -> int:
@@ -140,10 +187,12 @@ def told_of_rate(config: AnomalyConfig, normal: Normal) -> list[str]:
     short = config.false_alarm_rate is None and rate > USUAL_RATE
     noun = "parts" if config.group else "normal images"
     if normal.rows is not None:
-        how = (
-            f"All {len(normal.train):,} normal images are trained on, and {count:,} of them "
-            "calibrated on by what the others say (--calibration left_out)"
+        all_of_them = (
+            f"All {len(normal.train):,} normal images are trained on, and {count:,} of them"
         )
+        if normal.large:
+            all_of_them = f"{len(normal.train):,} tiles are trained on, and {count:,} images"
+        how = f"{all_of_them} calibrated on by what the others say (--calibration left_out)"
         least = f"; {rate:g} is the smallest false-alarm rate that they can promise"
         usual = f", and {USUAL_RATE:g} takes {images_needed(USUAL_RATE):,}"
         return [f"{how}{least}{usual}." if short else f"{how}."]

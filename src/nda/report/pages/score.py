@@ -23,7 +23,7 @@ from nda.evaluation.outliers.conformal import conformal_threshold
 from nda.evaluation.outliers.detector import LEARNED, Detector
 from nda.evaluation.outliers.metrics import score_histogram
 from nda.report.pictures.heat import HOT, MILD
-from nda.report.scored import VERDICTS, Scored, heated, plain
+from nda.report.scored import VERDICTS, Scored, for_page, heated, picture_of
 from nda.report.telling import Telling, telling
 from nda.report.thresholds import rank_of, threshold_steps
 from nda.report.words import number
@@ -60,16 +60,21 @@ class Judged:
 def judged_by(detector: Detector, rate: float, flagged_by: str = "") -> Judged:
     """Images by a detector; `rate` is that of the heat, and of verdicts where nothing else is."""
     about = detector.settings
+    fitted_to = "normal image" if about.tiling is None else "tile"
     learned = (
         f"Trained for {counted(about.step, 'step')} against the negatives {about.negative}"
         if about.method == LEARNED
-        else f"Fitted by the method {about.method} to {counted(about.kept, 'normal image')} in the "
+        else f"Fitted by the method {about.method} to {counted(about.kept, fitted_to)} in the "
         f"features of {about.backbone}"
     )
-    how = (
-        f"{learned}; images are scored at {number(about.resolution)} × "
-        f"{number(about.resolution)} pixels ({about.fit})."
-    )
+    size = f"{number(about.resolution)} × {number(about.resolution)}"
+    how = f"{learned}; images are scored at {size} pixels ({about.fit})."
+    if about.tiling is not None:
+        how = (
+            f"{learned}; images of {number(about.image_width)} × {number(about.image_height)} "
+            f"pixels are scored in {number(len(about.tiling.corners))} tiles of {size}, the "
+            "highest of which is shown beside the whole image under its heat."
+        )
     kept = "of training, each by what the others say" if about.groups else Judged.kept
     return Judged(detector.calibration, rate, how, kept=kept, flagged_by=flagged_by)
 
@@ -86,6 +91,7 @@ class Card:
     heat: str  # empty where there is none
     rank: int  # of its p-value: flagged where a threshold has this rank or a higher one
     original: str  # its address as seen from the page, empty where it is no file of its own
+    place: str = ""  # of the highest score in a large image
 
 
 class ScoredImages:
@@ -143,10 +149,10 @@ class ScoredImages:
 
     def add_picture(self, found: Scored) -> None:
         """Show one of `without_pictures`."""
+        found = for_page(found)
+        shown = {"pixels": found.pixels, "heat": found.heat, "closeup": found.closeup}
         self._highest = [
-            (score, order, replace(each, pixels=found.pixels, heat=found.heat))
-            if each.file == found.file
-            else (score, order, each)
+            (score, order, replace(each, **shown) if each.file == found.file else each)  # type: ignore[arg-type]
             for score, order, each in self._highest
         ]
 
@@ -166,7 +172,9 @@ def _alone(entry: tuple[float, int, Scored]) -> tuple[float, int, Scored]:
     score, order, scored = entry
     heat = None if scored.heat is None else scored.heat.clone()
     pixels = None if scored.pixels is None else scored.pixels.clone()
-    return score, order, replace(scored, pixels=pixels, heat=heat)
+    closeup = None if scored.closeup is None else scored.closeup.clone()
+    alone = replace(scored, pixels=pixels, heat=heat, closeup=closeup)
+    return score, order, for_page(alone)
 
 
 def write_score_page(
@@ -229,6 +237,7 @@ def address(path: Path, page: Path) -> str:
 
 def card(scored: Scored, judged: Judged, original: str) -> Card:
     """The pictures and figures of one image."""
+    scored = for_page(scored)
     assert scored.score is not None
     assert scored.p_value is not None
     return Card(
@@ -236,10 +245,11 @@ def card(scored: Scored, judged: Judged, original: str) -> Card:
         scored.score,
         scored.p_value,
         scored.verdict,
-        _uri(plain(scored)),
+        _uri(picture_of(scored.pixels if scored.closeup is None else scored.closeup)),
         "" if scored.heat is None else _uri(heated(scored)),
         rank_of(scored.p_value, len(judged.calibration)),
         original,
+        "" if scored.place is None else "at {:,}, {:,}".format(*scored.place),
     )
 
 

@@ -37,6 +37,7 @@
     Object.assign(card.dataset, { rank: image.rank, score: image.score, verdict: image.verdict });
     card.querySelector(".numbers").textContent =
       `p = ${Number(image.p_value.toPrecision(2))} · score ${Number(image.score.toPrecision(3))}`;
+    if (image.x !== undefined) card.querySelector(".numbers").append(` at ${image.x}, ${image.y}`);
     card.querySelector(".name").textContent = image.file;
     const lower = [...cards.children].find((other) => Number(other.dataset.score) < image.score);
     cards.insertBefore(card, lower || null);  // most anomalous first
