@@ -38,12 +38,14 @@ from nda.evaluation.outliers.detector import (
 
 DIFFERENT = 500  # pictures; a zip repeats them under other names
 CHILD = """
-import resource, sys, time
+import sys, time
+import torch
 from nda.cli import main
 import nda.api.score.images
+from nda.runtime.memory import peak_memory
 started = time.perf_counter()
 code = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = peak_memory(torch.device("cpu"))
 print(f"seconds={time.perf_counter() - started:.3f} peak_mib={peak:.1f}")
 sys.exit(code)
 """

@@ -22,7 +22,7 @@ from tests.conftest import write_split
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
 # Not scripts, and one that tests/faults/test_campaign.py runs.
-ELSEWHERE = {"record", "mutants", "mutation_tables", "faults"}
+ELSEWHERE = {"__main__", "record", "mutants", "mutation_tables", "faults"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - ELSEWHERE)
 NEEDS = {"clevr": "mitsuba", "clips": "av", "moco_step": "lightly", "negatives": "kornia"}
 # It forks and changes the process, so it has one of its own; the others save its imports.
@@ -30,6 +30,7 @@ APART = {"mutation"}
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 # What the file of each must hold.
 PROMISED = {
+    "against": {"rows"},
     "check": {"seconds", "processor_seconds", "peak_mib"},
     "clevr": {"samples", "rows"},
     "clevr_counter": {"rows"},
@@ -45,6 +46,7 @@ PROMISED = {
     "negatives": {"versions", "absent", "allocator", "rows"},
     "numerosity_step": {"images_per_second", "share_of_time"},
     "pix2pix_step": {"rows"},
+    "published_steps": {"rows"},
     "score": {"bare_network", "bare_decoder", "scored"},
 }
 
@@ -72,7 +74,7 @@ def words_for(script: str, folder: Path) -> list[str]:
         return [str(folder / "videos")]
     if script == "numerosity_step":
         return ["--config", str(shipped.FOLDER / "numerosity" / "cpu-dots.yaml")]
-    return []
+    return [str(ROOT / "src")] if script == "against" else []
 
 
 def numbers(found: Any) -> Iterator[float]:
