@@ -39,11 +39,11 @@ MEASURED: dict[str, dict[str, Any]] = {
     "gan/cifar10-jigsaw": {"batch_size": 2},
     "numerosity/dots": {"batch_size": 2, "right_count": 2, "negative_counts": None},
     "pix2pix/cityscapes-jigsaw": {"batch_size": 1},
-    "moco/cifar10-jigsaw": {"batch_size": 8, "queue_size": 4096},
-    "dpc/ucf101-jigsaw": {"batch_size": 2},
+    "moco/cifar10-jigsaw": {"batch_size": 16, "queue_size": 4096},
+    "dpc/ucf101-jigsaw": {"batch_size": 2, "split_file": None},
     "gan/celeba64-jigsaw": {"batch_size": 2},
-    "action/ucf101": {"batch_size": 2, "encoder": "none"},
-    "moco/imagenet100-jigsaw": {"batch_size": 8, "queue_size": 4096},
+    "action/ucf101": {"batch_size": 2, "split_file": None, "encoder": "none"},
+    "moco/imagenet100-jigsaw": {"batch_size": 16, "queue_size": 4096},
     "detection/voc-r50c4": {"batch_size": 1, "encoder": "none"},
 }
 SMALL = {"numerosity/dots": {**MEASURED["numerosity/dots"], "width": 4}}
@@ -51,7 +51,10 @@ SMALL = {"numerosity/dots": {**MEASURED["numerosity/dots"], "width": 4}}
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one experiment; the first three for one sample, the others for a step."""
+    """Of one experiment; the first three for one sample, the others for a step.
+
+    What is kept is that of a sample of one update.
+    """
 
     config: str
     operations: float
@@ -86,7 +89,7 @@ def measure(name: str, changes: dict[str, Any]) -> Cost:
         return Cost(
             name,
             operations.total / samples,
-            kept.most / samples,
+            kept.most / config.batch_size,  # a GAN's step has several updates, each forgotten
             seconds / samples,
             trained(state),
             sum(numbers),
