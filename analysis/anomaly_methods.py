@@ -3,8 +3,11 @@
 Beside these anomalies, small faults are made of the normal images to test with: a patch of another.
 
 Normal images are split at random, seed by seed, into those to fit to, to calibrate on and to test
-with (a fifth each of the last two). The control brings all images to 64 pixels and through the same
-JPEG first: what is left of a figure there is no trace of where an image came from.
+with (a fifth each of the last two): the tiles so that all pictures of a tile are on one side, and
+by picture beside it. Where a part has several pictures, one drawn at random is calibrated on.
+On tiles too few are held out for 1 %, so each method is also fitted to all but those to test with,
+and calibrated by leaving tiles out in turn. The control, by picture, brings all images to 64 pixels
+and through one JPEG first: what is left of a figure is no trace of where an image came from.
 
     python analysis/anomaly_methods.py --data FOLDER_OF_ZIPS --out results/anomaly/methods.json
 """
@@ -12,23 +15,18 @@ JPEG first: what is left of a figure there is no trace of where an image came fr
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image
-from torch import Tensor, nn
+from anomaly_sets import SIDE, Kept, Task, seen, split, tasks, through_jpeg
+from torch import Tensor
 
-from nda.data import load_images, to_float
+from nda.data import to_float
 from nda.data.images.copies import copy_groups
-from nda.data.images.defects import load_defects
+from nda.data.images.parts import one_of_each
 from nda.evaluation.fidelity.nearest import pixel_distance
 from nda.evaluation.outliers.auroc import measure_outliers
 from nda.evaluation.outliers.conformal import p_values, smallest_rate
@@ -36,150 +34,135 @@ from nda.evaluation.outliers.detector import image_scores, score_maps
 from nda.evaluation.outliers.pixels import FIGURES, count_pixels
 from nda.negatives import negative_from_name
 from nda.networks.pretrained.choice import fitting_method, place_share
-from nda.networks.pretrained.fitted import build_fitted
-from nda.networks.pretrained.lite0 import pretrained_trunk
+from nda.networks.pretrained.fitted import FITTED, build_fitted
 
-SIDE = 128
-MOST = 400  # images of a kind
-METHODS = ("gaussian", "neighbours", "combine")
 SMALL = "cutmix:low=0.1,high=0.2"  # a patch of another normal image, as a small fault
 RATES = (0.01, 0.05)
-
-
-@dataclass
-class Task:
-    """Images of one set: what is normal, and what is not."""
-
-    name: str
-    normal: Tensor  # uint8 (N, 3, 128, 128)
-    anomalous: Tensor
-    masks: Tensor | None = None  # bool (M, H, W)
-
-
-class Kept(nn.Module):
-    """A trunk that has seen all images before; it is asked for them by their numbers."""
-
-    def __init__(self, maps: list[Tensor]) -> None:
-        super().__init__()
-        self.channels = tuple(level.shape[1] for level in maps)
-        self.maps = maps
-
-    def forward(self, numbers: Tensor) -> list[Tensor]:
-        return [level[numbers] for level in self.maps]
-
-
-def tasks(data: Path) -> Iterator[Task]:
-    """The sets that are compared."""
-    tiles = str(data / "magnetic_tile_anomaly.zip")
-    good = some(tiles, "train", None, most=None)
-    test = load_defects(tiles, ["good"], resolution=SIDE, fit="stretch")
-    assert test is not None
-    assert test.masks is not None
-    normal = torch.cat([good, test.images[test.normal]])
-    yield Task("tiles", normal, test.images[~test.normal], test.masks[~test.normal])
-    for archive, kind in (("dtd_10", "banded"), ("dtd_10", "cracked"), ("scenes_sun8", "kitchen")):
-        path = str(data / f"{archive}.zip")
-        classes = load_images(path, split="test", resolution=SIDE, fit="stretch").classes
-        others = ",".join(name for name in classes if name != kind)
-        yield Task(f"{archive}: {kind}", some(path, "test", kind), some(path, "test", others))
-    objects = some(str(data / "tiny_imagenet_40.zip"), "val", None)
-    yield Task("faces", some(str(data / "faces_color64.zip"), "train", None), objects)
-
-
-def some(path: str, split: str, classes: str | None, most: int | None = MOST) -> Tensor:
-    """Images of a split, evenly taken where there are more than `most`."""
-    names = classes.split(",") if classes else None
-    images = load_images(path, split=split, resolution=SIDE, fit="stretch", classes=names).images
-    if most is None or len(images) <= most:
-        return images
-    return images[torch.linspace(0, len(images) - 1, most).long()]
-
-
-def through_jpeg(images: Tensor) -> Tensor:
-    """The same images at 64 pixels and quality 75, brought back to their size."""
-    small = F.interpolate(images.float(), (64, 64), mode="bilinear", antialias=True)
-    found = []
-    for image in small.round().to(torch.uint8):
-        file = io.BytesIO()
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=75)
-        found.append(torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1))
-    large = F.interpolate(torch.stack(found).float(), (SIDE, SIDE), mode="bilinear")
-    return large.round().to(torch.uint8)
+PICTURE, TILE = "picture", "tile"
 
 
 @torch.no_grad()
-def seen(images: Tensor) -> list[Tensor]:
-    """The maps of all images."""
-    trunk = pretrained_trunk(top=True).eval().to(memory_format=torch.channels_last)
-    parts = [trunk(to_float(part)) for part in images.split(32)]
-    return [torch.cat(level).contiguous() for level in zip(*parts, strict=True)]
-
-
-@torch.no_grad()
-def measure(task: Task, method: str, maps: list[Tensor], seed: int) -> dict[str, Any]:
+def measure(
+    task: Task, method: str, maps: list[Tensor], parts: Tensor, seed: int, *, left_out: bool = False
+) -> dict[str, Any]:
     """Fit, calibrate and test one method on one split."""
     count = len(task.normal)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    fifth = count // 5
-    fit, known, test = order[2 * fifth :], order[:fifth], order[fifth : 2 * fifth]
-    network = build_fitted(method, "lite0", SIDE, len(fit))
+    fit, known, test = split(parts, seed)
+    owners = None
+    if left_out:
+        fit = torch.cat([fit, known])
+        owners = parts[fit].unique(return_inverse=True)[1]
+    network = build_fitted(method, "lite0", SIDE, len(fit), owners=owners)
     network.trunk = Kept(maps)
     network.fit(fit.split(32))
-    faulty = count + torch.arange(len(task.anomalous))
-    small = count + len(faulty) + test  # the same images, changed
-    heat = {
-        name: torch.cat([network(part) for part in rows.split(32)])
-        for name, rows in (("known", known), ("test", test), ("faulty", faulty), ("small", small))
-    }
-    scores = {name: image_scores(each, network.pooling) for name, each in heat.items()}
-    measures = measure_outliers(scores["test"], scores["faulty"])
+    if owners is None:
+        known = known[one_of_each(parts[known], seed)]
+        heat = torch.cat([network(part) for part in known.split(32)])
+    else:
+        rows = one_of_each(owners, seed)
+        known = fit[rows]
+        heat = torch.cat(
+            [
+                network.without_own(network.trunk(known[some]), rows[some])  # type: ignore[operator]
+                for some in torch.arange(len(rows)).split(32)
+            ]
+        )
+    calibration = image_scores(heat, network.pooling)
     row: dict[str, Any] = {
         "set": task.name, "method": method, "seed": seed, "fitted": len(fit),
-        "calibrated": len(known), "test_normal": len(test), "test_anomalous": len(faulty),
-        "auroc": round(measures.auroc, 4),
-        "auroc_small": round(measure_outliers(scores["test"], scores["small"]).auroc, 4),
+        "calibration": "left out" if left_out else "held out", "calibrated": len(known),
     }  # fmt: skip
+    faulty = count + torch.arange(len(task.anomalous))
+    small = count + len(faulty) + test  # the same images, changed
+    found = {
+        name: torch.cat([network(part) for part in rows.split(32)])
+        for name, rows in (("test", test), ("faulty", faulty), ("small", small))
+    }
+    scores = {name: image_scores(each, network.pooling) for name, each in found.items()}
+    return row | figures(task, found, scores, calibration)
+
+
+def figures(
+    task: Task, heat: dict[str, Tensor], scores: dict[str, Tensor], calibration: Tensor
+) -> dict[str, Any]:
+    """What maps and scores of normal images to test with, of anomalous and of made ones say."""
+
+    def auroc(name: str, chosen: Tensor | None = None) -> float:
+        anomalous = scores[name] if chosen is None else scores[name][chosen]
+        return round(measure_outliers(scores["test"], anomalous).auroc, 4)
+
+    row: dict[str, Any] = {
+        "test_normal": len(scores["test"]), "test_anomalous": len(scores["faulty"]),
+        "auroc": auroc("faulty"),
+    }  # fmt: skip
+    if "small" in scores:
+        row["auroc_small"] = auroc("small")
+    for kind in sorted(set(task.kinds)):
+        chosen = torch.tensor([each == kind for each in task.kinds])
+        row.setdefault("auroc_by_kind", {})[kind] = auroc("faulty", chosen)
     if task.masks is not None:
-        none = torch.zeros(len(test), *task.masks.shape[1:], dtype=torch.bool)
+        none = torch.zeros(len(heat["test"]), *task.masks.shape[1:], dtype=torch.bool)
         both = torch.cat([heat["test"], heat["faulty"]])
         counts = count_pixels(both, torch.cat([none, task.masks]))
         row |= {name: round(getattr(counts, name), 4) for name in FIGURES}
     for rate in RATES:
-        if smallest_rate(len(known)) > rate:
+        if smallest_rate(len(calibration)) > rate:
             continue  # cannot be promised with so few
         for what, name in (("test", "false_alarms"), ("faulty", "found")):
-            flagged = p_values(scores[what], scores["known"]) <= rate
+            flagged = p_values(scores[what], calibration) <= rate
             row[f"{name}_at_{rate:g}"] = round(float(flagged.float().mean()), 4)
     return row
 
 
-def pixels(task: Task, seed: int) -> float:
+def pixels(task: Task, parts: Tensor, seed: int) -> float:
     """AUROC of the nearest normal image in raw pixels, on the same split."""
-    order = torch.randperm(len(task.normal), generator=torch.Generator().manual_seed(seed))
-    fifth = len(order) // 5
-    known = task.normal[order[2 * fifth :]]
-    distances = [
-        pixel_distance(each, known)
-        for each in (task.normal[order[fifth : 2 * fifth]], task.anomalous)
-    ]
+    fit, _, test = split(parts, seed)
+    known = task.normal[fit]
+    distances = [pixel_distance(each, known) for each in (task.normal[test], task.anomalous)]
     return round(measure_outliers(*distances).auroc, 4)
 
 
 def speed(images: Tensor) -> dict[str, dict[str, float]]:
     """CPU seconds of a fit to `images`, and images a CPU second, the trunk's time included."""
-    figures = {}
-    for method in METHODS:
+    found = {}
+    for method in FITTED:
         network = build_fitted(method, "lite0", SIDE, len(images), published=True)
         begun = time.process_time()
         with torch.no_grad():
             network.fit(to_float(part) for part in images.split(32))
         fitted = time.process_time()
         score_maps(network, images)
-        figures[method] = {
+        found[method] = {
             "fit_cpu_seconds": round(fitted - begun, 2),
             "images_per_cpu_second": round(len(images) / (time.process_time() - fitted), 1),
         }
-    return figures
+    return found
+
+
+def splits_of(task: Task) -> dict[str, Tensor]:
+    """How the normal images are split: by tile first where pictures share one."""
+    each = torch.arange(len(task.normal))
+    if torch.equal(task.parts, each):
+        return {PICTURE: each}
+    return {TILE: task.parts, PICTURE: each}
+
+
+def rows_of(task: Task, maps: list[Tensor], *, control: bool) -> list[dict[str, Any]]:
+    """Every method on every split, and the nearest pixels."""
+    rows = []
+    splits = {PICTURE: torch.arange(len(task.normal))} if control else splits_of(task)
+    for by, parts in splits.items():
+        for seed in range(3):
+            for method in FITTED:
+                ways = (False, True) if by == TILE else (False,)
+                for left_out in ways:
+                    row = measure(task, method, maps, parts, seed, left_out=left_out)
+                    rows.append({"split_by": by, **row, "same_jpeg": control})
+                    print(rows[-1], flush=True)
+            near = {"set": task.name, "method": "nearest pixels", "seed": seed}
+            value = pixels(task, parts, seed)
+            rows.append({"split_by": by, **near, "auroc": value, "same_jpeg": control})
+    return rows
 
 
 def main() -> None:
@@ -188,10 +171,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, Any] = {"rows": [], "copies": {}, "auto": {}, "speed": {}}
+    found: dict[str, Any] = {"rows": [], "copies": {}, "parts": {}, "auto": {}, "speed": {}}
     for task in tasks(options.data):
         groups = copy_groups(task.normal)
         found["copies"][task.name] = len(groups) - len(set(groups.tolist()))
+        found["parts"][task.name] = int(task.parts.max()) + 1
         for control in (False, True):
             if control:
                 task.normal, task.anomalous = map(through_jpeg, (task.normal, task.anomalous))
@@ -200,13 +184,7 @@ def main() -> None:
             maps = seen(torch.cat([task.normal, task.anomalous, small]))
             share = place_share(Kept(maps), SIDE, torch.arange(len(task.normal)).split(32))
             found["auto"][task.name] = {"place_share": share, "takes": fitting_method(share)}
-            for seed in range(3):
-                for method in METHODS:
-                    row = measure(task, method, maps, seed)
-                    found["rows"].append({**row, "same_jpeg": control})
-                    print(found["rows"][-1], flush=True)
-                near = {"set": task.name, "method": "nearest pixels", "seed": seed}
-                found["rows"].append({**near, "auroc": pixels(task, seed), "same_jpeg": control})
+            found["rows"] += rows_of(task, maps, control=control)
         if task.name == "tiles":
             found["speed"] = speed(task.normal[:440])
         options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

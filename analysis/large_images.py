@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from anomaly_methods import Kept
+from anomaly_sets import Kept
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 

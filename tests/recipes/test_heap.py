@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from nda.extras import LITE0
+from nda.networks.pretrained.fitted import FITTED
 from nda.recipes import RECIPES
 from nda.recipes.detection.config import DetectionConfig
 from nda.recipes.detection.train import prepared
@@ -78,7 +79,7 @@ SIZES: dict[str, list[Settings]] = {
         {"width": 1},
         {"width": 8},
         {"backbone": "torchvision:resnet18"},
-        *({"method": method} for method in ("gaussian", "neighbours", "combine") if LITE0_IS_HERE),
+        *({"method": method} for method in FITTED if LITE0_IS_HERE),
     ],
     "pix2pix": [{"width": 1}],
     "moco": [

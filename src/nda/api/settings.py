@@ -180,6 +180,8 @@ class ScoreOptions:
         false_alarm_rate: share of normal images that may be flagged; as trained, of videos 0.05
         threshold: flag images that score so high or higher, in place of a rate
         false_discovery_rate: share of the flagged images that may be normal, in place of a rate
+        drift: say when the images, in their order, are no longer like the normal ones; the chance
+            of ever saying so while nothing changes, such as 0.01
         normal: folders of normal images, by name, separated by commas: what lies in others is
             anomalous, and how well scores tell them is measured; good or normal, where there is one
         batch_size: images scored at once, or windows of a video; fewer of them on a processor
@@ -198,6 +200,7 @@ class ScoreOptions:
     false_alarm_rate: float | None = None
     threshold: float | None = None
     false_discovery_rate: float | None = None
+    drift: float | None = None
     normal: str | None = None
     batch_size: int = 64
     fail_on_anomaly: bool = False

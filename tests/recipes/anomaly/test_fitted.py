@@ -25,7 +25,7 @@ from nda.training.start import resume, start
 from tests.support.tiny_anomaly import tiny_anomaly, write_surfaces
 from tests.support.tiny_lite0 import install_lite0
 
-METHODS = ("gaussian", "neighbours", "combine", "auto")
+METHODS = ("gaussian", "memory", "neighbours", "combine", "auto")
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def trained(folder: Path, normal: int, **changes: Any) -> Iterator[Run[Any, Anom
         yield fitted
 
 
-@pytest.fixture(scope="module", params=METHODS[:3])
+@pytest.fixture(scope="module", params=METHODS[:-1])
 def left_out(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run of each method that leaves its images out in turn."""
     folder = tmp_path_factory.mktemp(f"left-out-{request.param}")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from nda.api.media import expecting_images
+from nda.api.score.drift import Drift
 from nda.api.score.judge import batches_of, judge
 from nda.api.score.limits import Limit, limit_of
 from nda.api.score.place import ready_places
@@ -76,6 +77,7 @@ def score_images(
         threshold=options.threshold,
         false_discovery_rate=options.false_discovery_rate,
     )
+    drift = None if options.drift is None else Drift(detector, options.drift)
     place = ready_places(options)
     kept_size = options.batch_size if settings.tiling is None else 1  # rows that come together
     about = {
@@ -101,6 +103,8 @@ def score_images(
         seen.add(scored)
         if limit.discoveries is not None and scored.p_value is not None:
             rarity.append(scored.p_value)
+        if drift is not None:
+            drift.see(scored)
         if each is not None:
             each(scored)
 
@@ -145,6 +149,7 @@ def score_images(
             *notes_of(
                 limit, detector, seen.total - seen.counts["broken"], seen.counts["anomalous"]
             ),
+            *([] if drift is None else drift.notes()),
             *notes_on_labels(seen),
         ],
         remarks=[*lost_heats(lost), *stream.values.notes()],

@@ -115,7 +115,7 @@ def refuse(options: ScoreOptions) -> None:
             f"{options.run} is a run of dpc, which takes no list on standard input; give a folder "
             "or a .zip of videos, or a video file."
         )
-    for name in ("threshold", "false_discovery_rate"):
+    for name in ("threshold", "false_discovery_rate", "drift"):
         if getattr(options, name) is not None:
             raise ConfigError(
                 f"--{name} {getattr(options, name):g} is for images, and {options.run} is a run of "

@@ -42,7 +42,7 @@ class DetectorSettings:
     step: int  # of training
     data: str  # fingerprint of the images it was trained on
     bit_depth: int | None = None  # of files of more than 8 bits; None for the whole range of 16
-    method: str = LEARNED  # or what was fitted at once: gaussian, neighbours
+    method: str = LEARNED  # or what was fitted at once, such as gaussian
     kept: int = 0  # normal images that it was fitted to
     groups: int = 0  # of these, left out in turn to calibrate on; 0 where others were held out
     image_width: int = 0  # pixels of large images, of which the detector sees tiles of `resolution`

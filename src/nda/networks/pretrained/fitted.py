@@ -13,10 +13,12 @@ from nda.networks.pretrained.left_out import (
     LeftOutGaussian,
     LeftOutNeighbours,
 )
+from nda.networks.pretrained.left_out_memory import LeftOutMemory
 from nda.networks.pretrained.lite0 import NAME, Lite0Trunk, pretrained_trunk
+from nda.networks.pretrained.memory import MemoryMap
 from nda.networks.pretrained.neighbours import MOST_KEPT, NeighbourMap
 
-FITTED = ("gaussian", "neighbours", "combine")
+FITTED = ("gaussian", "memory", "neighbours", "combine")
 
 
 def build_trunk(
@@ -53,11 +55,15 @@ def build_fitted(
     """
     if method not in FITTED:
         raise ValueError(f"no network is fitted by the method {method!r}")
-    trunk = build_trunk(backbone, published=published, top=method != "gaussian")
+    trunk = build_trunk(backbone, published=published, top=method in ("neighbours", "combine"))
     network: FittedMap
     if method == "gaussian":
         network = (
             GaussianMap(trunk, side) if owners is None else LeftOutGaussian(trunk, side, owners)
+        )
+    elif method == "memory":
+        network = (
+            MemoryMap(trunk, side, kept) if owners is None else LeftOutMemory(trunk, side, owners)
         )
     elif method == "neighbours":
         network = (

@@ -58,9 +58,10 @@ class AnomalyConfig(RunConfig):
         group: a regular expression found in every file's path; files of which it finds the same are
             pictures of one part and stay on one side of the split: (.*)/ for the folder
         method: negatives (learned step by step); gaussian (of features, at each place of aligned
-            images); neighbours (nearest images in pooled features); combine (the more surprised of
-            these two); auto (gaussian for aligned images, else combine). A new run that is told
-            nothing of how to learn takes auto where the extra 'pretrained' is installed
+            images); memory (nearest patches of features, anywhere); neighbours (nearest images in
+            pooled features); combine (the more surprised of gaussian and neighbours); auto
+            (gaussian for aligned images, else combine). A new run that is told nothing of how to
+            learn takes auto where the extra 'pretrained' is installed
         negative: a negative such as blemish, cutmix:low=0.05,high=0.3 or blemish+jigsaw
         texture: folder or .zip of images that the negative texture takes its patches from; other
             images of the batch if not given
@@ -90,7 +91,9 @@ class AnomalyConfig(RunConfig):
     holdout: float = 0.2
     calibration: Literal["auto", "held_out", "left_out"] = "auto"
     group: str | None = None
-    method: Literal["negatives", "gaussian", "neighbours", "combine", "auto"] = "negatives"
+    method: Literal["negatives", "gaussian", "memory", "neighbours", "combine", "auto"] = (
+        "negatives"
+    )
     negative: str = "blemish"
     texture: str | None = field(default=None, metadata=PATH)
     matched: Matched = "none"

@@ -1,0 +1,48 @@
+"""Whether the images of a scoring, in their order, stop being like the normal ones."""
+
+from __future__ import annotations
+
+from nda.errors import ConfigError
+from nda.evaluation.outliers.detector import Detector
+from nda.evaluation.outliers.drift import DriftWatch
+from nda.report.scored import Scored
+from nda.validators import counted
+
+
+class Drift:
+    """Sees every image of a scoring; says at the end whether there was an alarm, and at which.
+
+    Raises `ConfigError` for a rate that is none, and for a detector whose normal images were left
+    out in turn: of these it is not known how new ones rank among them.
+    """
+
+    def __init__(self, detector: Detector, rate: float) -> None:
+        self.watch = DriftWatch(detector.calibration.cpu(), rate)
+        self.file = ""  # at which the alarm was raised
+        if detector.settings.groups:
+            raise ConfigError(
+                "--drift needs normal images that were held out, and this detector is calibrated "
+                "by leaving its images out in turn; train it with --calibration held_out."
+            )
+
+    def see(self, scored: Scored) -> None:
+        """Take the next image; what could not be read says nothing."""
+        if scored.score is not None and not self.file:
+            self.watch.see(scored.score)
+            if self.watch.alarm is not None:
+                self.file = scored.file
+
+    def notes(self) -> list[str]:
+        """A sentence on what was seen."""
+        watch = self.watch
+        highest = f"the odds against that reached {watch.highest:.3g} to 1"
+        if watch.alarm is None:
+            return [
+                f"no drift: {counted(watch.count, 'image')} may be as normal as those held out; "
+                f"{highest}, and the alarm is at {1 / watch.rate:.3g}"
+            ]
+        return [
+            f"drift: by image {watch.alarm:,} ({self.file}) the images were no longer like the "
+            f"normal ones held out; {highest}. While nothing changes that ever happens with a "
+            f"chance of at most {watch.rate:g}"
+        ]
