@@ -37,14 +37,13 @@ from nda.training.launch import launch  # noqa: E402
 # Of configurations that cost alike, the one that is measured, and what its data is too small for.
 MEASURED: dict[str, dict[str, Any]] = {
     "gan/cifar10-jigsaw": {"batch_size": 2},
+    "gan/celeba64-jigsaw": {"batch_size": 2},
     "numerosity/dots": {"batch_size": 2, "right_count": 2, "negative_counts": None},
     "pix2pix/cityscapes-jigsaw": {"batch_size": 1},
     "moco/cifar10-jigsaw": {"batch_size": 16, "queue_size": 4096},
-    "dpc/ucf101-jigsaw": {"batch_size": 2, "split_file": None},
-    "gan/celeba64-jigsaw": {"batch_size": 2},
-    "action/ucf101": {"batch_size": 2, "split_file": None, "encoder": "none"},
     "moco/imagenet100-jigsaw": {"batch_size": 16, "queue_size": 4096},
-    "detection/voc-r50c4": {"batch_size": 1, "encoder": "none"},
+    "dpc/ucf101-jigsaw": {"batch_size": 2, "split_file": None},
+    "action/ucf101": {"batch_size": 2, "encoder": "none", "split_file": None},
 }
 SMALL = {"numerosity/dots": {**MEASURED["numerosity/dots"], "width": 4}}
 
