@@ -12,7 +12,7 @@ what a command has in memory at most that scores small images, and one to three 
 pixels, by a detector that is told that its tiles are of such.
 
     python analysis/large_images.py --data magnetic_tile_anomaly.zip \
-        --out results/anomaly/tiles.json
+        --out results/anomaly/large-images.json
 
 What is in the file of parts that are not asked for (`--parts`) stays there.
 """
