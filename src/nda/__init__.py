@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nda.api.check import check as check
     from nda.api.compare import compare as compare
     from nda.api.detector import AnomalyDetector as AnomalyDetector
+    from nda.api.gan import GanDiscriminator as GanDiscriminator
+    from nda.api.gan import GanGenerator as GanGenerator
     from nda.api.preview import preview as preview
     from nda.api.probe.runs import probe as probe
     from nda.api.runs.train import evaluate as evaluate
@@ -75,6 +77,7 @@ _HOMES = {
     "nda.api.check": ("check",),
     "nda.api.compare": ("compare",),
     "nda.api.detector": ("AnomalyDetector",),
+    "nda.api.gan": ("GanDiscriminator", "GanGenerator"),
     "nda.api.preview": ("preview",),
     "nda.api.probe.runs": ("probe",),
     "nda.api.runs.train": ("evaluate", "resume", "train"),

@@ -63,6 +63,11 @@ COMMANDS = {
         "configs",
     ),
     "train": Command("train a recipe on your data", "nda.commands.verbs.train", "train"),
+    "sweep": Command(
+        "search the settings of a recipe, and compare what was found",
+        "nda.commands.verbs.sweep",
+        "sweep",
+    ),
     "resume": Command("continue an interrupted run", "nda.commands.verbs.run", "resume"),
     "evaluate": Command("measure a run again", "nda.commands.verbs.run", "evaluate"),
     "score": Command("score images or videos for anomalies", "nda.commands.verbs.score", "score"),

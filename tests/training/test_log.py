@@ -110,8 +110,8 @@ def test_a_writer_of_tensorboard_that_never_ends_does_not_hold_up_the_run(
     log = LogWriter(RunFolder(tmp_path), last_step=0)
     log.write({"step": 1, "loss": 0.5})
     held = threading.Event()
-    close = log._board.close
-    monkeypatch.setattr(log._board, "close", lambda: (held.wait(60), close()))
+    close = log._tracker.finalize
+    monkeypatch.setattr(log._tracker, "finalize", lambda how: (held.wait(60), close(how)))
     begun = time.monotonic()
     log.close()
     assert time.monotonic() - begun < 20

@@ -8,11 +8,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 
+from nda.api.hub import Shareable, measured_in
 from nda.api.media import expecting_images
 from nda.api.options import settings_shown
 from nda.api.places import refuse_absent
@@ -29,9 +30,11 @@ from nda.data.images.stream import Stream
 from nda.errors import ConfigError, DataError
 from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import LEARNED, Detector, save_detector
+from nda.evaluation.record import Evaluation
 from nda.export.detector import export_onnx
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.anomaly.load import open_detector
+from nda.report.model_card import Card, detector_card
 from nda.runtime.devices import choose_device
 from nda.runtime.files import StrPath, prepare_output
 from nda.runtime.notes import overheard
@@ -45,7 +48,7 @@ ELSEWHERE = {
 }
 
 
-class AnomalyDetector:
+class AnomalyDetector(Shareable):
     """A detector of anomalous images that learns from normal ones alone.
 
         detector = nda.AnomalyDetector(steps=1500).fit("normal.zip")
@@ -177,7 +180,7 @@ class AnomalyDetector:
         return Path(path)
 
     @classmethod
-    def load(cls, path: StrPath) -> AnomalyDetector:
+    def load(cls, path: StrPath) -> Self:
         """The detector in a file that `save` wrote, or of the folder of a run of anomaly.
 
         Raises `CheckpointError` for what is missing, damaged or of something else.
@@ -196,6 +199,12 @@ class AnomalyDetector:
         """
         export_onnx(self.module, _ending(path, ".onnx"))
         return Path(path)
+
+    _file = "detector.safetensors"
+
+    def _card(self) -> tuple[Card, Evaluation | None]:
+        measured = self.result.evaluation if self.result else measured_in(self._read)
+        return detector_card(self.module.settings, len(self.module.calibration)), measured
 
     def __repr__(self) -> str:
         if self._detector is None:

@@ -21,6 +21,7 @@ EXAMPLES = {
     ),
     "train dpc": "nda train dpc --data videos/ --out runs/video",
     "train action": "nda train action --encoder runs/video --data videos/ --out runs/actions",
+    "sweep": "nda sweep gan --space space.yaml --out sweeps/a --data photos/ --resolution 64",
     "resume": "nda resume runs/jigsaw",
     "evaluate": "nda evaluate runs/jigsaw --ood textures=textures.zip --corruptions",
     "score": "nda score runs/parts new/ --out scores.csv --html page.html",

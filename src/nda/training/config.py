@@ -11,6 +11,7 @@ from nda.errors import ConfigError
 from nda.validators import at_least
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Tracker = Literal["tensorboard", "csv", "wandb", "mlflow", "trackio"]
 
 # What is known of a setting beside its type: `field(default=..., metadata=FREE)` where it stands.
 # A recipe that gives such a setting another default need not say it again.
@@ -32,6 +33,7 @@ class RunConfig:
         checkpoint_every: steps between checkpoints
         keep_checkpoints: how many of the newest checkpoints stay on disk
         log_every: steps between rows of log.jsonl, which hold means over these steps
+        logger: where the rows of log.jsonl also go; all but the first two take an extra of nda
         sample_every: steps between sample grids
         evaluate_every: steps between evaluations; 0 evaluates at the end only
         device: auto, cpu, cuda, mps, or one card such as cuda:1
@@ -56,6 +58,7 @@ class RunConfig:
     checkpoint_every: int = field(default=1000, metadata=FREE)
     keep_checkpoints: int = field(default=2, metadata=FREE)
     log_every: int = field(default=50, metadata=FREE)
+    logger: Tracker = field(default="tensorboard", metadata=FREE)
     sample_every: int = field(default=1000, metadata=FREE)
     evaluate_every: int = field(default=0, metadata=FREE)
     device: str = field(default="auto", metadata=FREE)

@@ -100,7 +100,7 @@ class Run(Generic[C, S]):
         if state.step == 0:
             self._on_main(lambda: self.recipe.draw_samples(state, self.folder))
             self.save()  # so that a run killed early can be resumed as well
-        log = LogWriter(self.folder, last_step=state.step) if main else None
+        log = LogWriter.of(self.folder, config, last_step=state.step) if main else None
         row_step, row_seconds = state.step, self.seconds
         with (
             contextlib.closing(log) if log else contextlib.nullcontext(),

@@ -1,4 +1,4 @@
-"""What a run logs: means over intervals to JSONL and TensorBoard, and the first loss gone wrong.
+"""What a run logs: means over intervals to JSONL and a tracker, and the first loss gone wrong.
 
 Values stay on the device between rows; nothing here waits for a GPU except when a row is written.
 """
@@ -14,9 +14,12 @@ from torch import Tensor
 
 from nda.errors import TrainingError
 from nda.runtime.files import write_text_atomically
+from nda.training.config import RunConfig
 from nda.training.run_folder import RunFolder
+from nda.training.trackers.place import TIMES
 
 _PATIENCE = 10.0  # seconds
+_PATIENCE_ELSEWHERE = 60.0  # with trackers that may have to send what they hold
 
 
 class Means:
@@ -69,29 +72,44 @@ class Means:
 
 
 class LogWriter:
-    """Appends rows to log.jsonl and TensorBoard; rows after `last_step` are dropped first."""
+    """Appends rows to log.jsonl and the tracker `logger`; those after `last_step` are dropped."""
 
-    def __init__(self, folder: RunFolder, *, last_step: int) -> None:
-        # TensorBoard takes a second to import: only when a run begins.
-        from torch.utils.tensorboard import SummaryWriter
+    def __init__(
+        self,
+        folder: RunFolder,
+        *,
+        last_step: int,
+        logger: str = "tensorboard",
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        # Trackers take a second and more to import: only when a run begins.
+        from nda.training.trackers import open_tracker
 
+        self._patience = _PATIENCE if logger == "tensorboard" else _PATIENCE_ELSEWHERE
         kept = [row for row in folder.log() if row["step"] <= last_step]
         write_text_atomically(folder.log_path, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = folder.log_path.open("a", buffering=1, encoding="utf-8")
-        self._board = SummaryWriter(folder.path / "tensorboard", purge_step=last_step + 1)
+        self._tracker = open_tracker(
+            logger, folder.path, config or {}, last_step=last_step, kept=kept
+        )
+
+    @classmethod
+    def of(cls, folder: RunFolder, config: RunConfig, *, last_step: int) -> LogWriter:
+        """That of a run, which stands at `last_step`."""
+        return cls(folder, last_step=last_step, logger=config.logger, config=config.as_dict())
 
     def write(self, row: dict[str, float]) -> None:
         self._file.write(json.dumps(row, allow_nan=False) + "\n")
-        for name, value in row.items():
-            if name not in ("step", "seconds"):
-                self._board.add_scalar(name, value, int(row["step"]))
+        values = {name: value for name, value in row.items() if name not in TIMES}
+        self._tracker.log_metrics(values, step=int(row["step"]))
 
     def close(self) -> None:
-        """Close both; TensorBoard's writer is given some seconds for what it still holds.
+        """Close both; the tracker is given some seconds for what it still holds.
 
-        A signal that falls into its queue can leave that locked for ever, and log.jsonl has all.
+        A signal that falls into the queue of TensorBoard's can leave that locked for ever, and
+        log.jsonl has all.
         """
         self._file.close()
-        closing = threading.Thread(target=self._board.close, daemon=True)
+        closing = threading.Thread(target=self._tracker.finalize, args=("success",), daemon=True)
         closing.start()
-        closing.join(_PATIENCE)
+        closing.join(self._patience)

@@ -1,7 +1,7 @@
 """The run folder: everything about one training run, readable without the program that wrote it.
 
 run/  config.yaml  log.jsonl  metrics.json  report.html
-checkpoints/step-<n>.pt (+ latest)  samples/*.png  tensorboard/
+checkpoints/step-<n>.pt (+ latest)  samples/*.png  tensorboard/ or another tracker's
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from nda.training.launch import launch
 from nda.training.lock import hold
 from nda.training.log import Means
 from nda.training.run_folder import RunFolder
+from nda.training.trackers import require_tracker
 from nda.training.watch import is_first_process
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -35,6 +36,7 @@ Config = TypeVar("Config", bound=RunConfig)
 def start(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
     """A run at step 0 in a new folder, which is made only once data and networks stand."""
     config.check()
+    require_tracker(config.logger)
     config = with_absolute_paths(config)
     folder = RunFolder(Path(config.out))
     if within_folder(folder.path, Path(config.data)):
@@ -85,6 +87,8 @@ def resume(
     With `anew` a run that was cut off before its first checkpoint begins again.
     """
     config = with_absolute_paths(config_of(folder, config_class, **changes))
+    if anew:  # to train on
+        require_tracker(config.logger)
     if is_first_process():
         claim(folder)
     unbegun = anew and not checkpoints_newest_first(folder.checkpoints) and not folder.log()

@@ -18,7 +18,7 @@ from nda.report.pages.render import render
 from nda.report.pictures.embed import Picture
 from nda.report.pictures.grid import image_grid
 from nda.report.plots.check_plane import COLOURS, PlacedNegative, plane_figure
-from nda.report.plots.svg import inline
+from nda.report.plots.svg import inline, themed
 from nda.report.words import protocol_words
 from nda.runtime.files import write_text_atomically
 from nda.validators import counted
@@ -51,7 +51,11 @@ def write_check_page(out: Path, checked: Checked, command: str) -> Path:
         header=HEADER,
         rows=rows,
         groups=[
-            (verdict, COLOURS[verdict], [row.name for row in rows if row.verdict == verdict])
+            (
+                verdict,
+                themed(COLOURS[verdict]),
+                [row.name for row in rows if row.verdict == verdict],
+            )
             for verdict in VERDICTS
         ],
         plane=_plane(checked.negatives),
@@ -76,7 +80,7 @@ def _row(negative: CheckedNegative) -> Row:
         cells(negative)[:-1],
         verdict,
         negative.judgement.reason,
-        COLOURS[verdict],
+        themed(COLOURS[verdict]),
         _picture(negative.examples, f"{negative.title} of the held-out images"),
     )
 

@@ -100,11 +100,13 @@ def inline(svg: str) -> str:
     head, end, body = svg.partition(">")
     head = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", head)
 
-    def themed(colour: re.Match[str]) -> str:
-        name = THEME.get(colour[0])
-        return f"var(--chart-{name}, {colour[0]})" if name else colour[0]
-
     def styled(style: re.Match[str]) -> str:
-        return _COLOUR.sub(themed, style[0])
+        return _COLOUR.sub(lambda colour: themed(colour[0]), style[0])
 
     return head + end + _STYLED.sub(styled, body)
+
+
+def themed(colour: str) -> str:
+    """A colour of figures as a style sheet's, which knows light and dark."""
+    name = THEME.get(colour.lower())
+    return f"var(--chart-{name}, {colour})" if name else colour

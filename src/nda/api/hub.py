@@ -1,0 +1,123 @@
+"""Models in a folder or on Hugging Face's hub, with a card; by `huggingface_hub`'s mixin."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from nda.errors import CheckpointError
+from nda.evaluation.record import Evaluation
+from nda.extras import require
+from nda.report.model_card import Card, model_card
+from nda.runtime.files import StrPath
+from nda.training.run_folder import RunFolder
+
+NAME = "README.md"  # of the card, as the hub wants it
+
+
+class Shareable:
+    """A model that can be saved to a folder or the hub with its card, and read from there.
+
+    What inherits says how it is written to a file and read, and what its card tells.
+    """
+
+    _file: ClassVar[str]  # the model's, in a folder
+
+    def save_pretrained(self, folder: StrPath) -> Path:
+        """Write the model and its card, README.md, into `folder`; what is there is replaced.
+
+        Raises `ConfigError` where the extra `hub` is not installed.
+        """
+        _hub()
+        _on_hub()(self).save_pretrained(folder, config=_config(self))
+        return Path(folder)
+
+    def push_to_hub(self, repo_id: str, **settings: Any) -> str:
+        """Send the model and its card to the repository `repo_id`, and give their address.
+
+        `settings` are those of `huggingface_hub.ModelHubMixin.push_to_hub`, such as `private` and
+        `token`. Raises `ConfigError` where the extra `hub` is not installed.
+        """
+        _hub()
+        return str(_on_hub()(self).push_to_hub(repo_id, config=_config(self), **settings))
+
+    @classmethod
+    def from_pretrained(cls, name: StrPath, **settings: Any) -> Self:
+        """The model in a folder that `save_pretrained` wrote, or in a repository of the hub.
+
+        `settings` are those of `huggingface_hub.ModelHubMixin.from_pretrained`, such as `revision`
+        and `token`. Raises `CheckpointError` where there is no such model, or it is damaged.
+        """
+        hub = _hub()
+        if Path(name).is_dir() and not (Path(name) / cls._file).is_file():
+            raise CheckpointError(
+                f"{name} holds no {cls._file}; give a folder that save_pretrained of "
+                f"{cls.__name__} wrote."
+            )
+        try:
+            found = _on_hub().from_pretrained(str(name), file=cls._file, **settings)
+        except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, OSError) as error:
+            raise CheckpointError(
+                f"{name} is no folder with a {cls._file}, and no repository of the hub that can be "
+                f"read ({' '.join(str(error).split())[:120]}). Give one of them."
+            ) from error
+        return cls.load(Path(found.model))
+
+    def save(self, path: StrPath) -> Path:
+        """Write the model as one file."""
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, path: StrPath) -> Self:
+        """The model in a file that `save` wrote."""
+        raise NotImplementedError
+
+    def _card(self) -> tuple[Card, Evaluation | None]:
+        raise NotImplementedError
+
+
+def measured_in(run: StrPath) -> Evaluation | None:
+    """The newest evaluation of the run in a folder; None where it is no run, or not measured."""
+    folder = RunFolder(Path(run))
+    found = folder.evaluations() if folder.config_path.is_file() else []
+    return Evaluation.from_dict(found[-1]) if found else None
+
+
+def _config(model: Shareable) -> dict[str, str]:
+    """What config.json says, by which the hub counts downloads; nothing is read from it."""
+    return {"library": "nda", "model": type(model).__name__}
+
+
+def _hub() -> Any:
+    what = "save_pretrained, from_pretrained and push_to_hub need the package huggingface_hub"
+    require("huggingface_hub.errors", what, "hub")
+    return require("huggingface_hub", what, "hub")
+
+
+@functools.cache
+def _on_hub() -> Any:
+    """huggingface_hub's mixin around a `Shareable`, or around the path of what was read."""
+    hub = _hub()
+
+    base: Any = hub.ModelHubMixin
+
+    class OnHub(base, library_name="nda"):  # type: ignore[misc,call-arg]
+        def __init__(self, model: Any) -> None:
+            self.model = model
+
+        def _save_pretrained(self, save_directory: Path) -> None:
+            self.model.save(save_directory / self.model._file)
+            # A card that is there tells the figures of another model.
+            self.generate_model_card().save(save_directory / NAME)
+
+        @classmethod
+        def _from_pretrained(cls, *, model_id: str, file: str, **settings: Any) -> Any:
+            if Path(model_id).is_dir():
+                return cls(Path(model_id) / file)
+            return cls(hub.hf_hub_download(repo_id=model_id, filename=file, **settings))
+
+        def generate_model_card(self, *args: Any, **kwargs: Any) -> Any:
+            return hub.ModelCard(model_card(*self.model._card()))
+
+    return OnHub

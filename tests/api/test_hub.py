@@ -1,0 +1,142 @@
+"""Models in folders and on the hub, with cards of what was measured; nothing here has a network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import nda
+from nda.errors import CheckpointError, ConfigError, ShapeError, UserError
+
+hub = pytest.importorskip("huggingface_hub")
+FILES = ["README.md", "config.json", "detector.safetensors"]
+SMALL: dict[str, Any] = {"resolution": 32, "steps": 2, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def normal() -> torch.Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.randint(100, 156, (60, 3, 32, 32), dtype=torch.uint8, generator=rng)
+
+
+@pytest.fixture(scope="module")
+def fitted(normal: torch.Tensor) -> nda.AnomalyDetector:
+    return nda.AnomalyDetector(**SMALL, false_alarm_rate=0.2).fit(normal)
+
+
+@pytest.fixture(scope="module")
+def gan_run(normal: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "gan"
+    nda.train("gan", data=normal, out=out, width=4, batch_size=4, evaluation_samples=10, **SMALL)
+    return out
+
+
+def test_a_detector_comes_back_from_a_folder(
+    fitted: nda.AnomalyDetector, normal: torch.Tensor, tmp_path: Path
+) -> None:
+    folder = fitted.save_pretrained(tmp_path / "shared")
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    again = nda.AnomalyDetector.from_pretrained(str(folder))
+    assert torch.equal(again.predict(normal).scores, fitted.predict(normal).scores)
+
+
+def test_the_card_tells_what_the_run_measured(fitted: nda.AnomalyDetector, tmp_path: Path) -> None:
+    folder = fitted.save_pretrained(tmp_path)
+    card = hub.ModelCard.load(folder / "README.md")
+    assert card.data.library_name == "nda"
+    assert "anomaly-detection" in card.data.tags
+    assert fitted.result is not None
+    for metric in fitted.result.evaluation.metrics[:5]:
+        assert metric.title in card.text
+        assert f"{metric.value:.4g}" in card.text
+    assert "at most 20 % are flagged on average" in card.text
+    assert "| `resolution` | 32 |" in card.text
+    # Loaded from a file, nobody knows what its run measured; no older figures stay.
+    nda.AnomalyDetector.from_pretrained(folder).save_pretrained(folder)
+    assert "has not been evaluated" in (folder / "README.md").read_text()
+
+
+def test_networks_of_a_gan_come_back_from_a_folder(gan_run: Path, tmp_path: Path) -> None:
+    generator = nda.GanGenerator.from_run(gan_run)
+    images = generator.sample(3, seed=5)
+    assert images.shape == (3, 3, 32, 32)
+    assert not torch.equal(images, generator.sample(3, seed=6))
+    again = nda.GanGenerator.from_pretrained(generator.save_pretrained(tmp_path / "g"))
+    assert torch.equal(again.sample(3, seed=5), images)
+
+    discriminator = nda.GanDiscriminator.from_run(gan_run)
+    logits = discriminator.score(images)
+    known = nda.GanDiscriminator.from_pretrained(discriminator.save_pretrained(tmp_path / "d"))
+    assert torch.equal(known.score(images), logits)
+    card = (tmp_path / "g" / "README.md").read_text()
+    assert "Gap D(x)" in card
+    assert "| `negative` |" in card
+    assert "nda.GanGenerator.from_pretrained" in card
+
+
+def test_what_is_sent_to_the_hub(
+    fitted: nda.AnomalyDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, Any] = {}
+
+    class Api:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def create_repo(self, repo_id: str, **settings: Any) -> Any:
+            sent.update(repo=repo_id, **settings)
+            return type("Url", (), {"repo_id": repo_id})
+
+        def upload_folder(self, folder_path: str, **_: Any) -> str:
+            sent["files"] = sorted(path.name for path in Path(folder_path).iterdir())
+            return "https://hub/me/parts"
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
+    assert fitted.push_to_hub("me/parts", private=True) == "https://hub/me/parts"
+    assert sent["repo"] == "me/parts"
+    assert sent["private"] is True
+    assert sent["files"] == FILES
+
+
+def test_what_cannot_be_read_is_refused(
+    gan_run: Path, fitted: nda.AnomalyDetector, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match=r"holds no detector\.safetensors; give a folder"):
+        nda.AnomalyDetector.from_pretrained(tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"no folder with a generator\.safetensors, and no rep"
+    ):
+        nda.GanGenerator.from_pretrained("not/a/name")
+    (tmp_path / "generator.safetensors").write_bytes(b"0123456789")
+    with pytest.raises(CheckpointError, match=r"generator\.safetensors is damaged or no network"):
+        nda.GanGenerator.from_pretrained(tmp_path)
+    folder = nda.GanDiscriminator.from_run(gan_run).save_pretrained(tmp_path)
+    (folder / "discriminator.safetensors").rename(folder / "generator.safetensors")
+    with pytest.raises(CheckpointError, match="damaged or no network"):
+        nda.GanGenerator.from_pretrained(folder)
+    with pytest.raises(UserError, match="not a run folder"):
+        nda.GanGenerator.from_run(tmp_path)
+
+
+def test_images_of_another_size_or_type_are_refused(gan_run: Path) -> None:
+    discriminator = nda.GanDiscriminator.from_run(gan_run)
+    with pytest.raises(ShapeError, match=r"must be of 32 × 32 pixels, as in training; got 16 × 32"):
+        discriminator.score(torch.zeros(2, 3, 32, 16, dtype=torch.uint8))
+    with pytest.raises(ShapeError, match="Images must be uint8"):
+        discriminator.score(torch.zeros(2, 3, 32, 32))
+
+
+def test_without_the_package_it_says_how_to_get_it(
+    fitted: nda.AnomalyDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", None)
+    for call in (
+        lambda: fitted.save_pretrained(tmp_path),
+        lambda: fitted.push_to_hub("me/parts"),
+        lambda: nda.AnomalyDetector.from_pretrained(tmp_path),
+    ):
+        with pytest.raises(ConfigError, match=r"pip install 'nda-torch\[hub\]'"):
+            call()
