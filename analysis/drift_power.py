@@ -23,6 +23,7 @@ STREAMS = 1000
 LENGTH = 1000  # images of a stream in which nothing changes
 CHANGE = 200  # images before a change, where there is one
 WATCHED = 1000  # and after it
+LATE = (0, 1000, 5000, 20_000)  # images before a change, elsewhere
 CHANGES = {"all by 0.5": (1.0, 0.5), "all by 1": (1.0, 1.0), "all by 2": (1.0, 2.0),
            "all by -1": (1.0, -1.0), "5 % by 3": (0.05, 3.0), "20 % by 3": (0.2, 3.0)}  # fmt: skip
 
@@ -33,15 +34,20 @@ def false_alarms(calibrated: int, rate: float) -> float:
 
 
 def alarm(
-    seed: int, calibrated: int, rate: float, change: tuple[float, float] | None = None
+    seed: int,
+    calibrated: int,
+    rate: float,
+    change: tuple[float, float] | None = None,
+    before: int | None = None,
 ) -> int | None:
-    """At which image of a stream the alarm came; with a change after 200 of them."""
+    """At which image of a stream the alarm came; with a change after `before` of them."""
+    before = CHANGE if before is None else before
     rng = random.Random(seed)
     known = torch.tensor([rng.gauss(0, 1) for _ in range(calibrated)], dtype=torch.float64)
     watch = DriftWatch(known, rate, seed=seed)
-    for number in range(LENGTH if change is None else CHANGE + WATCHED):
+    for number in range(LENGTH if change is None else before + WATCHED):
         score = rng.gauss(0, 1)
-        if change is not None and number >= CHANGE and rng.random() < change[0]:
+        if change is not None and number >= before and rng.random() < change[0]:
             score += change[1]
         watch.see(score)
         if watch.alarm is not None:
@@ -62,6 +68,17 @@ def delays(calibrated: int, rate: float, change: tuple[float, float]) -> dict[st
     }
 
 
+def late_delays(change: tuple[float, float], streams: int = 50) -> dict[int, float]:
+    """How long after a change the alarm came in the middle, by how much was normal before it."""
+    return {
+        before: statistics.median(
+            (alarm(seed, 100, 0.01, change, before) or float("inf")) - before
+            for seed in range(streams)
+        )
+        for before in LATE
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
@@ -77,6 +94,8 @@ def main() -> None:
                 }
             found["rows"].append(row)
             print(row, flush=True)
+    found["late"] = {name: late_delays(CHANGES[name]) for name in ("all by 0.5", "all by 1")}
+    print(found["late"], flush=True)
     options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

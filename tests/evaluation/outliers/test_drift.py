@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from itertools import pairwise
@@ -62,20 +63,49 @@ def test_a_change_is_seen_after_it_and_soon(shift: float) -> None:
     assert sum(100 < alarm < 160 for alarm in found) >= 18
 
 
+def test_a_change_is_seen_soon_however_long_all_was_normal_before_it() -> None:
+    rng = random.Random(3)
+    known = [rng.gauss(0, 1) for _ in range(100)]
+    normal = [rng.gauss(0, 1) for _ in range(20_000)]
+    watch = watched(known, normal, 0.01)
+    assert watch.alarm is None
+    for _ in range(200):
+        watch.see(rng.gauss(1, 1))
+    assert watch.alarm is not None
+    # Nothing staked is left of a stream that is a hundred times as long: as if it were so.
+    watch = watched(known, normal[:1000], 0.01)
+    watch.capital = [0.0] * 3
+    for _ in range(200):
+        watch.see(rng.gauss(1, 1))
+    assert watch.alarm is not None
+
+
+def test_what_is_staked_and_what_is_held_back_are_1_before_any_bet_is_won(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch = DriftWatch(torch.tensor([1.0, 2.0, 3.0]), 1e-6)
+    monkeypatch.setattr(watch, "_rank", lambda _: 0.5)  # neither won nor lost
+    for count in range(1, 50):
+        watch.see(0.0)
+        assert sum(watch.capital) + 1 / math.log2(count + 2) == pytest.approx(1)
+    assert watch.highest == pytest.approx(1)
+
+
 def test_capital_is_what_its_bets_won_one_by_one() -> None:
     watch = DriftWatch(torch.tensor([1.0, 2.0, 3.0]), 1e-6)
     drawn = random.Random(0)
-    low, none, high = 1 / 3, 1 / 3, 1 / 3
+    low = none = high = 0.0
+    held_back = [1.0, 1 / math.log2(3), 1 / 2]
     highest = 1.0
     # Of four scores none is higher than 10; of five one is higher than 9.
-    for score, above, of in ((10.0, 0, 4), (9.0, 1, 5)):
+    for count, (score, above, of) in enumerate(((10.0, 0, 4), (9.0, 1, 5)), start=1):
         watch.see(score)
         p = (above + drawn.random()) / of
-        whole = low + none + high
-        low = (0.99 * low + 0.01 / 3 * whole) * (1 - (p - 0.5))
-        none = 0.99 * none + 0.01 / 3 * whole
-        high = (0.99 * high + 0.01 / 3 * whole) * (1 + (p - 0.5))
-        highest = max(highest, low + none + high)
+        new = 0.01 * (low + none + high) + held_back[count - 1] - held_back[count]
+        low = (0.99 * low + new / 3) * (1 - (p - 0.5))
+        none = 0.99 * none + new / 3
+        high = (0.99 * high + new / 3) * (1 + (p - 0.5))
+        highest = max(highest, low + none + high + held_back[count])
     assert watch.capital == pytest.approx([low, none, high])
     assert watch.highest == pytest.approx(highest)
     assert list(watch.known) == [1.0, 2.0, 3.0, 9.0, 10.0]

@@ -7,10 +7,15 @@ with a chance of at most r (Ville's inequality), however long one watches. The b
 simple jumper (Vovk, Petej, Nouretdinov, Ahlberg, Carlsson and Gammerman, "Retrain or not retrain:
 conformal test martingales for change-point detection", COPA 2021): a third of the capital each on
 low, on high and on uniform p-values, of which a little changes sides at every image.
+
+Staked capital dwindles while nothing changes, so that after a long while none would be left to see
+a change with. Therefore not all of it is staked at once: some is held back for each image to come,
+less and less, as 1 / log2(n + 2) is after n of them.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from array import array
 from bisect import bisect_left, bisect_right
@@ -42,7 +47,7 @@ class DriftWatch:
             )
         self.rate = rate
         self.known = array("d", calibration.double().sort().values.tolist())
-        self.capital = [1 / len(_BETS)] * len(_BETS)
+        self.capital = [0.0] * len(_BETS)  # staked, beside what is held back
         self.count = 0
         self.highest = 1.0
         self.alarm: int | None = None
@@ -54,12 +59,13 @@ class DriftWatch:
             return
         self.count += 1
         p_value = self._rank(score)
-        spread = _JUMPS * sum(self.capital) / len(_BETS)
+        released = _held_back(self.count - 1) - _held_back(self.count)
+        spread = (_JUMPS * sum(self.capital) + released) / len(_BETS)
         self.capital = [
             ((1 - _JUMPS) * own + spread) * (1 + bet * (p_value - 0.5))
             for own, bet in zip(self.capital, _BETS, strict=True)
         ]
-        self.highest = max(self.highest, sum(self.capital))
+        self.highest = max(self.highest, sum(self.capital) + _held_back(self.count))
         if self.highest >= 1 / self.rate:
             self.alarm = self.count
 
@@ -70,3 +76,8 @@ class DriftWatch:
         self.known.insert(high, score)
         above = len(self.known) - 1 - high
         return (above + equal * self._random.random()) / len(self.known)
+
+
+def _held_back(count: int) -> float:
+    """The capital that is not staked yet after so many images."""
+    return 1 / math.log2(count + 2)
