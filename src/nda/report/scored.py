@@ -72,6 +72,11 @@ class Scored:
         )
 
 
+def as_written(score: float) -> float:
+    """A score as it comes back from the table."""
+    return float(f"{score:.6g}")
+
+
 def shrunk(pixels: Tensor, largest: int = LARGEST) -> Tensor:
     """A picture uint8 (3, H, W) at a whole fraction of its size, none of its sides `largest`."""
     fraction = -(-max(pixels.shape[1:]) // largest)

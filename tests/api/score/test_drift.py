@@ -62,3 +62,17 @@ def test_what_a_detector_knows_is_not_changed_by_watching() -> None:
     drift = Drift(judge, 0.1)
     drift.see(replace(Scored("a", "normal", ""), score=-1.0))
     assert torch.equal(judge.calibration, before)
+
+
+def test_a_scoring_that_goes_on_says_what_one_that_was_not_cut_off_does() -> None:
+    judge = detector()
+    judge.calibration += 1e-7 * judge.calibration  # digits that the table has not
+    scores = [0.1 + number / 3 for number in range(30)] + judge.calibration.tolist()
+    rows = [Scored("a.png", "normal", "", score) for score in scores]
+    whole, resumed = Drift(judge, 1e-9), Drift(judge, 1e-9)
+    for row in rows:
+        whole.see(row)
+        resumed.see(Scored.of(row.row()))
+    assert list(whole.watch.known) == list(resumed.watch.known)
+    assert whole.watch.highest == resumed.watch.highest
+    assert whole.watch.capital == resumed.watch.capital

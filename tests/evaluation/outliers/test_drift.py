@@ -67,16 +67,15 @@ def test_a_change_is_seen_soon_however_long_all_was_normal_before_it() -> None:
     rng = random.Random(3)
     known = [rng.gauss(0, 1) for _ in range(100)]
     normal = [rng.gauss(0, 1) for _ in range(20_000)]
-    watch = watched(known, normal, 0.01)
-    assert watch.alarm is None
-    for _ in range(200):
-        watch.see(rng.gauss(1, 1))
-    assert watch.alarm is not None
+    changed = [rng.gauss(1, 1) for _ in range(200)]
+    assert watched(known, normal, 0.01).alarm is None
+    alarm = watched(known, normal + changed, 0.01).alarm
+    assert alarm is not None
     # Nothing staked is left of a stream that is a hundred times as long: as if it were so.
     watch = watched(known, normal[:1000], 0.01)
     watch.capital = [0.0] * 3
-    for _ in range(200):
-        watch.see(rng.gauss(1, 1))
+    for score in changed:
+        watch.see(score)
     assert watch.alarm is not None
 
 

@@ -306,6 +306,12 @@ def test_what_follows_from_a_tile() -> None:
     dataclasses.replace(CONFIG, tile_overlap=0).check()
 
 
+@pytest.mark.parametrize("tile", [0, -16, 8])
+def test_a_size_that_is_none_is_called_as_it_was_typed(tile: int) -> None:
+    with pytest.raises(ConfigError, match=f"tile is {tile}; the network needs a multiple of 16"):
+        AnomalyConfig(data="d", out="o", tile=tile).check()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

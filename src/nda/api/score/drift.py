@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+
 from nda.errors import ConfigError
 from nda.evaluation.outliers.detector import Detector
 from nda.evaluation.outliers.drift import DriftWatch
-from nda.report.scored import Scored
+from nda.report.scored import Scored, as_written
 from nda.validators import counted
 
 
@@ -14,10 +16,14 @@ class Drift:
 
     Raises `ConfigError` for a rate that is none, and for a detector whose normal images were left
     out in turn: of these it is not known how new ones rank among them.
+
+    Scores are compared as the table has them, so that a scoring that goes on says what one that was
+    never cut off would.
     """
 
     def __init__(self, detector: Detector, rate: float) -> None:
-        self.watch = DriftWatch(detector.calibration.cpu(), rate)
+        known = [as_written(score) for score in detector.calibration.tolist()]
+        self.watch = DriftWatch(torch.tensor(known, dtype=torch.float64), rate)
         self.file = ""  # at which the alarm was raised
         if detector.settings.groups:
             raise ConfigError(
@@ -28,7 +34,7 @@ class Drift:
     def see(self, scored: Scored) -> None:
         """Take the next image; what could not be read says nothing."""
         if scored.score is not None and not self.file:
-            self.watch.see(scored.score)
+            self.watch.see(as_written(scored.score))
             if self.watch.alarm is not None:
                 self.file = scored.file
 

@@ -131,10 +131,10 @@ class AnomalyConfig(RunConfig):
         return self.learned
 
     def check(self) -> None:
+        self._check_tiles()  # first, as `resolution` follows from what is given for them
         super().check()
         at_least(self, "batch_size", 2)
         at_least(self, "width", 1)
-        self._check_tiles()
         if self.resolution is None or self.resolution % 16:
             raise ConfigError(
                 f"resolution is {self.resolution}; the network needs a multiple of 16, such as 128."
