@@ -147,7 +147,7 @@ def test_a_trial_that_fails_is_told_and_the_first_one_ends_the_sweep(plan: Plan)
 def test_a_figure_that_judges_nothing_is_refused(plan: Plan) -> None:
     for name in ("spread", "nothing"):
         asked = dataclasses.replace(plan, metric=name, out=plan.out.with_name(name))
-        with pytest.raises(ConfigError, match=f"--metric {name} is no figure.*there are distance"):
+        with pytest.raises(ConfigError, match=f"--metric {name} is no figure.*There are distance"):
             search(started(asked), Runs(), nothing)
 
 
@@ -169,7 +169,24 @@ def test_another_sweep_in_its_folder_is_refused(plan: Plan) -> None:
     for change, said in (
         ({"space": {"lr": Choice((1, 2))}}, "whose space differs"),
         ({"words": ("--steps", "50")}, "whose words differs"),
-        ({"metric": "fid"}, "whose metric differs: None, not fid"),
     ):
         with pytest.raises(ConfigError, match=said):
             keep(dataclasses.replace(plan, **change))
+
+
+def test_a_figure_that_is_not_there_is_named_and_another_may_be_given(plan: Plan) -> None:
+    wrong = dataclasses.replace(plan, metric="distanse")
+    with pytest.raises(ConfigError, match=r"did you mean 'distance'\? There are distance"):
+        search(started(wrong), Runs(), nothing)
+    right = dataclasses.replace(plan, metric="distance", trials=2)
+    assert len(search(started(right), Runs(), nothing).get_trials()) == 2
+    with pytest.raises(ConfigError, match=r"searches by distance, not by spread\. Leave --metric"):
+        search(started(dataclasses.replace(plan, metric="spread")), Runs(), nothing)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "", "[" * 100_000])
+def test_a_damaged_file_of_what_was_begun_is_refused(text: str, plan: Plan) -> None:
+    started(plan)
+    (plan.out / "sweep.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"sweep\.json is damaged.*give another --out"):
+        keep(plan)

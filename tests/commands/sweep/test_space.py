@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nda.commands.sweep.space import Choice, Range, read_space, words_of
+from nda.commands.sweep.space import Choice, Range, fitted, read_space, words_of
 from nda.errors import ConfigError
+from nda.recipes.gan.config import GanConfig
 
 
 def written(folder: Path, text: str) -> str:
@@ -49,6 +50,9 @@ def test_values_are_words_of_the_command_line() -> None:
         ("a: {low: x, high: 1}\n", "a goes from 'x' to 1"),
         ("a: {low: 0, high: 1, log: true}\n", "a begins at 0, which has no logarithm"),
         ("a: [jigsaw, jigsaw]\n", "a has a value twice"),
+        ("a-b: [1, 2]\na_b: [3, 4]\n", "a_b stands in the space twice; remove one."),
+        ("evaluate-every: [1, 2]\n", "evaluate_every stands in the space, and a search leaves it"),
+        ("full_size: [true, false]\n", "full_size stands in the space"),
         ("seed: [1, 2]\n", "seed stands in the space, and a search leaves it as it is"),
     ],
 )
@@ -56,6 +60,21 @@ def test_what_is_no_space_is_refused(text: str, said: str, tmp_path: Path) -> No
     with pytest.raises(ConfigError) as refused:
         read_space(written(tmp_path, text))
     assert said in str(refused.value)
+
+
+def test_whole_ends_of_what_is_no_whole_number_hold_all_between() -> None:
+    space = {name: Range(0, 1, log=False, whole=True) for name in ("fake_weight", "resolution")}
+    assert fitted({**space, "negative": Choice(("none",))}, GanConfig) == {
+        "fake_weight": Range(0.0, 1.0, log=False, whole=False),
+        "resolution": space["resolution"],
+        "negative": Choice(("none",)),
+    }
+
+
+@pytest.mark.parametrize("name", ["negative", "conditional", "objective"])
+def test_a_range_of_what_is_no_number_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} goes from 0.5 to 3 in the space, and is no nu"):
+        fitted({name: Range(0.5, 3.0, log=False, whole=False)}, GanConfig)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -63,6 +63,9 @@ def test_from_a_space_to_a_page_through_an_interruption(
     [
         ({}, "fake_wait: [1, 2]\n", "There is no setting 'fake_wait'; did you mean 'fake_weight'?"),
         ({}, "fake_weight: {low: 0.1, high: 3}\n", "fake_weight is 3"),
+        ({}, "negative: [none, jigsw]\n", "there is no negative 'jigsw'; did you mean 'jigsaw'?"),
+        ({"positives": "horizontal_flap"}, SPACE, "did you mean 'horizontal_flip'?"),
+        ({"data": "nowhere"}, SPACE, "There is no nowhere. Check the path."),
         ({"trials": "1"}, SPACE, "trials is 1; it must be at least 2."),
         ({"negative": "stitch"}, SPACE, "--negative is given, and the space searches it"),
         ({"space": "none.yaml"}, SPACE, "--space none.yaml does not exist"),

@@ -18,6 +18,7 @@ from nda.errors import ConfigError, TrainingError
 from nda.evaluation.record import Evaluation, Metric
 from nda.extras import require
 from nda.report.verdicts import headline
+from nda.validators import nearest
 
 UNPRUNED = 4  # trials that are finished before any is cut short: there is nothing to compare with
 
@@ -34,6 +35,7 @@ def search(plan: Plan, run: Run, say: Callable[[str], None]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = _open(optuna, plan)
+        _refuse_other_figure(study, plan)
         while (trial := _next(optuna, study, plan)) is not None:
             values = {name: _suggested(trial, name, plan.space) for name in plan.space}
             told = ", ".join(f"{name} {_short(value)}" for name, value in values.items())
@@ -53,6 +55,16 @@ def _open(optuna: Any, plan: Plan) -> Any:
     return optuna.create_study(
         storage=storage, study_name="nda", direction="minimize", pruner=pruner, load_if_exists=True
     )
+
+
+def _refuse_other_figure(study: Any, plan: Plan) -> None:
+    """Trials that one figure has judged say nothing of another."""
+    judged = study.user_attrs.get("metric")
+    if plan.metric and judged and plan.metric != judged:
+        raise ConfigError(
+            f"{plan.out} holds a sweep that searches by {judged}, not by {plan.metric}. Leave "
+            "--metric out, or give another --out."
+        )
 
 
 def _next(optuna: Any, study: Any, plan: Plan) -> Any:
@@ -123,9 +135,10 @@ def _judging(study: Any, evaluation: Evaluation, asked: str | None) -> Metric:
         name = first.name
     found = next((metric for metric in evaluation.metrics if metric.name == name), None)
     if found is None or not found.better:
-        known = ", ".join(each.name for each in evaluation.metrics if each.better)
+        known = [each.name for each in evaluation.metrics if each.better]
         raise ConfigError(
-            f"--metric {name} is no figure by which these runs are judged; there are {known}."
+            f"--metric {name} is no figure by which these runs are judged{nearest(name, known)} "
+            f"There are {', '.join(known)}."
         )
     if study.user_attrs.get("metric") != name:
         study.set_user_attr("metric", name)

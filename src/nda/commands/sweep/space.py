@@ -8,14 +8,22 @@ negative: [none, jigsaw, cutout]
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from nda.errors import ConfigError
 from nda.runtime.settings_file import FOREIGN, read_settings
 
-FIXED = ("data", "out", "seed", "recipe", "evaluate_every")  # what a search is not about
+FIXED = (
+    "data",
+    "out",
+    "seed",
+    "recipe",
+    "evaluate_every",
+    "full_size",
+    "help",
+)  # what a search is not about
 _EXAMPLE = "give a list of values, or {low: 1e-5, high: 1e-3, log: true}"
 
 Value = str | int | float | bool | None
@@ -64,7 +72,39 @@ def read_space(path: str) -> Space:
         raise ConfigError(f"--space {path} is no YAML of 'name: values' lines ({why}).") from error
     if not isinstance(loaded, dict) or not loaded:
         raise ConfigError(f"--space {path} holds no lines of 'name: values'; {_EXAMPLE}.")
-    return {str(name).replace("-", "_"): _part(str(name), one) for name, one in loaded.items()}
+    space: Space = {}
+    for typed, given in loaded.items():
+        name = str(typed).replace("-", "_")
+        if name in space:
+            raise ConfigError(f"{name} stands in the space twice; remove one.")
+        space[name] = _part(name, given)
+    return space
+
+
+def fitted(space: Space, config: type) -> Space:
+    """The space with ranges of what its settings are in the dataclass `config`.
+
+    0 to 1 of a share are all numbers between, not two. Raises `ConfigError` for a range of what is
+    no number; names that are no settings stay as they are.
+    """
+    hints = get_type_hints(config)
+    return {
+        name: _of_kind(name, part, {hints[name], *get_args(hints[name])})
+        if isinstance(part, Range) and name in hints
+        else part
+        for name, part in space.items()
+    }
+
+
+def _of_kind(name: str, part: Range, kinds: set[Any]) -> Range:
+    if not {int, float} & kinds:
+        raise ConfigError(
+            f"{name} goes from {part.low:g} to {part.high:g} in the space, and is no number; give "
+            "a list of values."
+        )
+    if part.whole and int not in kinds:
+        return replace(part, low=float(part.low), high=float(part.high), whole=False)
+    return part
 
 
 def words_of(values: dict[str, Any]) -> list[str]:

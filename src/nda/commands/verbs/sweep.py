@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin, get_type_hints
 
+from nda.api.places import refuse_missing
 from nda.commands.parser import parse, typed_names
 from nda.commands.sweep.plan import Plan, keep
-from nda.commands.sweep.space import Space, read_space, words_of
+from nda.commands.sweep.space import Space, fitted, read_space, words_of
 from nda.commands.verbs.train import settings_of
 from nda.errors import ConfigError
 from nda.recipes import RECIPES
@@ -81,7 +82,7 @@ def _plan(options: SweepOptions, words: list[str]) -> Plan:
             f"{', '.join(RECIPES)}."
         )
     at_least(options, "trials", 2)
-    space = read_space(options.space)
+    space = fitted(read_space(options.space), RECIPES[name].config_class())
     if twice := sorted(typed_names(words) & set(space)):
         raise ConfigError(f"--{twice[0]} is given, and the space searches it; leave one out.")
     config = _refuse_untrainable(name, words, space, options.out)
@@ -113,7 +114,20 @@ def _refuse_untrainable(recipe: str, words: list[str], space: Space, out: str) -
             given = words_of({**first, name: value, "out": str(Path(out) / "trial")})
             config, _ = settings_of(recipe, [*words, *given])
             config.check()
+            _refuse_no_negative(config)
+    refuse_missing(config)
     return config
+
+
+def _refuse_no_negative(config: Any) -> None:
+    """Refuse a name that is no negative, which settings alone do not: it takes torch to know."""
+    from nda.negatives import negative_from_name
+
+    kinds = get_type_hints(type(config))
+    for name in ("negative", "positives"):
+        text = getattr(config, name, None)
+        if text not in (None, "none", "data") and get_origin(kinds[name]) is not Literal:
+            negative_from_name(text)
 
 
 def _without_every(words: list[str]) -> list[str]:
