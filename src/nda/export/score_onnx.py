@@ -66,7 +66,8 @@ def in_tiles(
 ) -> tuple[float, ...]:
     """Score, p-value, x and y of the highest of the tiles of a large picture."""
     if pixels.shape[1::-1] != size:
-        raise ValueError(f"it has {pixels.shape[1]} x {pixels.shape[0]} pixels, not {size}")
+        height, width = pixels.shape[:2]
+        raise ValueError(f"it has {width} x {height} pixels, not {size[0]} x {size[1]}")
     tops, lefts = (begins(length, side, overlap) for length in size[::-1])
     corners = [(top, left) for top in tops for left in lefts]
     best: tuple[float, ...] = (-np.inf,)

@@ -120,6 +120,12 @@ def test_a_picture_smaller_than_a_tile_is_refused(tmp_path: Path) -> None:
         LargePictures.of(str(tmp_path), names, 48, 8, None)
 
 
+def test_no_size_is_proposed_to_a_picture_smaller_than_the_smallest_tile(tmp_path: Path) -> None:
+    names = written(tmp_path, (10, 12))
+    with pytest.raises(DataError, match=r"a tile of 48 does not fit into; leave --tile out\.$"):
+        LargePictures.of(str(tmp_path), names, 48, 8, None)
+
+
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(DataError, match=r"a\.png cannot be read \(not an image\)\. Mend it\."):

@@ -267,7 +267,7 @@ def test_the_script_beside_an_onnx_file_cuts_the_same_tiles(
     words = [sys.executable, str(tmp_path / "score_onnx.py"), *(row["file"] for row in rows)]
     done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=new)
     assert done.returncode == 1
-    assert "other.png cannot be scored: it has 90 x 71 pixels, not (90, 70)" in done.stderr
+    assert "other.png cannot be scored: it has 90 x 71 pixels, not 90 x 70" in done.stderr
     for line, row in zip(done.stdout.splitlines(), rows[:8], strict=True):
         name, score, p_value, verdict, x, y = line.split(",")
         assert (name, verdict, x, y) == (row["file"], row["verdict"], row["x"], row["y"])

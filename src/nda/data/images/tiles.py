@@ -91,10 +91,11 @@ class LargePictures:
         """
         height, width = next(_whole(path, names[:1], bit_depth)).shape[1:]
         if min(height, width) < side:
+            largest = min(height, width) // 16 * 16
+            smaller = f"give a --tile of {largest} or less, or leave it out" if largest else ""
             raise DataError(
                 f"{path}: {names[0]} has {width} x {height} pixels, which a tile of {side} does "
-                f"not fit into; give a --tile of {min(height, width) // 16 * 16} or less, or leave "
-                "it out."
+                f"not fit into; {smaller or 'leave --tile out'}."
             )
         return cls(path, tuple(names), Tiling(width, height, side, overlap), bit_depth)
 
