@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_figures(many: Path, tmp_path: Path) -> Non
         (["--out", "page"], "--out page must end in .html"),
         (["--json", "figures.txt"], "--json figures.txt must end in .json"),
         (["--steps", "0"], "steps is 0; it must be at least 1"),
-        (["--count", "100"], "count is 100; it must be at least 200"),
+        (["--count", "39"], "count is 39; it must be at least 40"),
         (["--seeds", "0"], "seeds is 0; it must be at least 1"),
         (["--negatives", "jigsw"], "there is no negative 'jigsw'; did you mean 'jigsaw'?"),
         (["--device", "tpu"], "--device tpu is not known"),
@@ -90,6 +90,22 @@ def test_wrong_uses_are_refused(
     assert expected in refusal(["check", str(many), *words])
 
 
-def test_too_few_images_are_refused(image_folder: Path, refusal: Refusal) -> None:
-    said = refusal(["check", str(image_folder)])
-    assert "gives 40 images, and a check needs at least 200" in said
+def test_too_few_images_are_refused(tmp_path: Path, refusal: Refusal) -> None:
+    for index in range(39):
+        Image.fromarray(np.full((16, 16, 3), index, np.uint8)).save(tmp_path / f"{index}.png")
+    said = refusal(["check", str(tmp_path)])
+    assert "gives 39 images, and a check needs at least 40; give more images." in said
+
+
+def test_of_few_images_each_is_held_out_once(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "check.json"
+    words = ["check", str(image_folder), "--steps", "2", "--negatives", "jigsaw,cutout"]
+    words += ["--device", "cpu", "--out", str(tmp_path / "page.html"), "--json", str(figures)]
+    assert main(words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "32 images of images to learn from and 40 held out in 5 folds in turn" in said
+    found = json.loads(figures.read_text())
+    assert found["protocol"]["images_to_learn_from"] == 32
+    assert found["protocol"]["images_held_out"] == 40

@@ -14,7 +14,13 @@ from nda.api.settings import MIN_IMAGES, CheckOptions
 from nda.data import ImageSet
 from nda.errors import DataError
 from nda.evaluation.record import Protocol
-from nda.evaluation.validity.check import EXAMPLES, CheckedNegative, check_negatives
+from nda.evaluation.validity.check import (
+    EXAMPLES,
+    FOLDS,
+    CheckedNegative,
+    check_few,
+    check_negatives,
+)
 from nda.negatives.named import negatives_from_list, suited
 from nda.report.check_table import Checked, write_check_figures
 from nda.report.pages.check import write_check_page
@@ -25,6 +31,7 @@ from nda.runtime.seeding import generator_for
 from nda.validators import counted
 
 HELD_OUT = 5  # one image in so many
+FEW = 200  # images: with fewer, an interval of a held-out fifth says nothing, so all are in turn
 _SLOW = 96  # pixels: from this side on, probes take minutes
 
 
@@ -34,7 +41,7 @@ def check(images: Any, **settings: Any) -> Checked:
 
     Args:
         images: folder, .zip of a folder or torchvision:NAME; or images at hand: a tensor uint8
-            (N, 3, H, H), arrays, pictures of Pillow or a data set of them; at least 200
+            (N, 3, H, H), arrays, pictures of Pillow or a data set of them; at least 40
         settings: those of `nda check`; nothing is written unless `out` or `json` is given
 
     Returns:
@@ -72,28 +79,30 @@ def measure(options: CheckOptions, images: Any = None) -> Checked:
     device = choose_device(options.device)
     asked = negatives_from_list(options.negatives)
     data = chosen_images(options, images)
-    train, heldout = divide(data.images, options)
+    few = len(_enough(data.images, options)) < FEW
+    # Of few images all are held out in turn.
+    train, heldout = (data.images, data.images) if few else _divided(data.images)
+    side = heldout.shape[-1]
     usable, refused = suited(asked, heldout[:2])
-    if heldout.shape[-1] >= _SLOW:
-        tell(f"images of {heldout.shape[-1]} pixels take long; --resolution 64 is faster.")
+    if side >= _SLOW:
+        tell(f"images of {side} pixels take long; --resolution 64 is faster.")
     rows = {name: CheckedNegative(name, reason) for name, reason in refused.items()}
-    rows |= check_negatives(
-        train,
-        heldout,
-        usable,
-        steps=options.steps,
-        seeds=options.seeds,
-        seed=options.seed,
-        device=device,
-    )
+    work: dict[str, Any] = {name: getattr(options, name) for name in ("steps", "seeds", "seed")}
+    work["device"] = device
+    if few:
+        rows |= check_few(heldout, usable, **work)
+    else:
+        rows |= check_negatives(train, heldout, usable, **work)
+    learned = len(train) - (len(train) // FOLDS if few else 0)
     return Checked(
         title=f"Which negatives suit {data_name(options.images)}?",
-        summary=f"{number(len(train))} images of {data_name(options.images)} to learn from and "
-        f"{number(len(heldout))} held out, at {heldout.shape[-1]} x {heldout.shape[-1]} pixels; "
-        f"probes trained for {number(options.steps)} steps, "
+        summary=f"{number(learned)} images of {data_name(options.images)} to learn from and "
+        f"{number(len(heldout))} held out"
+        + (f" in {FOLDS} folds in turn" if few else "")
+        + f", at {side} x {side} pixels; probes trained for {number(options.steps)} steps, "
         + ("once." if options.seeds == 1 else f"{options.seeds} times."),
         notes=[*([skipped_note(len(data.skipped))] if data.skipped else []), *data.told],
-        protocol=_protocol(options, len(train), heldout),
+        protocol=_protocol(options, learned, heldout),
         negatives=[rows[name] for name in asked],
         examples=heldout[:EXAMPLES],
     )
@@ -104,14 +113,17 @@ def chosen_images(options: CheckOptions, images: Any = None) -> ImageSet:
     return drawn_images(options, generator_for(options.seed, purpose="check images"), images)
 
 
-def divide(images: Tensor, options: CheckOptions) -> tuple[Tensor, Tensor]:
-    """Images to learn from and images held out, of some in random order; refuses too few."""
+def _enough(images: Tensor, options: CheckOptions) -> Tensor:
     if len(images) < MIN_IMAGES:
         raise DataError(
             f"{options.images} gives {counted(len(images), 'image')}, and a check needs at least "
-            f"{MIN_IMAGES}, of which a fifth is held out; give more images"
-            + (" or more --classes." if options.classes else ".")
+            f"{MIN_IMAGES}; give more images" + (" or more --classes." if options.classes else ".")
         )
+    return images
+
+
+def _divided(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Images to learn from and a fifth held out, of some in random order."""
     cut = len(images) // HELD_OUT
     return images[cut:], images[:cut]
 

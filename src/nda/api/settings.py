@@ -7,7 +7,7 @@ from typing import Literal
 
 from nda.api.shown import CHECKED, PREVIEWED, STRUCTURAL
 
-MIN_IMAGES = 200  # images: with fewer, an interval of the held-out fifth says nothing
+MIN_IMAGES = 40  # images of a check
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ class CheckOptions:
     """Find which negatives are valid and informative for your data, before training on them.
 
     Args:
-        images: folder, .zip of a folder, or torchvision:NAME; at least 200 images
+        images: folder, .zip of a folder, or torchvision:NAME; at least 40 images
         out: page to write
         json: file to write the figures to
         overwrite: replace files that are there
         negatives: what to check, separated by commas, such as jigsaw:grid=4,blemish
         resolution: side in pixels to bring the images to; needed where they differ in size
         classes: classes to use, separated by commas; all of them where none is given
-        count: images to use at most, drawn at random; a fifth of them is held out
+        count: images to use at most, drawn at random; a fifth is held out, of less than 200 each in turn
         steps: steps that each probe is trained for
         seeds: trainings of the probes; with several, intervals include how trainings differ
         seed: seed of the choice of images, of the negatives and of the probes

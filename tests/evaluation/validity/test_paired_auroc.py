@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nda.errors import DataError, ShapeError
-from nda.evaluation.validity.paired_auroc import paired_aurocs
+from nda.evaluation.validity.paired_auroc import folded_aurocs, paired_aurocs
 
 Pair = tuple[Tensor, Tensor]
 
@@ -88,3 +88,52 @@ def test_scores_that_are_not_finite_are_refused() -> None:
     first[0][3] = torch.nan
     with pytest.raises(DataError, match=r"not finite .* try another --seed"):
         paired_aurocs([first], [second])
+
+
+def folded(seed: int, *, folds: int = 5, count: int = 8) -> tuple[list[Pair], list[Pair]]:
+    """Two scores of images that are held out fold by fold; each fold's scale is its own."""
+    first, second = [], []
+    for fold in range(folds):
+        one, other = drawn(1000 * seed + fold, count=count)
+        first.append((one[0] * (fold + 1) + 10 * fold, one[1] * (fold + 1) + 10 * fold))
+        second.append(other)
+    return first, second
+
+
+def test_folds_are_compared_within_themselves() -> None:
+    first, second = folded(0)
+    found = folded_aurocs([first], [second])
+    aurocs = [naive(*pair) for pair in first], [naive(*pair) for pair in second]
+    assert found.first.value == pytest.approx(sum(aurocs[0]) / 5)
+    assert found.difference.value == pytest.approx((sum(aurocs[0]) - sum(aurocs[1])) / 5)
+
+
+def test_intervals_of_few_images_hold_the_truth_at_least_as_often_as_they_say() -> None:
+    truth = float(torch.distributions.Normal(0, 1).cdf(torch.tensor(0.5)))
+    inside = torch.zeros(3)
+    for seed in range(200):
+        first, second = folded(seed)
+        found = folded_aurocs([first], [second])
+        goals = ((found.first, truth), (found.second, truth), (found.difference, 0.0))
+        inside += torch.tensor([float(e.low <= goal <= e.high) for e, goal in goals])
+    assert (inside / 200 > 0.93).all(), inside / 200
+
+
+def test_forty_images_without_an_error_leave_something_open() -> None:
+    right = [(torch.zeros(8), torch.ones(8))] * 5
+    found = folded_aurocs([right], [right])
+    assert found.first.low == pytest.approx(0.025 ** (1 / 40))
+    assert found.difference.low == pytest.approx(0.025 ** (1 / 40) - 1)
+    assert found.difference.high == pytest.approx(1 - 0.025 ** (1 / 40))
+
+
+def test_repetitions_of_folds_are_averaged_and_mismatches_refused() -> None:
+    first, second = folded(1)
+    other, _ = folded(2)
+    found = folded_aurocs([first, other], [second, second])
+    aurocs = [naive(*pair) for pair in (*first, *other)]
+    assert found.first.value == pytest.approx(sum(aurocs) / 10)
+    with pytest.raises(ShapeError, match="two at least"):
+        folded_aurocs([first[:1]], [second[:1]])
+    with pytest.raises(ShapeError, match="same folds"):
+        folded_aurocs([first], [second[:4]])

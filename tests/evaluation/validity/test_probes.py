@@ -184,7 +184,7 @@ def test_wrong_arguments_are_refused() -> None:
     jigsaw = {"jigsaw": negative_from_name("jigsaw")}
     with pytest.raises(ConfigError, match="steps is 0"):
         probe_negatives(TRAIN, HELD_OUT, jigsaw, steps=0, seed=0)
-    with pytest.raises(ShapeError, match="at least 64 images"):
+    with pytest.raises(ShapeError, match="at least 32 images"):
         probe_negatives(TRAIN[:10], HELD_OUT, jigsaw, steps=1, seed=0)
     odd = {"jigsaw": negative_from_name("jigsaw:grid=5")}
     with pytest.raises(ShapeError, match="jigsaw cannot cut"):

@@ -25,7 +25,8 @@ from nda.negatives import Negative
 from nda.networks.probes import GlobalProbe, LocalProbe
 from nda.runtime.seeding import generator_for, key, seeded
 
-BATCH = 64  # images of a step, the latter half as their nulls, beside as many negatives
+BATCH = 64  # images of a step at most, the latter half as their nulls, beside as many negatives
+FEWEST = 32  # images to learn from
 _RATE = 2e-3  # highest learning rate
 _WARM = 0.2  # share of the steps in which the rate rises
 _PART = 250  # images scored at a time
@@ -66,14 +67,14 @@ def probe_negatives(
     """
     if steps < 1:
         raise ConfigError(f"steps is {steps}; the probes need at least 1 to learn from.")
-    if train.shape[1:] != heldout.shape[1:] or len(train) < BATCH or len(heldout) < 2:
+    if train.shape[1:] != heldout.shape[1:] or len(train) < FEWEST or len(heldout) < 2:
         raise ShapeError(
-            f"Probes learn from at least {BATCH} images and are judged on at least 2 of the same "
+            f"Probes learn from at least {FEWEST} images and are judged on at least 2 of the same "
             f"size; got {tuple(train.shape)} and {tuple(heldout.shape)}."
         )
     for negative in negatives.values():
         negative.check(heldout[:2])
-    batches = EpochBatches(len(train), BATCH, seed=seed)
+    batches = EpochBatches(len(train), min(BATCH, len(train)), seed=seed)
     order = torch.stack([batches.indices(step) for step in range(steps)])
     device = torch.device(device)
     jobs = {
