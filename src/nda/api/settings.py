@@ -103,7 +103,7 @@ class CheckOptions:
         negatives: what to check, separated by commas, such as jigsaw:grid=4,blemish
         resolution: side in pixels to bring the images to; needed where they differ in size
         classes: classes to use, separated by commas; all of them where none is given
-        count: images to use at most, drawn at random; a fifth is held out, of less than 200 each in turn
+        count: images to use at most, drawn at random; a fifth is held out, under 200 each in turn
         steps: steps that each probe is trained for
         seeds: trainings of the probes; with several, intervals include how trainings differ
         seed: seed of the choice of images, of the negatives and of the probes
