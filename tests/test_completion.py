@@ -36,6 +36,9 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("train gan --objective hin", "hinge"),
         ("train moco --config cpu-cifar10-cutm", "cpu-cifar10-cutmix"),
         ("train anomaly --config mag", "magnetic-tiles-blemish magnetic-tiles-gaussian_noise"),
+        ("sweep linea", "linear-probe"),
+        ("sweep gan --spa", "--space"),
+        ("sweep gan --objective hin", "hinge"),  # what holds for every trial
         ("configs gan/cpu-d", "gan/cpu-digits-jigsaw gan/cpu-digits-none"),
         ("data cl", "clevr"),
         ("completion f", "fish"),
@@ -55,7 +58,8 @@ def test_bash_offers(typed: str, offered: str, script: Path) -> None:
 
 def test_every_command_and_recipe_has_options() -> None:
     assert {name.split()[0] for name in commands()} == set(COMMANDS) - {"completion"}
-    assert {f"train {recipe}" for recipe in RECIPES} < set(commands())
+    for verb in ("train", "sweep"):
+        assert {f"{verb} {recipe}" for recipe in RECIPES} < set(commands())
     options = options_in(help_of("score"))
     assert options["overwrite"] == ("true", "false")
     assert options["html"] == ()

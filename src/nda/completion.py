@@ -20,7 +20,12 @@ from nda.recipes.shipped import shipped
 from nda.validators import nearest
 
 SHELLS = ("bash", "fish", "zsh")
-SECOND = {"train": tuple(RECIPES), "data": tuple(KINDS), "completion": SHELLS}
+SECOND = {
+    "train": tuple(RECIPES),
+    "sweep": tuple(RECIPES),
+    "data": tuple(KINDS),
+    "completion": SHELLS,
+}
 # What follows an option that is a path is completed as a file, by the shell's own means.
 _BASH = """_nda() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" words=""
@@ -60,6 +65,7 @@ def completion(words: list[str]) -> int:
     known = {command: options_in(help_of(command)) for command in commands()}
     for recipe in RECIPES:
         known[f"train {recipe}"]["config"] = tuple(each.name for each in shipped(recipe))
+        known[f"sweep {recipe}"] = known[f"train {recipe}"] | known[f"sweep {recipe}"]
     if shell == "zsh":
         print("autoload -U bashcompinit && bashcompinit")
     print("\n".join(fish(known)) if shell == "fish" else bash(known))
