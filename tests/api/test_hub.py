@@ -140,3 +140,72 @@ def test_without_the_package_it_says_how_to_get_it(
     ):
         with pytest.raises(ConfigError, match=r"pip install 'nda-torch\[hub\]'"):
             call()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\xff", '{"model": "another"}'])
+def test_what_config_json_says_is_not_read(
+    text: str, fitted: nda.AnomalyDetector, tmp_path: Path
+) -> None:
+    folder = fitted.save_pretrained(tmp_path)
+    (folder / "config.json").write_bytes(text.encode("latin1"))
+    assert len(nda.AnomalyDetector.from_pretrained(folder).module.calibration)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_detector_comes_back_from_the_hub(
+    counted: bool, fitted: nda.AnomalyDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, asked = fitted.save_pretrained(tmp_path), []
+
+    def download(*, repo_id: str, filename: str, revision: str | None = None, **known: Any) -> str:
+        assert set(known) <= {"cache_dir", "force_download", "token", "local_files_only"}
+        asked.append((repo_id, filename, revision))
+        if filename == "config.json" and not counted:
+            raise hub.errors.EntryNotFoundError("no config.json")
+        return str(folder / filename)
+
+    monkeypatch.setattr(hub, "hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.hub_mixin.hf_hub_download", lambda repo_id, filename, **k:
+                        download(repo_id=repo_id, filename=filename, **k))  # fmt: skip
+    again = nda.AnomalyDetector.from_pretrained("me/parts", revision="v1")
+    assert torch.equal(again.module.calibration, fitted.module.calibration)
+    assert set(asked) == {("me/parts", name, "v1") for name in FILES[1:]}
+
+
+def test_files_and_folders_here_ask_nothing_of_the_network(
+    fitted: nda.AnomalyDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "hf_hub_download", lambda **_: pytest.fail("the network was asked"))
+    file = fitted.save_pretrained(tmp_path) / "detector.safetensors"
+    nda.AnomalyDetector.from_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=r"is a file; give its folder, or read it with Anom"):
+        nda.AnomalyDetector.from_pretrained(file)
+    with pytest.raises(ConfigError, match=r"is a file; give a folder to write the model into"):
+        fitted.save_pretrained(file)
+
+
+def test_what_was_not_fitted_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", lambda **_: pytest.fail("it was asked"))
+    with pytest.raises(ConfigError, match="has not been fitted"):
+        nda.AnomalyDetector().save_pretrained(tmp_path / "shared")
+    assert not (tmp_path / "shared").exists()
+    with pytest.raises(ConfigError, match="has not been fitted"):
+        nda.AnomalyDetector().push_to_hub("me/parts")
+
+
+def test_a_hub_that_is_not_reached_is_told_in_a_sentence(
+    fitted: nda.AnomalyDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise hub.errors.HTTPError("Name or service not known")
+
+    with pytest.raises(ConfigError, match=r"^a b/c could not be sent to the hub \(Repo id must"):
+        fitted.push_to_hub("a b/c")
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi.create_repo", unreachable)
+    with pytest.raises(ConfigError, match=r"not known\)\. Give the name of a repository of yours"):
+        fitted.push_to_hub("me/parts")
+    monkeypatch.setattr(hub, "hf_hub_download", unreachable)
+    with pytest.raises(CheckpointError, match=r"no repository of the hub that can be read \(Name"):
+        nda.AnomalyDetector.from_pretrained("me/parts")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from nda.errors import CheckpointError
+from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.record import Evaluation
 from nda.extras import require
 from nda.report.model_card import Card, model_card
@@ -27,9 +28,12 @@ class Shareable:
     def save_pretrained(self, folder: StrPath) -> Path:
         """Write the model and its card, README.md, into `folder`; what is there is replaced.
 
-        Raises `ConfigError` where the extra `hub` is not installed.
+        Raises `ConfigError` where the extra `hub` is not installed, and for a file.
         """
         _hub()
+        self._card()  # refuses a model that there is not, before anything is written
+        if Path(folder).exists() and not Path(folder).is_dir():
+            raise ConfigError(f"{folder} is a file; give a folder to write the model into.")
         _on_hub()(self).save_pretrained(folder, config=_config(self))
         return Path(folder)
 
@@ -37,32 +41,51 @@ class Shareable:
         """Send the model and its card to the repository `repo_id`, and give their address.
 
         `settings` are those of `huggingface_hub.ModelHubMixin.push_to_hub`, such as `private` and
-        `token`. Raises `ConfigError` where the extra `hub` is not installed.
+        `token`. Raises `ConfigError` where the extra `hub` is not installed, and where the hub
+        cannot be reached or refuses.
         """
-        _hub()
-        return str(_on_hub()(self).push_to_hub(repo_id, config=_config(self), **settings))
+        hub = _hub()
+        self._card()  # as above: no empty repository is left
+        try:
+            return str(_on_hub()(self).push_to_hub(repo_id, config=_config(self), **settings))
+        except _refusals(hub) as error:
+            raise ConfigError(
+                f"{repo_id} could not be sent to the hub ({' '.join(str(error).split())[:120]}). "
+                "Give the name of a repository of yours, log in by 'hf auth login', and look at "
+                "the network."
+            ) from error
 
     @classmethod
     def from_pretrained(cls, name: StrPath, **settings: Any) -> Self:
         """The model in a folder that `save_pretrained` wrote, or in a repository of the hub.
 
-        `settings` are those of `huggingface_hub.ModelHubMixin.from_pretrained`, such as `revision`
-        and `token`. Raises `CheckpointError` where there is no such model, or it is damaged.
+        `settings` are those of `huggingface_hub.hf_hub_download`, such as `revision`, `token` and
+        `local_files_only`; a folder has none. Raises `CheckpointError` where there is no such
+        model, or it is damaged.
         """
         hub = _hub()
-        if Path(name).is_dir() and not (Path(name) / cls._file).is_file():
+        place = Path(name)
+        if place.is_dir():
+            if not (place / cls._file).is_file():
+                raise CheckpointError(
+                    f"{name} holds no {cls._file}; give a folder that save_pretrained of "
+                    f"{cls.__name__} wrote."
+                )
+            return cls.load(place / cls._file)
+        if place.exists():
             raise CheckpointError(
-                f"{name} holds no {cls._file}; give a folder that save_pretrained of "
-                f"{cls.__name__} wrote."
+                f"{name} is a file; give its folder, or read it with {cls.__name__}.load."
             )
         try:
-            found = _on_hub().from_pretrained(str(name), file=cls._file, **settings)
-        except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, OSError) as error:
+            found = hub.hf_hub_download(repo_id=str(name), filename=cls._file, **settings)
+        except _refusals(hub) as error:
             raise CheckpointError(
                 f"{name} is no folder with a {cls._file}, and no repository of the hub that can be "
                 f"read ({' '.join(str(error).split())[:120]}). Give one of them."
             ) from error
-        return cls.load(Path(found.model))
+        with contextlib.suppress(*_refusals(hub)):  # nothing is read from it; it is counted
+            hub.hf_hub_download(repo_id=str(name), filename="config.json", **settings)
+        return cls.load(Path(found))
 
     def save(self, path: StrPath) -> Path:
         """Write the model as one file."""
@@ -95,9 +118,21 @@ def _hub() -> Any:
     return require("huggingface_hub", what, "hub")
 
 
+def _refusals(hub: Any) -> tuple[type[Exception], ...]:
+    """What the hub's package raises where names, rights or the network are not as they must be."""
+    errors = hub.errors
+    return (
+        errors.HTTPError, errors.HfHubHTTPError, errors.HFValidationError,
+        errors.EntryNotFoundError, OSError,
+    )  # fmt: skip
+
+
 @functools.cache
 def _on_hub() -> Any:
-    """huggingface_hub's mixin around a `Shareable`, or around the path of what was read."""
+    """huggingface_hub's mixin around a `Shareable`, for what is written.
+
+    Read without it: it would give what config.json says to whatever reads the weights.
+    """
     hub = _hub()
 
     base: Any = hub.ModelHubMixin
@@ -110,12 +145,6 @@ def _on_hub() -> Any:
             self.model.save(save_directory / self.model._file)
             # A card that is there tells the figures of another model.
             self.generate_model_card().save(save_directory / NAME)
-
-        @classmethod
-        def _from_pretrained(cls, *, model_id: str, file: str, **settings: Any) -> Any:
-            if Path(model_id).is_dir():
-                return cls(Path(model_id) / file)
-            return cls(hub.hf_hub_download(repo_id=model_id, filename=file, **settings))
 
         def generate_model_card(self, *args: Any, **kwargs: Any) -> Any:
             return hub.ModelCard(model_card(*self.model._card()))
