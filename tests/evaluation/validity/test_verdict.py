@@ -108,3 +108,11 @@ def test_only_beside_treated_images_is_it_structure() -> None:
         assert found.verdict == "informative"
         assert claim in found.reason
     assert "from held-out images (" in judged(0.51, 0.50, control=PLAIN).reason
+
+
+def test_few_images_cannot_show_that_there_is_nothing_to_see() -> None:
+    few = Control(treated=True, few=True)
+    found = judged(0.51, 0.50, control=few)
+    assert found.verdict == "undecided"
+    assert "they learned from few images" in found.reason
+    assert judged(0.99, 0.70, control=few).verdict == "informative"

@@ -93,18 +93,24 @@ def check_few(
             [[fold.whole for fold in repetition] for repetition in scores],
             [[fold.local for fold in repetition] for repetition in scores],
         )
-        checked[name] = _judged(name, negative, found, images, seed)
+        checked[name] = _judged(name, negative, found, images, seed, few=True)
     return checked
 
 
 def _judged(
-    name: str, negative: Negative, found: PairedAurocs, compared: Tensor, seed: int
+    name: str,
+    negative: Negative,
+    found: PairedAurocs,
+    compared: Tensor,
+    seed: int,
+    *,
+    few: bool = False,
 ) -> CheckedNegative:
     draws = generator_for(seed, purpose=f"check {name}")  # no kind's depend on the others
     null, made = nulls_and_negatives(compared, negative, draws)
     halves = generator_for(seed, purpose="check halves")
     distance = distances_to_data(null, {name: made}, generator=halves)[name]
-    control = Control(treated=not torch.equal(null, compared), twin=softened(name))
+    control = Control(not torch.equal(null, compared), softened(name), few)
     judgement = judge(found, distance, control)
     return CheckedNegative(name, "", found, distance, judgement, made[:EXAMPLES])
 

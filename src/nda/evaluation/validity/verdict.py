@@ -37,6 +37,7 @@ class Control:
 
     treated: bool  # whether they are treated as it is: their nulls differ from them
     twin: str | None = None  # of a negative with hard cuts: the same with cuts that nulls carry
+    few: bool = False  # so few that a probe may see nothing because it has learned from too little
 
 
 def judge(found: PairedAurocs, distance: Distance, control: Control) -> Judgement:
@@ -46,7 +47,8 @@ def judge(found: PairedAurocs, distance: Distance, control: Control) -> Judgemen
     probe's share of errors is 1 - AUROC. In this order:
 
     - overlaps the data: both intervals end below `SEPARATES`; undecided where the distance to the
-      data is beyond `FAR` times its floor, since then there is something to be seen.
+      data is beyond `FAR` times its floor, since then there is something to be seen, and where
+      the probes learned from few images.
     - too easy: the local AUROC is at least `GIVEN_AWAY`.
     - informative: the global interval begins above `SEPARATES`, that of the difference above 0,
       and the global probe makes fewer errors than the local one by at least the share `LEAD`;
@@ -87,6 +89,11 @@ def _unseen(found: PairedAurocs, distance: Distance, control: Control) -> Judgem
             "undecided",
             f"{neither}, but its colours and details lie off the data by {distance.value:.3f} of "
             "the data's spread: the probes have not learned it. Give more --steps or images.",
+        )
+    if control.few:
+        return Judgement(
+            "undecided",
+            f"{neither}, but they learned from few images: that shows nothing. Give more.",
         )
     forbids = "as a negative it would forbid the data itself."
     return Judgement("overlaps the data", f"{neither}: {forbids}")
