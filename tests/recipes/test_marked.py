@@ -14,6 +14,7 @@ ALWAYS = {
     "checkpoint_every",
     "keep_checkpoints",
     "log_every",
+    "logger",
     "sample_every",
     "evaluate_every",
 }

@@ -31,8 +31,10 @@ WHOLE = {5: 5 / 8, 10: 10 / 8, 15: 7.0, 20: 8.0}
 def logged(folder: Path, tracker: str) -> None:
     """A run of which the second part begins at the checkpoint of step 10."""
     for rows, last_step in ((FIRST, 0), (SECOND, 10)):
-        if rows is SECOND and tracker == "wandb":
-            time.sleep(1.1)  # folders of wandb are called after their second
+        if rows is SECOND and tracker in ("tensorboard", "wandb"):
+            # What they write is called after its second, and read in the order of the names, which
+            # in one second end in a counter: 10 stands before 9.
+            time.sleep(1.1)
         log = LogWriter(RunFolder(folder), last_step=last_step, logger=tracker, config=CONFIG)
         for row in rows:
             log.write(row)
