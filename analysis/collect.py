@@ -25,7 +25,9 @@ from scipy.stats import t as student
 from nda.training.run_folder import RunFolder
 
 NEGATING = ("negative", "structure_head", "structure_generator")  # what arms may differ by
-GAME = {"objective": "hinge", "fake_weight_schedule": "constant"}  # and what of these is usual
+GAME = {  # and by what is not as usual
+    "objective": "hinge", "fake_weight_schedule": "constant", "matched": "none",
+}  # fmt: skip
 Values = dict[str, dict[int, float]]  # arm to seed to value
 
 
