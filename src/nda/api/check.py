@@ -16,7 +16,7 @@ from nda.errors import DataError
 from nda.evaluation.record import Protocol
 from nda.evaluation.validity.check import (
     EXAMPLES,
-    FOLDS,
+    HELD_OUT,
     CheckedNegative,
     check_few,
     check_negatives,
@@ -30,7 +30,6 @@ from nda.runtime.notes import overheard, tell
 from nda.runtime.seeding import generator_for
 from nda.validators import counted
 
-HELD_OUT = 5  # one image in so many
 FEW = 200  # images: with fewer, an interval of a held-out fifth says nothing, so all are in turn
 _SLOW = 96  # pixels: from this side on, probes take minutes
 
@@ -79,26 +78,25 @@ def measure(options: CheckOptions, images: Any = None) -> Checked:
     device = choose_device(options.device)
     asked = negatives_from_list(options.negatives)
     data = chosen_images(options, images)
-    few = len(_enough(data.images, options)) < FEW
-    # Of few images all are held out in turn.
-    train, heldout = (data.images, data.images) if few else _divided(data.images)
-    side = heldout.shape[-1]
+    _refuse_too_few(data.images, options)
+    side, cut = data.images.shape[-1], len(data.images) // HELD_OUT
+    few = len(data.images) < FEW
+    heldout = data.images if few else data.images[:cut]
     usable, refused = suited(asked, heldout[:2])
     if side >= _SLOW:
         tell(f"images of {side} pixels take long; --resolution 64 is faster.")
-    rows = {name: CheckedNegative(name, reason) for name, reason in refused.items()}
     work: dict[str, Any] = {name: getattr(options, name) for name in ("steps", "seeds", "seed")}
     work["device"] = device
+    rows = {name: CheckedNegative(name, reason) for name, reason in refused.items()}
     if few:
         rows |= check_few(heldout, usable, **work)
     else:
-        rows |= check_negatives(train, heldout, usable, **work)
-    learned = len(train) - (len(train) // FOLDS if few else 0)
+        rows |= check_negatives(data.images[cut:], heldout, usable, **work)
+    learned = len(data.images) - cut
     return Checked(
         title=f"Which negatives suit {data_name(options.images)}?",
         summary=f"{number(learned)} images of {data_name(options.images)} to learn from and "
-        f"{number(len(heldout))} held out"
-        + (f" in {FOLDS} folds in turn" if few else "")
+        + (f"{len(heldout)} held out in turn" if few else f"{number(cut)} held out")
         + f", at {side} x {side} pixels; probes trained for {number(options.steps)} steps, "
         + ("once." if options.seeds == 1 else f"{options.seeds} times."),
         notes=[*([skipped_note(len(data.skipped))] if data.skipped else []), *data.told],
@@ -113,19 +111,12 @@ def chosen_images(options: CheckOptions, images: Any = None) -> ImageSet:
     return drawn_images(options, generator_for(options.seed, purpose="check images"), images)
 
 
-def _enough(images: Tensor, options: CheckOptions) -> Tensor:
+def _refuse_too_few(images: Tensor, options: CheckOptions) -> None:
     if len(images) < MIN_IMAGES:
         raise DataError(
             f"{options.images} gives {counted(len(images), 'image')}, and a check needs at least "
             f"{MIN_IMAGES}; give more images" + (" or more --classes." if options.classes else ".")
         )
-    return images
-
-
-def _divided(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Images to learn from and a fifth held out, of some in random order."""
-    cut = len(images) // HELD_OUT
-    return images[cut:], images[:cut]
 
 
 def _protocol(options: CheckOptions, train: int, heldout: Tensor) -> Protocol:

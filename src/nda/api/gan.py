@@ -55,7 +55,7 @@ class GanShape:
 class GanGenerator(Shareable):
     """The averaged generator of a run of gan or numerosity, which draws images.
 
-    Example:
+    Examples:
         >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
         >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
         >>> generator = nda.GanGenerator.from_run("runs/photos")
@@ -117,7 +117,7 @@ class GanGenerator(Shareable):
 class GanDiscriminator(Shareable):
     """The discriminator of a run of gan or numerosity, which judges images; heads stay behind.
 
-    Example:
+    Examples:
         >>> small = dict(resolution=32, width=4, steps=2, batch_size=4, device="cpu")
         >>> run = nda.train("gan", data="photos/", out="runs/photos", **small)
         >>> discriminator = nda.GanDiscriminator.from_run("runs/photos")

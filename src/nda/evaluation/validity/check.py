@@ -19,7 +19,7 @@ from nda.runtime.seeding import generator_for
 
 COMPARED = 2000  # held-out images that the distance is taken on, at most
 EXAMPLES = 6  # images shown with their negatives
-FOLDS = 5  # of few images
+HELD_OUT = 5  # one image in so many; of few images each in turn
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def check_few(
 
     All are judged, at five times the work, and intervals are those of `folded_aurocs`.
     """
-    parts, torch_device = images.chunk(FOLDS), torch.device(device)
+    parts, torch_device = images.tensor_split(HELD_OUT), torch.device(device)
     folds = []
     for index, heldout in enumerate(parts):
         train = torch.cat([*parts[:index], *parts[index + 1 :]])
