@@ -13,11 +13,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from nda.errors import CheckpointError
 from nda.runtime.sealed import (
     DamagedError,
     check_archive,
     load_json,
     load_tensors,
+    read_as,
     save_archive,
     save_tensors,
     sealed_json,
@@ -139,3 +141,20 @@ def test_json_without_a_digest_serves_only_where_it_may(tmp_path: Path) -> None:
         path.write_text(other)
         with pytest.raises(DamagedError):
             load_json(path, tuple(SAID), unsealed=True)
+
+
+@pytest.mark.parametrize("met", [OSError, KeyError, ValueError, RuntimeError, RecursionError])
+def test_what_is_met_in_a_damaged_file_is_one_sentence(met: type[Exception]) -> None:
+    with pytest.raises(CheckpointError) as refused, read_as("network", Path("a.x"), "Save it."):
+        raise met("cut\nshort")
+    said = str(refused.value)
+    assert said.startswith("a.x is damaged or no network of this version of nda (")
+    assert said.endswith("). Save it.")
+    assert "\n" not in said
+
+
+def test_what_is_refused_already_and_what_is_no_damage_pass_through() -> None:
+    with pytest.raises(CheckpointError, match=r"^already$"), read_as("network", Path("a"), ""):
+        raise CheckpointError("already")
+    with pytest.raises(KeyboardInterrupt), read_as("network", Path("a"), ""):
+        raise KeyboardInterrupt

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from nda.api.hub import Shareable, measured_in
 from nda.data import to_float
 from nda.data.images.image_set import check_images
-from nda.errors import CheckpointError, ShapeError
+from nda.errors import ShapeError
 from nda.evaluation.record import Evaluation
 from nda.networks.fit import refuse_misfit
 from nda.recipes.gan.load import load_discriminator, load_sampler, shapes_of
@@ -24,7 +24,7 @@ from nda.recipes.gan.sampler import Sampler
 from nda.report.model_card import Card
 from nda.runtime.files import StrPath, prepare_output, write_atomically
 from nda.runtime.plain_types import wrong_type
-from nda.runtime.sealed import load_tensors, save_tensors
+from nda.runtime.sealed import load_tensors, read_as, save_tensors
 from nda.runtime.seeding import seeded
 from nda.training.checkpoint import load_latest
 from nda.training.run_folder import RunFolder
@@ -203,7 +203,7 @@ def _write(path: Path, network: nn.Module, shape: GanShape) -> Path:
 
 def _read(path: Path, build: Callable[[GanShape], Any]) -> tuple[Any, GanShape]:
     """The network that `build` makes, with the weights in the file, in eval mode."""
-    try:
+    with read_as("network", path, "Save it anew."):
         weights, metadata = load_tensors(path, ("networks",))
         about = json.loads(metadata["networks"])
         shape = GanShape(**about)
@@ -213,13 +213,6 @@ def _read(path: Path, build: Callable[[GanShape], Any]) -> tuple[Any, GanShape]:
             refuse_misfit(lambda: build(shape), weights)
             network = build(shape)
         network.load_state_dict(weights)
-    except (
-        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
-    ) as error:  # fmt: skip
-        raise CheckpointError(
-            f"{path} is damaged or no network of this version of nda "
-            f"({' '.join(str(error).split())[:120]}). Save it anew."
-        ) from error
     # As a run's are: other formats differ in the last bits.
     network.to(memory_format=torch.channels_last)
     return network.eval().requires_grad_(False), shape

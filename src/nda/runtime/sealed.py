@@ -12,6 +12,8 @@ import json
 import os
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +21,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from nda.errors import CheckpointError
 
 _MARK = b"nda sha256 "
 _COMMENT = len(_MARK) + 64  # bytes of an archive's comment
@@ -31,6 +35,25 @@ _LONGEST_HEADER = 1 << 24  # bytes of JSON: a header of ours has a hundred a ten
 
 class DamagedError(ValueError):
     """A file is not, byte by byte, what was written."""
+
+
+@contextmanager
+def read_as(what: str, path: Path, remedy: str) -> Iterator[None]:
+    """Say of a file that is damaged or foreign, by whatever was met in it, that it is no `what`.
+
+    Raises `CheckpointError`, which ends with the `remedy`.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (
+        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
+    ) as error:  # fmt: skip
+        raise CheckpointError(
+            f"{path} is damaged or no {what} of this version of nda "
+            f"({' '.join(str(error).split())[:120]}). {remedy}"
+        ) from error
 
 
 class _Hashing:

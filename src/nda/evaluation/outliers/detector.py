@@ -22,7 +22,7 @@ from nda.networks.fit import refuse_misfit
 from nda.networks.pretrained.fitted import build_fitted, build_trunk
 from nda.runtime.files import StrPath, write_atomically
 from nda.runtime.plain_types import wrong_type
-from nda.runtime.sealed import load_tensors, save_tensors
+from nda.runtime.sealed import load_tensors, read_as, save_tensors
 from nda.runtime.seeding import seeded
 
 FORMAT = "nda detector 1"
@@ -221,7 +221,7 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
             f"{path} is for ONNX Runtime; give the run, or a .safetensors file that "
             "'nda export RUN --format safetensors' writes."
         )
-    try:
+    with read_as("detector", path, "Write it anew with 'nda evaluate RUN'."):
         tensors, metadata = load_tensors(path, ("detector",))
         about = json.loads(metadata["detector"])
         if about.pop("format") != FORMAT:
@@ -238,11 +238,4 @@ def load_detector(path: StrPath, device: torch.device | str = "cpu") -> Detector
         network = network_of(settings)
         detector = Detector(network, tensors["calibration"], settings, tensors.get("hottest"))
         detector.load_state_dict(tensors)
-    except (
-        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
-    ) as error:  # fmt: skip
-        raise CheckpointError(
-            f"{path} is damaged or no detector of this version of nda "
-            f"({' '.join(str(error).split())[:120]}). Write it anew with 'nda evaluate RUN'."
-        ) from error
     return detector.to(device)
