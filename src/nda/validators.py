@@ -47,6 +47,22 @@ def above_zero(config: object, *names: str) -> None:
             raise ConfigError(f"{name} is {getattr(config, name)}; it must be above 0.")
 
 
+def from_zero_to_one(config: object, *names: str) -> None:
+    """Refuse settings that are no share: below 0 or above 1 (`ConfigError`)."""
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ConfigError(f"{name} is {getattr(config, name)}; it must lie between 0 and 1.")
+
+
+def from_zero_below_one(config: object, *names: str) -> None:
+    """Refuse settings below 0, or at 1 and above, such as a decay of 1 (`ConfigError`)."""
+    for name in names:
+        if not 0 <= getattr(config, name) < 1:
+            raise ConfigError(
+                f"{name} is {getattr(config, name)}; it must be at least 0 and below 1."
+            )
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a sentence: `; did you mean 'x'?` where something known is near, else a stop."""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -19,14 +19,14 @@ def test_narrow_settings_are_valid_and_smaller(name: str) -> None:
     config = config_class(**NEEDED, **own, **narrow.beside(()))
     config.check()
     assert config.steps < config_class(**NEEDED, **own).steps / 10
-    assert set(narrow.shown) <= set(narrow.beside(()))
+    assert set(narrow.shown) <= {*narrow.beside(()), *RECIPES[name].at_hand(())}
 
 
 def test_what_belongs_to_something_typed_is_left() -> None:
     chosen = NARROW["gan"].beside({"lr_d", "out"})
     assert not {"lr_d", "lr_g", "width"} & set(chosen)
     assert chosen["steps"] == 1000
-    assert chosen["structure_head"] == 1.0
+    assert RECIPES["gan"].at_hand({"lr_d", "out"})["structure_head"] == 1.0
     for typed in ("negative", "fake_weight", "mixture"):  # the paper's mixture is meant
-        assert not {"negative", "structure_head"} & set(NARROW["gan"].beside({typed}))
+        assert RECIPES["gan"].at_hand({typed}) == {}
     assert "width" not in NARROW["action"].beside({"encoder"})

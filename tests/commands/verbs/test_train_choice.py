@@ -44,7 +44,25 @@ def own_fields(name: str) -> dict[str, str]:
 def test_with_a_card_the_published_size_is_taken(device: list[str]) -> None:
     config, said = settings_of("gan", [*NEEDED, *device])
     assert (config.steps, config.width) == (97_500, 64)
-    assert said == "training gan, 97,500 steps, into run."
+    assert (config.negative, config.structure_head) == ("jigsaw:seam=feather", 1.0)
+    assert said == (
+        "training gan, 97,500 steps, into run, with negative jigsaw:seam=feather, structure_head "
+        "1.0."
+    )
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(
+    "typed", ["--negative=jigsaw", "--fake_weight=0.25", "--objective=hinge", "--config=paper.yaml"]
+)
+def test_the_papers_mixture_is_one_word_away(
+    typed: str, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paper.yaml").write_text("recipe: gan\n")
+    config, _ = settings_of("gan", [*NEEDED, typed, "--device", device])
+    assert (config.negative, config.structure_head) == ("jigsaw", 0)
+    assert (config.mixture, config.fake_weight) == ("weighted", 0.25)
 
 
 def test_what_is_typed_stays() -> None:
@@ -57,7 +75,10 @@ def test_full_size_can_be_insisted_on() -> None:
     for flag in ("--full_size", "--full-size"):
         config, said = settings_of("gan", [flag, *NEEDED])
         assert (config.steps, config.width, config.batch_size) == (97_500, 64, 64)
-        assert said == "training gan, 97,500 steps, into run; without a GPU, full size takes weeks."
+        assert said == (
+            "training gan, 97,500 steps, into run, with negative jigsaw:seam=feather, "
+            "structure_head 1.0; without a GPU, full size takes weeks."
+        )
 
 
 def test_a_file_of_settings_is_taken_as_it_is(tmp_path: Path) -> None:

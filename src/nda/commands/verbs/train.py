@@ -66,8 +66,10 @@ def settings_of(name: str, words: list[str]) -> tuple[Any, str]:
     narrow, chosen = RECIPES[name].narrow, {}
     if not typed & {"config", "help"}:
         chosen = RECIPES[name].at_hand(typed)
+    slim: dict[str, object] = {}
     if narrow and not typed & {FULL_SIZE, "config", "help"} and not has_card(words):
-        chosen |= narrow.beside(typed)
+        slim = narrow.beside(typed)
+        chosen |= slim
     config = parse(
         [word for word in with_files(words, name) if typed_names([word]) != {FULL_SIZE}],
         RECIPES[name].config_class(),
@@ -79,12 +81,13 @@ def settings_of(name: str, words: list[str]) -> tuple[Any, str]:
     shown = (
         ", ".join(f"{key} {chosen[key]}" for key in narrow.shown if key in chosen) if narrow else ""
     )
-    if narrow and shown:
+    if narrow and slim:
         return config, (
             f"No GPU is here, so {name} takes settings for processors ({shown}): {narrow.takes}. "
             f"What you type goes over them; --{FULL_SIZE} takes the published size ({narrow.full})."
         )
     said = f"training {name}, {counted(config.steps, 'step')}, into {config.out}"
+    said += f", with {shown}" if shown else ""
     published = next(f.default for f in fields(config) if f.name == "steps")
     if narrow and config.steps >= published and not card_is_likely(config.device):
         said += f"; without a GPU, full size takes {narrow.full}"

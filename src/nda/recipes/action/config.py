@@ -10,7 +10,7 @@ from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import ACTION
 from nda.recipes.video.config import ClipConfig
 from nda.training.config import PATH
-from nda.validators import above_zero, at_least
+from nda.validators import above_zero, at_least, from_zero_below_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +79,7 @@ class ActionConfig(ClipConfig):
         above_zero(self, "lr")
         if self.encoder_lr is not None:
             above_zero(self, "encoder_lr")
-        for name in ("dropout", "encoder_dropout", "overlap"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; it must be at least 0 and below 1."
-                )
+        from_zero_below_one(self, "dropout", "encoder_dropout", "overlap")
         if not 0 <= self.first_drop <= self.second_drop <= 1:
             raise ConfigError(
                 f"first_drop is {self.first_drop} and second_drop {self.second_drop}; they are "

@@ -9,7 +9,7 @@ from nda.errors import ConfigError
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import DPC
 from nda.recipes.video.config import ClipConfig
-from nda.validators import above_zero, at_least
+from nda.validators import above_zero, at_least, from_zero_below_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,7 @@ class DpcConfig(ClipConfig):
         at_least(self, "predict", 1)
         at_least(self, "weight_decay", 0)
         above_zero(self, "temperature", "lr")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout is {self.dropout}; it must be at least 0 and below 1.")
+        from_zero_below_one(self, "dropout")
         if self.predict >= self.blocks:
             raise ConfigError(
                 f"predict is {self.predict}, but a clip has {self.blocks} blocks; give fewer, so "

@@ -1,7 +1,11 @@
-"""The settings of the GAN recipe; the defaults are the paper's for CIFAR-10 with jigsaw."""
+"""The settings of the GAN recipe: the paper's for CIFAR-10 with jigsaw.
+
+A run that names neither a file of settings nor negatives takes a structure head: `at_hand`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,7 +16,7 @@ from nda.recipes.matched import Matched, check_matched
 from nda.recipes.narrow import RECORDS, Narrow, each
 from nda.recipes.published import GAN
 from nda.training.config import FREE, PATH, RunConfig
-from nda.validators import at_least
+from nda.validators import at_least, from_zero_below_one, from_zero_to_one
 
 MOST_SAMPLES = 1_000_000
 
@@ -22,6 +26,22 @@ Objective = Literal[
 ]  # fmt: skip
 Schedule = Literal["constant", "warmup", "fade", "follow"]
 UNMIXED = ("three_class", "relativistic")  # objectives that take negatives, but no mixture
+
+
+# Where negatives teach structure beside the adversarial game, in place of the paper's mixture.
+STRUCTURE: dict[str, object] = {
+    "negative": "jigsaw:seam=feather", "structure_head": 1.0, "structure_generator": 0.5,
+    "mixture": "weighted", "fake_weight": 0.25, "fake_weight_schedule": "constant",
+    "objective": "hinge", "negative_weight": 1.0, "matched": "none",
+}  # fmt: skip
+
+
+def at_hand(typed: Collection[str]) -> dict[str, object]:
+    """What a run without a file of settings takes: a structure head, where nothing else is meant.
+
+    In a short run the mixture costs images more than it gives (docs/structure.md).
+    """
+    return {} if set(STRUCTURE) & set(typed) else dict(STRUCTURE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +72,10 @@ class GanConfig(RunConfig):
         mixture: weighted (losses of both parts, as the paper's code) or sampled (same expectation)
         joint_forward: one forward of the discriminator for real, generated and negative samples
         structure_head: μ, weight of a structure head's loss beside the plain GAN's; 0 for no head,
-            but negatives in the mixture
+            but negatives in the mixture. Without --config, and where none of the settings of
+            negatives is typed, it is 1 with jigsaw:seam=feather
         structure_generator: ν, weight in the generator's loss of what the head holds of its images
+            (0.5 there)
         matched: none, shown (real images also as their nulls) or consistency (both scored alike):
             a seam then gives no negative away; of negatives whose seam is softened
         matched_probability: with --matched shown, share of the real images shown as their nulls
@@ -159,14 +181,8 @@ class GanConfig(RunConfig):
 
     def _check_ranges(self) -> None:
         """Refuse numbers that are no shares, decays, rates or weights."""
-        for name in ("fake_weight", "positive_probability", "ema_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; it must be at least 0 and below 1."
-                )
+        from_zero_to_one(self, "fake_weight", "positive_probability", "ema_decay")
+        from_zero_below_one(self, "beta1", "beta2")
         for name in ("lr_d", "lr_g", "eps"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(
@@ -273,12 +289,6 @@ NARROW = Narrow(
     (
         {"width": 8, "lr_d": 4e-4, "lr_g": 4e-4},
         {"steps": 1000, "ema_decay": 0.99, "ema_start": 100},
-        # In so short a run a mixture costs images more than it gives (docs/structure.md).
-        {
-            "negative": "jigsaw:seam=feather", "structure_head": 1.0, "structure_generator": 0.5,
-            "mixture": "weighted", "fake_weight": 0.25, "fake_weight_schedule": "constant",
-            "objective": "hinge", "negative_weight": 1.0, "matched": "none",
-        },
         *each(batch_size=32, d_steps=2, evaluation_samples=5000),
         *RECORDS,
     ),

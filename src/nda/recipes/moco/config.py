@@ -11,7 +11,7 @@ from nda.recipes.matched import Matched, check_matched
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import MOCO
 from nda.training.config import FREE, RunConfig
-from nda.validators import at_least
+from nda.validators import at_least, from_zero_to_one
 
 FEWEST = 4  # images whose cosines say anything: pairs of different ones are taken of them
 
@@ -118,9 +118,7 @@ class MocoConfig(RunConfig):
                                ("negatives_per_sample", 1), ("negative_weight", 0),
                                ("weight_decay", 0), ("evaluation_samples", 0)):  # fmt: skip
             at_least(self, name, smallest)
-        for name in ("jitter_probability", "grey", "blur", "key_momentum"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        from_zero_to_one(self, "jitter_probability", "grey", "blur", "key_momentum")
         if 0 < self.evaluation_samples < FEWEST:
             raise ConfigError(
                 f"evaluation_samples is {self.evaluation_samples}; give 0 for all, or at least "

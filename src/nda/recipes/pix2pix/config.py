@@ -10,7 +10,7 @@ from nda.errors import ConfigError
 from nda.recipes.narrow import Narrow, each
 from nda.recipes.published import PIX2PIX
 from nda.training.config import NAME_OR_PATH, PATH, RunConfig
-from nda.validators import at_least
+from nda.validators import at_least, from_zero_below_one, from_zero_to_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +84,8 @@ class Pix2PixConfig(RunConfig):
         for name, smallest in (("width", 1), ("l1_weight", 0), ("palette_tolerance", 0),
                                ("gradient_penalty", 0)):  # fmt: skip
             at_least(self, name, smallest)
-        for name in ("fake_weight", "lr_decay_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; it must be at least 0 and below 1."
-                )
+        from_zero_to_one(self, "fake_weight", "lr_decay_from")
+        from_zero_below_one(self, "beta1", "beta2")
         if not 0 < self.lr < float("inf"):
             raise ConfigError(f"lr is {self.lr}; it must be above 0.")
         if self.resolution not in (64, 128, 256):

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from nda.errors import ConfigError
 from nda.training.config import FREE, PATH, RunConfig
-from nda.validators import at_least
+from nda.validators import at_least, from_zero_to_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +58,7 @@ class ClipConfig(RunConfig):
         if self.resolution is None:
             raise ConfigError("resolution is not set; give the side of the frames, such as 128.")
         at_least(self, "resolution", 32)
-        for name in ("jitter_probability", "grey"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        from_zero_to_one(self, "jitter_probability", "grey")
         if not 0 < self.crop_low <= 1:
             raise ConfigError(
                 f"crop_low is {self.crop_low}; it must be above 0 and at most 1, where clips "
