@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -68,10 +69,12 @@ def measure_segmentation(
     )
 
     count = len(names)
-    by_pixel = MulticlassAccuracy(count, average="micro", ignore_index=unlabelled)
-    by_class = MulticlassAccuracy(count, average="none", ignore_index=unlabelled)
-    overlap = MulticlassJaccardIndex(count, average="none", ignore_index=unlabelled)
-    matrix = MulticlassConfusionMatrix(count, ignore_index=unlabelled)
+    # One process measures while the others wait, so there is nobody to exchange counts with.
+    how: dict[str, Any] = {"ignore_index": unlabelled, "sync_on_compute": False}
+    by_pixel = MulticlassAccuracy(count, average="micro", **how)
+    by_class = MulticlassAccuracy(count, average="none", **how)
+    overlap = MulticlassJaccardIndex(count, average="none", **how)
+    matrix = MulticlassConfusionMatrix(count, **how)
     for metric in (by_pixel, by_class, overlap, matrix):
         for some, true in zip(predicted.split(_BATCH), truth.split(_BATCH), strict=True):
             metric.update(some.cpu(), true.cpu())

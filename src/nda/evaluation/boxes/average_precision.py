@@ -39,7 +39,10 @@ def coco_precision(
     by_class: list[list[float] | None] = [None] * classes
     if not present:
         return AveragePrecision(by_class)
-    metric = MeanAveragePrecision(backend="faster_coco_eval", extended_summary=True)
+    # One process measures while the others wait, so there is nobody to exchange counts with.
+    metric = MeanAveragePrecision(
+        backend="faster_coco_eval", extended_summary=True, sync_on_compute=False
+    )
     metric.warn_on_many_detections = False
     metric.update(
         [{"boxes": f.boxes, "labels": f.labels, "scores": f.scores} for f in found],
