@@ -99,6 +99,11 @@ _HOMES = {
         "zero_centred_penalty",
     ),
 }  # fmt: skip
+# What the core install cannot do; the others need torch, numpy, pillow and their like alone.
+_TRAINED = (
+    "nda.api.check", "nda.api.compare", "nda.api.probe.runs", "nda.api.runs.train",
+    "nda.api.score.run",
+)  # fmt: skip
 _ROOMS = ("data", "negatives", "objectives")  # modules that are there without being imported first
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -114,6 +119,10 @@ def __getattr__(name: str) -> Any:
         return version("nda-torch")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'nda' has no attribute {name!r}")
+    if _HOME_OF[name] in _TRAINED:
+        from nda.extras import require_training
+
+        require_training(f"nda.{name}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nda.errors import UserError
+from nda.extras import require_training
 from nda.runtime.signals import Interrupted, ended_by_signals
 from nda.runtime.terminal import plain_output
 from nda.validators import nearest
@@ -159,6 +160,7 @@ def dispatch(words: list[str]) -> int:
             f"There is no command {words[0]!r}{nearest(words[0], COMMANDS)} "
             "'nda --help' lists the commands."
         )
+    require_training(f"nda {words[0]}")
     command = COMMANDS[words[0]]
     return int(getattr(importlib.import_module(command.module), command.function)(words[1:]))
 

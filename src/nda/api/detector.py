@@ -19,7 +19,6 @@ from nda.api.options import settings_shown
 from nda.api.places import refuse_absent
 from nda.api.runs.result import RunResult
 from nda.api.runs.settings import recipe_settings
-from nda.api.runs.train import train
 from nda.api.score.images import images_of, notes_of
 from nda.api.score.judge import batches_of, judge
 from nda.api.score.limits import Limit, limit_of
@@ -32,6 +31,7 @@ from nda.evaluation.outliers.conformal import p_values
 from nda.evaluation.outliers.detector import LEARNED, Detector, save_detector
 from nda.evaluation.record import Evaluation
 from nda.export.detector import export_onnx
+from nda.extras import require_training
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.anomaly.load import open_detector
 from nda.report.model_card import Card, detector_card
@@ -93,8 +93,8 @@ class AnomalyDetector(Shareable):
         Where it fails, a detector that was fitted before stays as it is.
 
         Raises:
-            UserError: images that cannot be used or are too few, a folder that holds a run, and a
-                detector that was loaded.
+            UserError: images that cannot be used or are too few, a folder that holds a run, a
+                detector that was loaded, and where the extra `train` is not installed.
             KeyboardInterrupt: Ctrl-C; a run in `out` is kept, and `nda.resume` goes on with it.
         """
         if self._read:
@@ -102,6 +102,9 @@ class AnomalyDetector(Shareable):
                 f"This detector was loaded from {self._read}, without the settings of its "
                 "training; make a new one to fit, nda.AnomalyDetector(...), and give them anew."
             )
+        require_training("AnomalyDetector.fit")
+        from nda.api.runs.train import train
+
         gone: Callable[[], object] = _nothing
         if out is None:
             folder = tempfile.mkdtemp(prefix="nda-")

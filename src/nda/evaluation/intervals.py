@@ -6,6 +6,7 @@ import math
 from statistics import NormalDist
 
 from nda.errors import ConfigError
+from nda.extras import needed
 
 
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -29,3 +30,14 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
     low = 0.0 if successes == 0 else centre - reach
     high = 1.0 if successes == total else centre + reach
     return low, high
+
+
+def students_t(freedom: float) -> float:
+    """How many standard errors a 95 % interval reaches to either side, with Student's t.
+
+    Raises `ConfigError` where SciPy is not installed.
+    """
+    with needed("A 95 % interval needs SciPy", "train"):
+        from scipy.special import stdtrit  # scipy.stats takes two seconds to import
+
+    return float(stdtrit(freedom, 0.975))

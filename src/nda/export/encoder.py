@@ -11,11 +11,10 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import ResNet
 
 from nda.errors import CheckpointError, ConfigError, ShapeError
 from nda.evaluation.features.extract import extract_features
@@ -26,6 +25,9 @@ from nda.runtime.digest import weights_digest
 from nda.runtime.files import StrPath, follow_umask
 from nda.runtime.sealed import load_tensors, save_tensors
 from nda.runtime.seeding import seeded
+
+if TYPE_CHECKING:
+    from torchvision.models.resnet import ResNet
 
 EncoderFormat = Literal["timm", "torchvision", "safetensors"]
 FORMAT = "nda encoder 1"

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import betaincinv  # scipy.stats takes two seconds to import
 from torch import Tensor
 
 from nda.errors import ConfigError
@@ -20,6 +19,7 @@ from nda.negatives.base import (
     per_sample,
     to_device_like,
 )
+from nda.negatives.pixels.beta_quantiles import beta_quantiles
 from nda.negatives.pixels.layout import samples
 
 _LEVELS = 16384
@@ -54,7 +54,7 @@ class Mixup(Negative):
         self.alpha = alpha
         # Torch's own Beta takes no generator: a weight is one of 16384 equally likely quantiles,
         # at the midpoints of equal steps of probability.
-        quantiles = betaincinv(alpha, alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS)
+        quantiles = beta_quantiles(alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS)
         table = torch.from_numpy(quantiles).float()
         self.register_buffer("quantiles", table, persistent=False)
 

@@ -12,12 +12,15 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional
 
 from nda.errors import ConfigError, ShapeError
+from nda.extras import needed
 from nda.negatives.base import Negative, per_sample
+
+with needed("nda.PerImage and nda.WithMask are transforms of torchvision", "train"):
+    from torchvision import tv_tensors
+    from torchvision.transforms import v2
+    from torchvision.transforms.v2 import functional
 
 _MODES = ("L", "RGB")  # pictures whose numbers are light alone
 _NO_IMAGES = (tv_tensors.Mask, tv_tensors.BoundingBoxes)  # numbers that are no light

@@ -13,15 +13,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.models.resnet import ResNet
-from torchvision.ops import MultiScaleRoIAlign
 
 from nda.errors import CheckpointError
+from nda.extras import needed
 from nda.networks.resnet import build_encoder, feature_dim
 from nda.runtime.seeding import seeded
+
+with needed("nda.networks.faster_rcnn needs torchvision", "train"):
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor
+    from torchvision.models.detection.transform import GeneralizedRCNNTransform
+    from torchvision.models.resnet import ResNet
+    from torchvision.ops import MultiScaleRoIAlign
 
 RATIOS = (0.5, 1.0, 2.0)  # of an anchor's height to its width
 ANCHORS = (32, 64, 128, 256, 512)  # pixels: square roots of their areas

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from nda.errors import ConfigError
+from nda.extras import needed
 from nda.networks.pointwise import subsample_first
 from nda.runtime.seeding import seeded
+
+with needed("Encoders are ResNets of torchvision", "train"):
+    from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 PUBLISHED_WIDTH = 64
 

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from nda.evaluation.intervals import students_t
 from nda.evaluation.outliers.faults import TABLE as FAULTS
 from nda.evaluation.record import Evaluation, Metric
 from nda.report.groups import Group
@@ -80,14 +81,12 @@ def comparison_verdict(groups: Sequence[Group]) -> str:
 
 def welch_interval(some: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
     """Welch's 95 % interval of the difference of two means, of two or more values each."""
-    from scipy.stats import t
-
     parts = [statistics.variance(values) / len(values) for values in (some, others)]
     difference, error = statistics.mean(some) - statistics.mean(others), math.sqrt(sum(parts))
     if error == 0:
         return difference, difference
     below = sum(p**2 / (len(v) - 1) for p, v in zip(parts, (some, others), strict=True))
-    reach = float(t.ppf(0.975, sum(parts) ** 2 / below)) * error
+    reach = students_t(sum(parts) ** 2 / below) * error
     return difference - reach, difference + reach
 
 

@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
 from nda.data.corruptions.levels import to_levels, to_unit, uniform
+from nda.extras import needed
+
+with needed("Corruptions need SciPy", "train"):
+    from scipy import ndimage
 
 # radius of the disc, sigma of the blur that softens it
 DEFOCUS_BLUR = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))

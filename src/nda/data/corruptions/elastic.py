@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from nda.data.corruptions.levels import to_levels, to_unit, uniform
+from nda.extras import needed
+
+with needed("Corruptions need SciPy", "train"):
+    from scipy import ndimage
 
 # Shares of the image's side: strength of the shifts, sigma of their smoothing, and how far the
 # corners of the affine map move. The corners move less and less, the shifts grow finer.

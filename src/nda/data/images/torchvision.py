@@ -14,6 +14,7 @@ from PIL import Image
 from nda.data.images.image_set import ImageSet
 from nda.data.reading.decode import Fit, decode_all
 from nda.errors import DataError
+from nda.extras import needed
 
 # NAME: split: arguments of torchvision.datasets.NAME
 _SETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -93,7 +94,8 @@ def load_torchvision(
 
 
 def _dataset(name: str, split: str, resolution: int | None, folder: Path) -> Any:
-    from torchvision import datasets
+    with needed(f"torchvision:{name} needs torchvision", "train"):
+        from torchvision import datasets
 
     if name == "FakeData":
         side = resolution or _FAKE_SIDE

@@ -206,14 +206,16 @@ def in_threads(
 @contextmanager
 def _progress(total: int, label: str) -> Iterator[Callable[[], None]]:
     """A bar on a terminal, once a second has passed."""
+    from nda.runtime.progress import bar_is_shown
+
+    if not bar_is_shown():
+        yield lambda: None
+        return
     from rich.progress import Progress
 
     from nda.runtime.console import console
-    from nda.runtime.notes import progress_is_shown
 
-    progress = Progress(
-        console=console(stderr=True), transient=True, disable=not progress_is_shown()
-    )
+    progress = Progress(console=console(stderr=True), transient=True)
     task = progress.add_task(label, total=total)
     began = time.monotonic()
 

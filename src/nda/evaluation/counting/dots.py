@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nda.data.images.image_set import check_images
+from nda.extras import needed
 
 # Half of full brightness: the circle itself of an antialiased dot.
 _THRESHOLD = 128
@@ -51,7 +52,8 @@ def find_blobs(images: Tensor) -> Blobs:
 def _find(
     images: NDArray[np.uint8], start: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    from scipy import ndimage
+    with needed("Counting dots needs SciPy", "train"):
+        from scipy import ndimage
 
     height, width = images.shape[2:]
     in_plane = np.zeros((3, 3, 3), bool)
@@ -118,7 +120,8 @@ def dot_diversity(images: Tensor) -> DotDiversity:
 
 
 def _hsv(blobs: Blobs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    from matplotlib.colors import rgb_to_hsv
+    with needed("The colours of dots need matplotlib", "train"):
+        from matplotlib.colors import rgb_to_hsv
 
     hue, saturation, value = np.asarray(rgb_to_hsv(blobs.colour)).T
     return hue, saturation, value

@@ -14,14 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.transforms import v2
 
 from nda.data.images.image_set import to_float
 from nda.errors import ConfigError, DataError, ShapeError
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.record import Histogram, Metric, Protocol
+from nda.extras import needed
 from nda.runtime.progress import tracked
 from nda.runtime.seeding import seeded
+
+with needed("nda.evaluation.features.structure needs torchvision", "train"):
+    from torchvision.transforms import v2
 
 Encode = Callable[[Tensor], Tensor]
 VIEWS = "two_views"  # beside the negatives, in names of metrics

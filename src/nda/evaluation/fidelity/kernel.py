@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from nda.errors import DataError, ShapeError
+from nda.evaluation.intervals import students_t
 
 BLOCKS = 10  # at least
 LARGEST = 1000  # images in a block at most, as published
@@ -67,10 +68,7 @@ def kernel_distance(features_a: Tensor, features_b: Tensor, *, seed: int = 0) ->
     pairs = zip(*parts, strict=True)
     estimates = torch.stack([_unbiased(a.double(), b.double()) for a, b in pairs])
     value, error = float(estimates.mean()), float(estimates.std()) / math.sqrt(blocks)
-    # Importing scipy.stats takes two seconds; this is its quantile of Student's distribution.
-    from scipy.special import stdtrit
-
-    reach = float(stdtrit(blocks - 1, 0.975)) * error
+    reach = students_t(blocks - 1) * error
     return KernelDistance(value, error, (value - reach, value + reach), blocks, size)
 
 

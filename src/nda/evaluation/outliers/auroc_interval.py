@@ -12,10 +12,9 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.special import stdtrit  # scipy.stats takes two seconds to import
 from torch import Tensor
 
-from nda.evaluation.intervals import wilson_interval
+from nda.evaluation.intervals import students_t, wilson_interval
 
 
 def auroc_interval(inliers: Tensor, outliers: Tensor) -> tuple[float, float]:
@@ -32,7 +31,7 @@ def auroc_interval(inliers: Tensor, outliers: Tensor) -> tuple[float, float]:
     if value in (0.0, 1.0):
         return wilson_interval(round(value) * fewest, fewest)
     centre = math.log(value / (1 - value))
-    reach = float(stdtrit(fewest - 1, 0.975)) * math.sqrt(variance) / (value * (1 - value))
+    reach = students_t(fewest - 1) * math.sqrt(variance) / (value * (1 - value))
     return _from_log_odds(centre - reach), _from_log_odds(centre + reach)
 
 

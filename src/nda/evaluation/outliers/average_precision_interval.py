@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.special import stdtrit
 from torch import Tensor
 
-from nda.evaluation.intervals import wilson_interval
+from nda.evaluation.intervals import students_t, wilson_interval
 
 
 def average_precision_interval(inliers: Tensor, outliers: Tensor) -> tuple[float, float]:
@@ -30,7 +29,7 @@ def average_precision_interval(inliers: Tensor, outliers: Tensor) -> tuple[float
     if value >= 1:
         return wilson_interval(fewest, fewest)
     centre = math.log(value / (1 - value))
-    reach = float(stdtrit(fewest - 1, 0.975)) * math.sqrt(variance) / (value * (1 - value))
+    reach = students_t(fewest - 1) * math.sqrt(variance) / (value * (1 - value))
     return _from_log_odds(centre - reach), _from_log_odds(centre + reach)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.special import stdtrit  # scipy.stats takes two seconds to import
 from torch import Tensor
 
 from nda.errors import DataError, ShapeError
+from nda.evaluation.intervals import students_t
 
 Pair = tuple[Tensor, Tensor]  # scores (n,) of n images and of the negative of each
 
@@ -98,8 +98,8 @@ def _folded(shares: list[Tensor], least: float, most: float) -> Estimate:
     value = float(means.mean())
     per_fold = 1 / folds + 1 / (folds - 1)  # of the variance of one fold, with its training
     reaches = (
-        float(stdtrit(folds - 1, 0.975)) * (per_fold * float(means.var())) ** 0.5,
-        float(stdtrit(images - 1, 0.975)) * (4 * float(torch.cat(shares).var()) / images) ** 0.5,
+        students_t(folds - 1) * (per_fold * float(means.var())) ** 0.5,
+        students_t(images - 1) * (4 * float(torch.cat(shares).var()) / images) ** 0.5,
         1 - 0.025 ** (1 / images),
     )
     return Estimate(value, max(least, value - max(reaches)), min(most, value + max(reaches)))
@@ -145,5 +145,5 @@ def _estimate(shares: Tensor, least: float, most: float) -> Estimate:
     freedom = variance**2 / (
         over_images**2 / (images - 1) + over_repetitions**2 / max(repetitions - 1, 1)
     )
-    reach = float(stdtrit(freedom, 0.975)) * variance**0.5
+    reach = students_t(freedom) * variance**0.5
     return Estimate(value, max(least, value - reach), min(most, value + reach))

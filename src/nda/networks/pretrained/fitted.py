@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nda.extras import needed
 from nda.networks.pretrained.combined import CombinedMap
 from nda.networks.pretrained.fitted_map import FittedMap
 from nda.networks.pretrained.gaussian import GaussianMap
@@ -31,9 +32,10 @@ def build_trunk(
     """
     if backbone == NAME:
         return pretrained_trunk(top=top) if published else Lite0Trunk(top=top)
-    # torchvision takes seconds to import
-    from nda.networks.pyramid import TorchvisionTrunk
-    from nda.networks.torchvision_encoder import parse_model
+    with needed(f"The backbone {backbone} needs torchvision", "train"):
+        # which takes seconds to import
+        from nda.networks.pyramid import TorchvisionTrunk
+        from nda.networks.torchvision_encoder import parse_model
 
     name, weights = parse_model(backbone)
     return TorchvisionTrunk(name, weights, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,10 @@ def save_files(images: Tensor, out: Path, first: int = 0) -> None:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
+    if find_spec("matplotlib") is None:  # as in the core; the wheels of Pillow have a font
+        font = ImageFont.load_default(size)
+        assert isinstance(font, ImageFont.FreeTypeFont)
+        return font
     import matplotlib  # half a second, and most pictures have no labels
 
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
