@@ -55,6 +55,7 @@ TESTS = {
     "negatives/orders": [*SOON, "negatives/test_jigsaw.py", *PIECES],
     "negatives/patch": [*SOON, "negatives/test_patch.py", MASKS],
     "negatives/pieces": [*SOON, *PIECES],
+    "negatives/pixels/beta_quantiles": ["negatives/pixels/test_beta_quantiles.py"],
     "negatives/pixels/chosen": [*SOON, "negatives/pixels/test_chosen.py"],
     "negatives/pixels/layout": [*SOON, "negatives/pixels/test_layout.py"],
     "negatives/poisson": [*SOON, "negatives/test_poisson.py"],

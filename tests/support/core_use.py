@@ -42,7 +42,7 @@ def objectives() -> None:
 
 
 def detector(folder: Path, normal: torch.Tensor) -> None:
-    """Load, predict, save, share; and one sentence for what trains."""
+    """Load, predict, save; and one sentence for what trains."""
     found = nda.AnomalyDetector.load(folder / "detector.safetensors")
     scores = found.predict(normal)
     assert scores.maps is not None
@@ -50,7 +50,6 @@ def detector(folder: Path, normal: torch.Tensor) -> None:
     assert len(scores.p_values) == len(normal)
     again = nda.AnomalyDetector.load(found.save(folder / "again.safetensors"))
     assert torch.equal(again.predict(normal).scores, scores.scores)
-    assert (found.save_pretrained(folder / "shared") / "README.md").is_file()
     try:
         nda.AnomalyDetector(steps=2).fit(normal)
     except nda.UserError as error:
