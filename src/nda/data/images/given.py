@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -128,6 +129,17 @@ def _remedy(item: Tensor) -> str:
     return "Give images of 1 or 3 channels." if item.dtype == torch.uint8 else FLOATS
 
 
+def _remedy_of_array(item: NDArray[Any]) -> str:
+    if item.dtype != np.uint8:
+        return "Write floats in [0, 1] as (255 * images).round() of that type."
+    if item.ndim == 3 and len(item) in (1, 3):
+        return (
+            "Bring the channels to the end: image.transpose(1, 2, 0), or of a batch "
+            "images.transpose(0, 2, 3, 1)."
+        )
+    return "Give images of 1, 3 or 4 channels."
+
+
 def _picture(item: Any) -> Image.Image:
     if isinstance(item, tuple | list) and item:
         item = item[0]
@@ -145,13 +157,18 @@ def _picture(item: Any) -> Image.Image:
         if plain.dtype != np.uint8 or not (plain.ndim == 2 or plain.shape[2:] in ((3,), (4,))):
             raise ShapeError(
                 f"Arrays of images are uint8 of shape (H, W, 3), values 0 to 255; got {item.dtype} "
-                f"of shape {item.shape}. Write floats in [0, 1] as (255 * images).round() of that "
-                "type."
+                f"of shape {item.shape}. {_remedy_of_array(item)}"
             )
         return Image.fromarray(np.ascontiguousarray(plain))
     if isinstance(item, str | Path):
         with Image.open(item) as picture:
             return picture.copy()
+    if isinstance(item, Mapping):
+        raise ShapeError(
+            f"An image was expected, and a row with {', '.join(map(repr, item))} was found; give "
+            "the column that holds the images, such as data['image'] of a data set of Hugging "
+            "Face, or (row['image'] for row in rows)."
+        )
     raise ShapeError(
         f"An image was expected, and {type(item).__name__} was found among the images; give "
         "pictures of Pillow, uint8 tensors or arrays."
