@@ -135,10 +135,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "zip(strips, soft, strict=True) -> zip(strips, soft)": STRICT,
         "True -> False": STRICT,
     },
-    "negatives/mixup": {
-        "betaincinv(alpha, alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS) -> "
-        "betaincinv(alpha, alpha, (np.arange(_LEVELS) + 0.5) / _LEVELS)": "both are alpha",
-    },
     "negatives/orders": {
         "torch.rand(count, n, generator=generator, device=device).argsort(dim=1) -> "
         "torch.rand(count, n, generator=generator, device=device).argsort()": LAST,
