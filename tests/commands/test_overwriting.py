@@ -31,12 +31,14 @@ PLACES = [
     (["export", "detector.safetensors"], "out", "mine.onnx"),
     (["data", "dots"], "out", "mine.zip"),
     (["data", "clevr"], "out", "mine.zip"),
+    (["data", "shard", "photos"], "out", "full"),
 ]
 # Their options, and those of verbs that write into a run's folder alone.
 OPTIONS = {
     "preview": "PreviewOptions", "check": "CheckOptions", "probe": "ProbeOptions",
     "score": "ScoreOptions", "run": "SampleOptions", "pages": "CompareOptions",
-    "export": "ExportOptions", "data_dots": "DotsOptions", "data_clevr": "ClevrOptions",
+    "export": "ExportOptions", "data_kinds.dots": "DotsOptions",
+    "data_kinds.clevr": "ClevrOptions", "data_kinds.shard": "ShardOptions",
 }  # fmt: skip
 PNG = b"\x89PNG"
 BEFORE_TORCH = """

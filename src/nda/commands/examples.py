@@ -7,6 +7,7 @@ EXAMPLES = {
     "data dots": "nda data dots --objects 4,5,6,7 --count 5000 --size 32 --out dots32.zip",
     "data digits": "nda data digits --out digits.zip",
     "data clevr": "nda data clevr --objects 1,2,3 --count 1000 --out clevr.zip",
+    "data shard": "nda data shard photos/ --out shards",
     "preview": "nda preview photos/ --resolution 128 --out negatives.png",
     "check": "nda check photos/ --resolution 64 --out check.html",
     "configs": "nda configs gan",

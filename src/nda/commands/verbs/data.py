@@ -9,16 +9,21 @@ from nda.validators import nearest
 
 # What is made, and what makes it; imported only when it is asked for.
 KINDS = {
-    "dots": ("coloured dots on black", "nda.commands.verbs.data_dots", "data_dots"),
+    "dots": ("coloured dots on black", "nda.commands.verbs.data_kinds.dots", "data_dots"),
     "digits": (
         "three digits stacked: a thousand modes",
-        "nda.commands.verbs.data_digits",
+        "nda.commands.verbs.data_kinds.digits",
         "data_digits",
     ),
     "clevr": (
         "rendered scenes of cubes, spheres and cylinders",
-        "nda.commands.verbs.data_clevr",
+        "nda.commands.verbs.data_kinds.clevr",
         "data_clevr",
+    ),
+    "shard": (
+        "one's own images as tar shards, to train from",
+        "nda.commands.verbs.data_kinds.shard",
+        "data_shard",
     ),
 }
 

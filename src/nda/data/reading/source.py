@@ -1,4 +1,4 @@
-"""Where image files come from: a folder, or a zip of one read in place and never extracted."""
+"""Where image files come from: a folder, or a zip or tars of one, which are read in place."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nda.data.reading.layout import has_splits, split_of
+from nda.data.reading.shards import is_shard_set, places_in
 from nda.data.reading.unicode_names import member_name
 from nda.data.reading.values import Values
 from nda.errors import DataError
@@ -47,7 +48,8 @@ class Source:
     `stamps` maps each name (parts joined by "/") to its size in bytes and a mark that changes with
     its content: the time of modification, in a zip the checksum. `read` gives a file's bytes and
     may be called from several threads. `values` is the rule for what the numbers in them mean, and
-    `passed` counts the visible files of other endings, by ending, and what is no file.
+    `passed` counts the visible files of other endings, by ending, and what is no file. Of tars
+    (`sharded`), `read` needs nothing that is open.
     """
 
     where: str
@@ -55,6 +57,7 @@ class Source:
     read: Callable[[str], bytes]
     values: Values = field(default_factory=Values)
     passed: Mapping[str, int] = field(default_factory=dict)
+    sharded: bool = False
 
 
 @contextmanager
@@ -66,11 +69,12 @@ def open_source(
     kind: str = "images",
     bit_depth: int | None = None,
 ) -> Iterator[Source]:
-    """The images under `path`, a folder or a `.zip`; refuses everything else (`DataError`).
+    """The images under `path`, a folder, a `.zip` or a folder of tar shards; refuses all else.
 
     `also` are endings in small letters, such as `.xml`, of files that belong to the images. At
     least one file must have a `needed` ending: it is of the `kind` that messages speak of.
-    `bit_depth` is that of pictures of more than 8 bits (`nda.data.reading.values`).
+    `bit_depth` is that of pictures of more than 8 bits (`nda.data.reading.values`). What is refused
+    is a `DataError`.
     """
     values = Values(bit_depth)
     with ExitStack() as opened:
@@ -105,6 +109,8 @@ def _not_a_source(path: Path, kind: str) -> str:
 def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, ...]]) -> Source:
     everything = dict(_walk(path, "", ()))
     found = {name: stamp for name, stamp in everything.items() if stamp != NO_FILE}
+    if is_shard_set(found, needed[1]):
+        return _shards(path, found, endings, needed)
     stamps = {name: stamp for name, stamp in found.items() if name.lower().endswith(endings)}
     _require(path, needed, found)
     inside = _wrapper_of_splits(stamps)
@@ -114,6 +120,20 @@ def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, 
     if others := len(everything) - len(found):
         passed[NO_FILES] = others
     return Source(str(root), stamps, lambda name: _read_file(root / name), passed=passed)
+
+
+def _shards(
+    path: Path,
+    files: Collection[str],
+    endings: tuple[str, ...],
+    needed: tuple[str, tuple[str, ...]],
+) -> Source:
+    places = places_in(path, files, endings)
+    _require(path, needed, places or files)
+    inside = _wrapper_of_splits(places)
+    places = {name.removeprefix(inside): place for name, place in places.items()}
+    stamps = {name: (place.size, place.mark) for name, place in places.items()}
+    return Source(str(path), stamps, lambda name: places[name].read(), sharded=True)
 
 
 def _read_file(path: Path) -> bytes:
