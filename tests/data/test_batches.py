@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from nda.data import EpochBatches
 from nda.errors import DataError
@@ -106,6 +109,18 @@ def test_only_the_permutations_in_use_are_kept() -> None:
         ({"batch_size": 2, "rank": 2, "world_size": 2}, r"Rank must lie in 0\.\.1; got 2"),
     ],
 )
-def test_impossible_batches_are_refused(arguments: dict[str, int], message: str) -> None:
+def test_impossible_batches_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         EpochBatches(10, **arguments, seed=0)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_samples_of_the_next_steps_are_announced_over_epochs_too(rank: int) -> None:
+    announced: list[Tensor] = []
+    told = EpochBatches(10, 3, seed=0, rank=rank, world_size=2, announce=announced.append)
+    plain = EpochBatches(10, 3, seed=0, rank=rank, world_size=2)
+    for step in (0, 1, 2, 9):
+        announced.clear()
+        assert torch.equal(told.indices(step), plain.indices(step))
+        wanted = [plain.indices(step + 1), plain.indices(step + 2)]
+        assert [each.tolist() for each in announced] == [each.tolist() for each in wanted]

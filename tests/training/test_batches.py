@@ -16,7 +16,7 @@ from nda.training.batches import batches_of_run, beside, drawn
 
 def batches(rank: int, **changes: Any) -> EpochBatches:
     config = GanConfig(data="", out="", batch_size=4, **changes)
-    return batches_of_run(24, config, Mock(global_rank=rank, world_size=3))
+    return batches_of_run(range(24), config, Mock(global_rank=rank, world_size=3))
 
 
 def test_processes_share_an_epoch_out_among_them() -> None:
@@ -28,10 +28,10 @@ def test_processes_share_an_epoch_out_among_them() -> None:
 def test_a_batch_that_is_too_large_is_refused_and_what_is_held_out_is_told() -> None:
     config, fabric = GanConfig(data="", out="", batch_size=4), Mock(global_rank=0, world_size=1)
     with pytest.raises(LargeBatchError) as caught:
-        batches_of_run(3, config, fabric)
+        batches_of_run(range(3), config, fabric)
     assert caught.value.reason == "A batch of 4 samples is larger than the data set of 3"
     with pytest.raises(LargeBatchError) as caught:
-        batches_of_run(3, config, fabric, heldout=5)
+        batches_of_run(range(3), config, fabric, heldout=5)
     assert caught.value.reason == (
         "A batch of 4 samples is larger than the data set of 3 (training takes 3 of your 8 images, "
         "and the other 5 are held out)"

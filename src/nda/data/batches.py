@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from nda.errors import DataError, LargeBatchError
+
+AHEAD = 2  # steps whose samples are announced
 
 
 class EpochBatches:
@@ -17,11 +21,20 @@ class EpochBatches:
     before, so a resumed run draws what the uninterrupted one would have drawn, and every sample
     is seen once an epoch however many processes share the work.
 
+    `announce` is told the samples of the steps that follow one that is asked for, to fetch them.
+
     Raises `LargeBatchError` where one step would need more samples than there are.
     """
 
     def __init__(
-        self, n: int, batch_size: int, *, seed: int, rank: int = 0, world_size: int = 1
+        self,
+        n: int,
+        batch_size: int,
+        *,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        announce: Callable[[Tensor], None] | None = None,
     ) -> None:
         if batch_size < 1:
             raise DataError(f"--batch_size must be 1 or more; got {batch_size}.")
@@ -38,15 +51,30 @@ class EpochBatches:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.announce = announce
         self._permutations: dict[int, Tensor] = {}
 
     def indices(self, step: int) -> Tensor:
         """The samples of this process in step 0, 1, 2, ...: int64 `(batch_size,)` in 0..n-1."""
-        start = (step * self.world_size + self.rank) * self.batch_size
-        first, last = start // self.n, (start + self.batch_size - 1) // self.n
+        steps = range(step, step + 1 + (AHEAD if self.announce else 0))
+        first, last = self._start(step) // self.n, self._end(steps[-1]) // self.n
         # A batch touches at most two epochs: those are kept, older ones are forgotten.
-        self._permutations = {epoch: self._permutation(epoch) for epoch in {first, last}}
-        begin = start - first * self.n
+        self._permutations = {each: self._permutation(each) for each in range(first, last + 1)}
+        rows, *later = map(self._rows, steps)
+        for each in later:
+            assert self.announce is not None
+            self.announce(each)
+        return rows
+
+    def _start(self, step: int) -> int:
+        return (step * self.world_size + self.rank) * self.batch_size
+
+    def _end(self, step: int) -> int:
+        return self._start(step) + self.batch_size - 1
+
+    def _rows(self, step: int) -> Tensor:
+        first, last = self._start(step) // self.n, self._end(step) // self.n
+        begin = self._start(step) - first * self.n
         sequence = self._permutations[first][begin : begin + self.batch_size]
         if last > first:
             head = self._permutations[last][: self.batch_size - len(sequence)]

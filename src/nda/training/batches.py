@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from nda.data import EpochBatches
+from nda.data.reading.on_demand import OnDemand
 from nda.errors import LargeBatchError
 from nda.training.config import RunConfig
 from nda.validators import counted
@@ -20,7 +22,9 @@ _MOST = 1 / 2  # of a card's free memory that training data may take
 
 
 def beside(samples: Tensor, device: torch.device) -> Tensor:
-    """The samples on a device, or where they are, if a card has no room for so many."""
+    """The samples on a device, or where they are, if a card has no room or none holds them."""
+    if isinstance(samples, OnDemand):
+        return samples
     if device.type == "cuda" and samples.nbytes > _MOST * torch.cuda.mem_get_info(device)[0]:
         return samples
     return samples.to(device)
@@ -33,23 +37,26 @@ def drawn(samples: Tensor, rows: Tensor, device: torch.device) -> Tensor:
 
 
 def batches_of_run(
-    count: int, config: RunConfig, fabric: Fabric, *, heldout: int = 0
+    samples: Sized, config: RunConfig, fabric: Fabric, *, heldout: int = 0
 ) -> EpochBatches:
-    """Batches of `count` samples for this process of the run: every sample once an epoch.
+    """Batches of the samples for this process of the run: every sample once an epoch.
 
-    Raises `LargeBatchError` where a batch takes more; `heldout` is how many others the user gave.
+    Those that are decoded on demand are so ahead of the steps that take them. Raises
+    `LargeBatchError` where a batch takes more; `heldout` is how many others the user gave.
     """
     try:
         return EpochBatches(
-            count,
+            len(samples),
             config.batch_size,
             seed=config.seed,
             rank=fabric.global_rank,
             world_size=fabric.world_size,
+            announce=samples.prepare if isinstance(samples, OnDemand) else None,
         )
     except LargeBatchError as error:
         if not heldout:
             raise
+        count = len(samples)
         raise LargeBatchError(
             f"{error.reason} (training takes {count} of your "
             f"{counted(count + heldout, config.samples_are.removesuffix('s'))}, and the other "

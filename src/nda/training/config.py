@@ -25,7 +25,7 @@ class RunConfig:
     """Where a run reads and writes, how long it takes and what it runs on.
 
     Args:
-        data: folder, .zip of a folder, or torchvision:NAME
+        data: folder of images or of tar shards, .zip of a folder, or torchvision:NAME
         out: run folder to write; it must not hold a run yet
         steps: length of the run in steps of the recipe
         seed: every random draw of the run follows from it

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nda.data.reading.on_demand import OnDemand
 from nda.errors import DataError
 
 THUMBNAIL = 12  # pixels a side
@@ -47,12 +48,14 @@ def copy_groups(images: Tensor) -> Tensor:
             row = parent[row]
         return row
 
-    thumbnails = _thumbnails(images)
+    thumbnails = images.thumbnails if isinstance(images, OnDemand) else thumbnails_of(images)
     # Equal ones are met by their bytes: n copies of one image have n² / 2 pairs.
     known: dict[bytes, int] = {}
-    parent = [known.setdefault(row.tobytes(), n) for n, row in enumerate(thumbnails.numpy())]
+    parent = [known.setdefault(_digest(row), n) for n, row in enumerate(thumbnails.numpy())]
     distinct = list(known.values())
-    for first, second in _pairs(thumbnails[distinct]):
+    if len(distinct) < len(thumbnails):  # else a copy of them, in memory, of a large set
+        thumbnails = thumbnails[distinct]
+    for first, second in _pairs(thumbnails):
         low, high = sorted((root(distinct[first]), root(distinct[second])))
         parent[high] = low
     numbers: dict[int, int] = {}
@@ -122,8 +125,8 @@ def told_across(train: Tensor, heldout: Tensor, name: str) -> list[str]:
 
     Equal images alone: both splits are the user's, and a start should not wait for more.
     """
-    known = {_digest(image) for image in train.numpy()}
-    copies = sum(_digest(image) in known for image in heldout.numpy())
+    known = set(pixel_digests(train))
+    copies = sum(digest in known for digest in pixel_digests(heldout))
     if not copies:
         return []
     are = "is a copy of a training image" if copies == 1 else "are copies of training images"
@@ -133,12 +136,18 @@ def told_across(train: Tensor, heldout: Tensor, name: str) -> list[str]:
     ]
 
 
-def _digest(image: NDArray[np.uint8]) -> bytes:
-    """What tells images apart, in place of all their bytes."""
-    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+def pixel_digests(images: Tensor) -> Iterator[bytes]:
+    """What tells images apart, in place of all their bytes: 16 of each."""
+    if isinstance(images, OnDemand):
+        return (row.tobytes() for row in images.digests.numpy())
+    return map(_digest, images.numpy())
 
 
-def _thumbnails(images: Tensor) -> Tensor:
+def _digest(row: NDArray[np.generic]) -> bytes:
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+
+
+def thumbnails_of(images: Tensor) -> Tensor:
     """Small pictures (N, 3 side²) in levels of 0 to 255; smaller images stay as they are."""
     side = min(THUMBNAIL, *images.shape[-2:])
     found = torch.empty(len(images), 3 * side * side)

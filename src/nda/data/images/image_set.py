@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from nda.data.reading.mapped import taken
+from nda.data.reading.on_demand import OnDemand
 from nda.errors import ShapeError
 
 
 @dataclass(frozen=True)
 class ImageSet:
     """A data set as one tensor, which the system maps from the disk where it is large.
+
+    Of tar shards that are as large it is an `OnDemand`, whose images are decoded when taken.
 
     `images` is uint8 `(N, 3, H, W)` and `labels` int64 `(N,)`, both on the CPU; a label is an
     index into `classes`, and all are 0 where `classes` is empty. `skipped` names the broken files
@@ -64,7 +67,9 @@ class ImageSet:
 
     def only(self, rows: Tensor) -> ImageSet:
         """The images `rows`, int64 `(M,)` or bool `(N,)`, without what was said of the whole."""
-        return ImageSet.of(taken(self.images, rows), self.labels[rows], self.classes)
+        images = self.images
+        some = images.only(rows) if isinstance(images, OnDemand) else taken(images, rows)
+        return ImageSet.of(some, self.labels[rows], self.classes)
 
     def drawn(self, most: int, rng: torch.Generator | None) -> ImageSet:
         """At most `most` images in an order drawn at random, with what was said of them."""
@@ -89,10 +94,11 @@ def check_images(images: Tensor, what: str = "Images") -> None:
 
 
 def fingerprint(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:
-    """Hex digest of the content: shape, pixels, labels and class names."""
+    """Hex digest of the content: shape, pixels or the digests of each image, labels and classes."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([list(images.shape), list(classes)]).encode())
-    for tensor in (images, labels):
+    pixels = images.digests if isinstance(images, OnDemand) else images
+    for tensor in (pixels, labels):
         digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()
 

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from nda.data.images.cache import cached
+from nda.data.images.cache import CacheFile, cached
 from nda.data.images.copies import copy_groups, held_out, told, told_across
 from nda.data.images.image_set import ImageSet
 from nda.data.images.taken import told_taken
@@ -27,6 +28,7 @@ from nda.data.reading.layout import (
 )
 from nda.data.reading.open import open_member
 from nda.data.reading.source import Source, open_source
+from nda.data.shards.survey import is_large, pictures_of, surveyed
 from nda.errors import DataError
 from nda.runtime.files import StrPath, cache_folder
 
@@ -187,10 +189,8 @@ def _nothing_held_out(images: ImageSet) -> Splits:
 def _decoded(
     source: Source, selected: Selection, options: ImageSource, *, drawn: bool = False
 ) -> ImageSet:
-    """Decode the selected files, or take them from the cache."""
+    """Decode the selected files, or take them from the cache; large shards are looked at only."""
     build = partial(_decode, source, selected, options)
-    if not options.cache:
-        return build()
     settings = [
         str(Path(source.where).resolve()),
         selected.part,
@@ -205,7 +205,14 @@ def _decoded(
     if drawn:  # others that are drawn, by another seed too, replace these
         settings.append(f"{len(selected.names)} drawn")
     content = [(name, *source.stamps[name]) for name in selected.names]
-    return cached(options.folder, settings, content, build)
+    if source.sharded:
+        pictures = pictures_of(source, selected.names, options.resolution, options.fit)
+        if is_large(pictures):
+            kept = CacheFile(options.folder, "survey", settings, content)
+            skip, kept_there = options.skip_broken, kept if options.cache else None
+            images = surveyed(source, pictures, skip_broken=skip, kept=kept_there)
+            return _image_set(source, selected, *images)
+    return cached(options.folder, settings, content, build) if options.cache else build()
 
 
 def _decode(source: Source, selected: Selection, options: ImageSource) -> ImageSet:
@@ -220,17 +227,20 @@ def _decode(source: Source, selected: Selection, options: ImageSource) -> ImageS
         fit=options.fit,
     )
     source.values.require_range(source.where)
+    images = torch.from_numpy(pixels)
+    return _image_set(source, selected, images, broken, source.values.notes())
+
+
+def _image_set(
+    source: Source, selected: Selection, images: Tensor, broken: dict[int, str], notes: list[str]
+) -> ImageSet:
+    """The images that could be read, with the labels of their files."""
+    names = selected.names
     labels = [label for index, label in enumerate(selected.labels) if index not in broken]
     if len(labels) < 2 <= len(names):
         raise DataError(f"{source.where}: only 1 of {len(names)} images can be read; 2 are needed.")
     skipped = [f"{names[index]}: {reason}" for index, reason in sorted(broken.items())]
-    return ImageSet.of(
-        torch.from_numpy(pixels),
-        torch.tensor(labels),
-        selected.classes,
-        skipped,
-        source.values.notes(),
-    )
+    return ImageSet.of(images, torch.tensor(labels), selected.classes, skipped, notes)
 
 
 def _from_torchvision(name: str, split: str, options: ImageSource) -> ImageSet:

@@ -55,7 +55,7 @@ def decode_all(
         raise DataError(f"--resolution must be 1 pixel or more; got {resolution}.")
     count = len(names)
     with quiet_pillow():
-        side, example = _side(open_image, names, resolution, where)
+        side, example = side_of(open_image, names, resolution, where)
         pixels = _allocate(count, side, where)
 
         def decode(start: int) -> dict[int, str]:
@@ -65,14 +65,14 @@ def decode_all(
                 if isinstance(image, str):
                     broken[index] = image
                 elif image.shape != (side, side, 3):
-                    raise _different_sizes(where, example, side, names[index], image)
+                    raise different_sizes(where, example, side, names[index], image)
                 else:
                     pixels[index] = image.transpose(2, 0, 1)  # (side, side, 3) to (3, side, side)
             return broken
 
         broken = in_threads(decode, range(0, count, _CHUNK), threads)
     if broken and (not skip_broken or len(broken) == count):
-        raise _unreadable(where, names, broken)
+        raise unreadable(where, names, broken)
     return _without(pixels, broken), broken
 
 
@@ -151,7 +151,7 @@ def read_pixels(
         return (str(error) or type(error).__name__).rstrip(".")
 
 
-def _side(
+def side_of(
     open_image: OpenImage, names: list[str], resolution: int | None, where: str
 ) -> tuple[int, str]:
     """The side of the result, and whose size that is."""
@@ -169,7 +169,7 @@ def _side(
                 f"{where}: {name} is {_size(width, height)} pixels, not square. {_GIVE_RESOLUTION}"
             )
         return height, name
-    raise _unreadable(where, names, broken)
+    raise unreadable(where, names, broken)
 
 
 def _allocate(count: int, side: int, where: str) -> Pixels:
@@ -248,7 +248,7 @@ def _without(pixels: Pixels, broken: dict[int, str]) -> Pixels:
     return pixels[: len(kept)]
 
 
-def _different_sizes(where: str, example: str, side: int, name: str, image: Pixels) -> DataError:
+def different_sizes(where: str, example: str, side: int, name: str, image: Pixels) -> DataError:
     return DataError(
         f"{where}: images differ in size: {example} is {_size(side, side)}, {name} is "
         f"{_size(image.shape[1], image.shape[0])} pixels. {_GIVE_RESOLUTION}"
@@ -259,7 +259,7 @@ def _size(width: int, height: int) -> str:
     return f"{width} x {height}"
 
 
-def _unreadable(where: str, names: list[str], broken: dict[int, str]) -> DataError:
+def unreadable(where: str, names: list[str], broken: dict[int, str]) -> DataError:
     index, reason = min(broken.items())
     more = and_more(len(broken) - 1)
     none_left = len(broken) == len(names)

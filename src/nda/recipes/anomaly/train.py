@@ -104,7 +104,7 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         optimizer=optimizer,
         negative=negative,
         positive=positive_of(config, train.images),
-        batches=batches_of_run(len(train), config, fabric, heldout=normal.kept_out)
+        batches=batches_of_run(train.images, config, fabric, heldout=normal.kept_out)
         if config.learned
         else None,
         images=beside(train.images, fabric.device)

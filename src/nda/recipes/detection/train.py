@@ -115,7 +115,7 @@ def build(config: DetectionConfig, fabric: Fabric) -> DetectionState:
         network=network,
         optimizer=optimizer,
         origin=origin,
-        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.test)),
+        batches=batches_of_run(splits.train, config, fabric, heldout=len(splits.test)),
     )
 
 

@@ -117,7 +117,7 @@ def build(config: GanConfig, fabric: Fabric) -> GanState:
         ema=ema,
         negative=transform_of(config, first),
         positive=positive_of(config, first),
-        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
+        batches=batches_of_run(splits.train.images, config, fabric, heldout=len(splits.heldout)),
         images=beside(splits.train.images, fabric.device),
         labels=(splits.train.labels * config.conditional).to(fabric.device),
         follower=Follower(config.batch_size, fabric)

@@ -24,7 +24,7 @@ from nda.networks.heads.linear import LinearHeads
 from nda.recipes.encoders import Pretrained, open_encoder
 from nda.recipes.linear_probe.config import LinearProbeConfig
 from nda.recipes.sources import image_source
-from nda.training.batches import batches_of_run
+from nda.training.batches import batches_of_run, beside, drawn
 
 
 @dataclass
@@ -66,8 +66,8 @@ class LinearProbeState:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Features (B, D), or images uint8 (B, 3, R, R), and labels (B,) of a step."""
-        rows = self.batches.indices(step).to(self.inputs.device)
-        return self.inputs[rows], self.labels[rows]
+        rows, device = self.batches.indices(step), self.fabric.device
+        return drawn(self.inputs, rows, device), drawn(self.labels, rows, device)
 
     def features(self, part: str) -> Tensor:
         """Features (N, D) of the plain images of `train`, `validation` or `test`, on the CPU."""
@@ -124,8 +124,8 @@ def build(config: LinearProbeConfig, fabric: Fabric) -> LinearProbeState:
         test_name=test_name,
         heads=heads,
         optimizer=optimizer,
-        batches=batches_of_run(len(train), config, fabric),
-        inputs=inputs.to(fabric.device),
+        batches=batches_of_run(inputs, config, fabric),
+        inputs=beside(inputs, fabric.device),
         labels=train.labels.to(fabric.device),
         rates=torch.tensor(config.rates, device=fabric.device),
         kept=kept,

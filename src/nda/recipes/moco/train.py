@@ -107,7 +107,7 @@ def build(config: MocoConfig, fabric: Fabric) -> MocoState:
             grey=config.grey,
             blur=config.blur,
         ),
-        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
+        batches=batches_of_run(splits.train.images, config, fabric, heldout=len(splits.heldout)),
         images=beside(splits.train.images, fabric.device),
     )
 

@@ -87,7 +87,7 @@ def build(config: Pix2PixConfig, fabric: Fabric) -> Pix2PixState:
         optimizer_d=optimizer_d,
         negative=negative,
         lends_partner=lends_partner,
-        batches=batches_of_run(len(splits.train), config, fabric, heldout=len(splits.heldout)),
+        batches=batches_of_run(splits.train, config, fabric, heldout=len(splits.heldout)),
         inputs=inputs.to(fabric.device),
         targets=targets.to(fabric.device),
     )

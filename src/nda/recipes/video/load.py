@@ -54,7 +54,7 @@ def batches_of(config: ClipConfig, fabric: Fabric, train: Clips) -> ClipBatches:
     seed, rank = config.seed, fabric.global_rank
     return ClipBatches(
         train,
-        batches_of_run(len(train), config, fabric),
+        batches_of_run(train, config, fabric),
         shape_of(config),
         lambda step: generator_for(seed, rank=rank, step=step, purpose="clips"),
     )
