@@ -47,6 +47,7 @@ PROMISED = {
     "numerosity_step": {"images_per_second", "share_of_time"},
     "pix2pix_step": {"rows"},
     "published_steps": {"rows"},
+    "shards": {"rates", "memory"},
     "score": {"bare_network", "bare_decoder", "scored"},
 }
 

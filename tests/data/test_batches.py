@@ -34,6 +34,7 @@ def test_steps_of_all_processes_are_the_epochs_in_a_row(
         assert sorted(seen.tolist()) == list(range(n))
 
 
+@settings(deadline=None)
 @given(share=st.integers(1, 3), one=st.integers(1, 4), other=st.integers(1, 4))
 def test_processes_that_share_a_batch_draw_the_same_together(
     share: int, one: int, other: int
