@@ -1,4 +1,4 @@
-"""Photographs of circuit boards, drawn: what the playground's detector learns and is asked about."""
+"""Photographs of circuit boards, drawn: what the playground's detector learns."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ _PARTS = ((18, 32), (18, 44), (18, 56), (78, 36), (78, 52))  # their centres
 Fault = Literal["missing", "scratch", "solder"]
 
 
-def board(
-    seed: int, fault: Fault | None = None, lacquer: int | None = None
-) -> NDArray[np.uint8]:
+def board(seed: int, fault: Fault | None = None, lacquer: int | None = None) -> NDArray[np.uint8]:
     """A board (SIDE, SIDE, 3) that lies, is lit and is lacquered as the seed says."""
     draws = np.random.default_rng(seed)
     kind = int(draws.integers(3))

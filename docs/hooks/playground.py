@@ -24,13 +24,13 @@ from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
 from PIL import Image
 from torch import Tensor
-from web_runtime import NotHere, Tampered, web_runtime
+from web_runtime import AbsentError, TamperedError, web_runtime
 
 import nda
 
 PAGE = "playground.md"
 FOLDER = "assets/playground"
-_FITTED = 600
+_FITTED, _ASKED = 600, 40  # boards to learn from, and of each kind to be asked about
 SAMPLES: tuple[tuple[str, int, Fault | None, int], ...] = (  # name, seed, fault, lacquer
     ("a good board", 9001, None, 0),
     ("another, in blue", 9002, None, 1),
@@ -39,6 +39,9 @@ SAMPLES: tuple[tuple[str, int, Fault | None, int], ...] = (  # name, seed, fault
     ("solder astray", 9005, "solder", 1),
     ("a part is missing", 9006, "missing", 2),
 )
+FAULTS: dict[Fault, str] = {
+    "scratch": "a scratch", "solder": "solder astray", "missing": "a part missing",
+}  # fmt: skip
 _log = logging.getLogger("mkdocs.hooks.playground")
 
 
@@ -48,8 +51,9 @@ def fitted(normal: Tensor) -> nda.AnomalyDetector:
     detector = nda.AnomalyDetector(
         resolution=96,
         width=8,  # channels: a small network, 0.3 MB
-        steps=400,
-        negative="blemish",  # what it learns to tell from good boards
+        steps=300,
+        lr=4e-3,
+        negative="blemish+blemish+jigsaw+jigsaw:grid=3+stitch+missing",  # made of good boards
         positives="gaussian_noise:std=0.02",
         false_alarm_rate=0.01,
         device="cpu",
@@ -72,10 +76,10 @@ def on_files(files: Any, *, config: Any) -> Any:
     contents = {f"made/{name}": content for name, content in photographs().items()}
     try:
         contents |= with_detector()
-    except NotHere as why:
+    except AbsentError as why:
         config.extra["playground_absent"] = f"There are no verdicts here: {why} as this was built."
         _log.info("The playground has no detector: %s.", why)
-    except Tampered as error:
+    except TamperedError as error:
         raise PluginError(str(error)) from error
     for name, content in contents.items():
         files.append(File.generated(config, f"{FOLDER}/{name}", content=content))
@@ -89,7 +93,8 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     here = get_relative_url(FOLDER, page.url)
     samples = [{"name": name, "file": f"made/{_file(name)}"} for name, *_ in SAMPLES]
     absent = config.extra.get("playground_absent", "")
-    return markdown.replace(
+    shares = "" if absent else found()
+    return markdown.replace("<!-- found -->", shares).replace(
         "<!-- playground -->",
         f'<link rel="stylesheet" href="{here}/page.css">\n'
         f'<div class="playground" data-samples="{html.escape(json.dumps(samples))}" '
@@ -110,10 +115,10 @@ def photographs() -> dict[str, bytes]:
 
 
 def with_detector() -> dict[str, bytes]:
-    """The runtime, the detector and what the page must know of it; raises `NotHere`."""
+    """The runtime, the detector and what the page must know of it; raises `AbsentError`."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
-            raise NotHere(f"{package}, of nda's extra export, was not installed")
+            raise AbsentError(f"{package}, of nda's extra export, was not installed")
     runtime = {f"onnxruntime-web/{name}": content for name, content in web_runtime().items()}
     with tempfile.TemporaryDirectory(prefix="nda-") as folder:
         model = Path(detector().to_onnx(Path(folder) / "detector.onnx")).read_bytes()
@@ -127,6 +132,19 @@ def about() -> bytes:
     settings = inner.settings
     said = {"side": settings.resolution, "rate": settings.false_alarm_rate, "calibration": hottest}
     return json.dumps(said).encode()
+
+
+def found() -> str:
+    """How many of new boards it flags, as a sentence."""
+    counts = []
+    for number, fault in enumerate((None, *FAULTS)):
+        boards = np.stack([board(10_000 * (number + 1) + seed, fault) for seed in range(_ASKED)])
+        images = torch.from_numpy(boards).permute(0, 3, 1, 2).contiguous()
+        counts.append(int(detector().predict(images).flags.sum()))
+    good, *faulty = counts
+    each = zip(FAULTS.values(), faulty, strict=True)
+    kinds = ", ".join(f"{count} with {words}" for words, count in each)
+    return f"Of {_ASKED} new boards of each kind it flags {good} good ones, {kinds}."
 
 
 def _file(name: str) -> str:

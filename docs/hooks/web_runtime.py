@@ -21,7 +21,7 @@ FILES = {  # of the 150 MB in it: the runtime for one thread or more, without a 
     "ort.js": "package/dist/ort.wasm.bundle.min.mjs",
     "ort.wasm": "package/dist/ort-wasm-simd-threaded.wasm",
 }
-_LICENSE = """ONNX Runtime Web {version} (npm: onnxruntime-web), unchanged but for the names of its files.
+_LICENSE = """ONNX Runtime Web {version} (npm: onnxruntime-web), unchanged but for names of files.
 
 MIT License
 
@@ -44,16 +44,19 @@ OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWA
 """
 
 
-class NotHere(Exception):
+class AbsentError(Exception):
     """Why the runtime cannot be had: half a sentence."""
 
 
-class Tampered(Exception):
+class TamperedError(Exception):
     """The package is not the one that is pinned."""
 
 
 def web_runtime() -> dict[str, bytes]:
-    """The files to serve, by name; raises `NotHere` without npm and `Tampered` for other content."""
+    """The files to serve, by name.
+
+    Raises `AbsentError` where npm cannot bring them, `TamperedError` where they are others.
+    """
     package = cache_folder() / "site" / f"onnxruntime-web-{VERSION}.tgz"
     if not package.is_file():
         packed = _packed()
@@ -69,7 +72,7 @@ def web_runtime() -> dict[str, bytes]:
 def checked(package: bytes) -> bytes:
     """The same bytes, if their SHA-512 is the one that is pinned."""
     if base64.b64encode(hashlib.sha512(package).digest()).decode() != INTEGRITY:
-        raise Tampered(
+        raise TamperedError(
             f"The package onnxruntime-web {VERSION} has another SHA-512 than the one in "
             "docs/hooks/web_runtime.py; remove it from the folder site/ of the cache, and find "
             "out where it came from."
@@ -80,14 +83,12 @@ def checked(package: bytes) -> bytes:
 def _packed() -> bytes:
     npm = shutil.which("npm")
     if npm is None:
-        raise NotHere("npm, which brings ONNX Runtime Web, was not there")
+        raise AbsentError("npm, which brings ONNX Runtime Web, was not there")
     with tempfile.TemporaryDirectory(prefix="nda-") as folder:
         command = [npm, "pack", f"onnxruntime-web@{VERSION}", "--silent"]
         try:
-            subprocess.run(
-                command, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE
-            )
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE)
             (package,) = Path(folder).glob("*.tgz")
         except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise NotHere("npm could not bring ONNX Runtime Web") from error
+            raise AbsentError("npm could not bring ONNX Runtime Web") from error
         return package.read_bytes()

@@ -101,14 +101,50 @@ def test_what_is_sent_to_the_hub(
     assert sent["files"] == FILES
 
 
+@pytest.mark.parametrize("name", ["parts", "runs/part", "./runs/parts", "a/b/c", "runs\\parts"])
+def test_a_folder_that_is_not_there_is_told_of_without_asking_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: Any, **__: Any) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", asked)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/parts").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"There is no .*a repository of the hub, OWNER/NAME"):
+        nda.AnomalyDetector.from_pretrained(name)
+    if name == "runs/part":
+        with pytest.raises(CheckpointError, match=r"Did you mean runs.parts\?"):
+            nda.AnomalyDetector.from_pretrained(name)
+
+
+def test_what_may_be_a_repository_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(repo_id: str, **_: Any) -> None:
+        asked.append(repo_id)
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    with pytest.raises(
+        CheckpointError, match=r"no folder with a detector\.safetensors, and no rep"
+    ):
+        nda.AnomalyDetector.from_pretrained("some-body/parts_1.0")
+    assert asked == ["some-body/parts_1.0"]
+
+
+@pytest.mark.parametrize("name", [None, "", 3])
+def test_what_is_no_name_is_refused(name: Any) -> None:
+    with pytest.raises(ConfigError, match=f"was given {name!r}; expected a folder that save_pre"):
+        nda.AnomalyDetector.from_pretrained(name)
+
+
 def test_what_cannot_be_read_is_refused(
     gan_run: Path, fitted: nda.AnomalyDetector, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match=r"holds no detector\.safetensors; give a folder"):
         nda.AnomalyDetector.from_pretrained(tmp_path)
-    with pytest.raises(
-        CheckpointError, match=r"no folder with a generator\.safetensors, and no rep"
-    ):
+    with pytest.raises(CheckpointError, match=r"There is no not/a/name\..* OWNER/NAME"):
         nda.GanGenerator.from_pretrained("not/a/name")
     (tmp_path / "generator.safetensors").write_bytes(b"0123456789")
     with pytest.raises(CheckpointError, match=r"generator\.safetensors is damaged or no network"):

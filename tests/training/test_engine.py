@@ -57,6 +57,17 @@ def after(number: int, act: Callable[[LineState], object]) -> Any:
     return with_step(step)
 
 
+def test_a_run_shorter_than_a_row_logs_one_at_its_end(tmp_path: Path) -> None:
+    run = begin_line(tmp_path, steps=3, log_every=50, logger="csv")
+    assert run.train()
+    (row,) = run.folder.log()
+    assert row["step"] == 3
+    assert len((run.folder.path / "csv" / "metrics.csv").read_text().splitlines()) == 2
+    longer = resume(line_recipe.RECIPE, LineConfig, run.folder, steps=60)
+    assert longer.train()
+    assert [row["step"] for row in run.folder.log()] == [3, 50]
+
+
 def test_processes_of_a_run_draw_each_for_itself(tmp_path: Path) -> None:
     drawn = []
 

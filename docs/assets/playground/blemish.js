@@ -1,6 +1,6 @@
 // nda.Blemish in JavaScript: a box or a stain of texture from elsewhere, faded and relit.
 
-import { pixelByPixel, rounded } from "./pixels.js";
+import { insideBox, pixelByPixel, rounded } from "./pixels.js";
 import { feather, near } from "./seams.js";
 
 const WAVES = 12, FREQUENCY = [1.5, 12], STRETCH = [0.4, 2.5];  // of a stain's outline
@@ -18,13 +18,6 @@ function stained({ height, width }, waves, area) {
   return Uint8Array.from(field, (value) => (value >= least ? 1 : 0));
 }
 
-function boxed({ height, width }, [top, left, tall, wide]) {
-  const inside = new Uint8Array(height * width);
-  for (let row = top; row < top + tall; row++)
-    inside.fill(1, row * width + left, row * width + left + wide);
-  return inside;
-}
-
 function drawWaves(draws) {
   const highest = draws.logUniform(...FREQUENCY), stretch = draws.logUniform(...STRETCH);
   return Array.from({ length: WAVES }, () => {
@@ -37,9 +30,9 @@ export const blemish = {
   says: "Texture from elsewhere, as a fault.",
   mixes: true,
   controls: {
-    low: { kind: "range", min: 0.03, max: 0.5, step: 0.01, value: 0.03, label: "shortest side" },
-    high: { kind: "range", min: 0.05, max: 0.8, step: 0.01, value: 0.4, label: "longest side" },
-    seam: { kind: "choice", values: ["hard", "feather"], value: "hard", label: "seam" },
+    low: { kind: "range", min: 0.03, max: 0.5, step: 0.01, value: 0.03, label: "of the side, at least" },
+    high: { kind: "range", min: 0.05, max: 0.8, step: 0.01, value: 0.4, label: "at most" },
+    seam: { kind: "choice", values: ["hard", "feather"], value: "hard", label: "of the cut" },
     width: {
       kind: "range", min: 1, max: 8, step: 1, value: 3, label: "blur in pixels",
       shown: (settings) => settings.seam === "feather",
@@ -61,7 +54,7 @@ export const blemish = {
   },
   replay(image, params, settings, partner) {
     const { height, width, data } = image, size = height * width, { light, cover } = params;
-    const shape = params.stain ? stained(image, params.waves, params.area) : boxed(image, params.box);
+    const shape = params.stain ? stained(image, params.waves, params.area) : insideBox(image, params.box);
     const texture = (params.own ? image : partner).data, [down, across] = params.shift;
     const end = light < 0 ? 0 : 255, wrapped = (place, side) => ((place % side) + side) % side;
     const values = Float64Array.from(data, (value, at) => {

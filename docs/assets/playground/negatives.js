@@ -3,17 +3,17 @@
 // them. The suite compares each with Python's on the same parameters (tests/test_playground.py).
 
 import { blemish } from "./blemish.js";
-import { pixelByPixel, rounded } from "./pixels.js";
+import { insideBox, pixelByPixel, rounded } from "./pixels.js";
 import { blendPatch, blendPieces, feather, moved, near } from "./seams.js";
 
 const GRIDS = [2, 3, 4, 6, 8];
-const seam = { kind: "choice", values: ["hard", "feather", "poisson"], value: "hard", label: "seam" };
+const seam = { kind: "choice", values: ["hard", "feather", "poisson"], value: "hard", label: "of the cut" };
 const width = {
   kind: "range", min: 1, max: 8, step: 1, value: 3, label: "blur in pixels",
   shown: (settings) => settings.seam === "feather",
 };
 const share = (value, label) => ({ kind: "range", min: 0.05, max: 0.95, step: 0.05, value, label });
-const sides = { low: share(0.35, "shortest side"), high: share(0.5, "longest side") };
+const sides = { low: share(0.35, "of the side, at least"), high: share(0.5, "at most") };
 
 /** A box of `low` to `high` times the sides, anywhere: top, left, height, width. */
 export function drawBox(draws, { height, width }, { low, high }) {
@@ -25,14 +25,6 @@ export function drawBox(draws, { height, width }, { low, high }) {
     lengths.push(length);
   }
   return [...places, ...lengths];
-}
-
-/** 1 inside a box, 0 elsewhere, pixel by pixel. */
-function insideBox({ height, width }, [top, left, tall, wide]) {
-  const inside = new Uint8Array(height * width);
-  for (let row = top; row < top + tall; row++)
-    inside.fill(1, row * width + left, row * width + left + wide);
-  return inside;
 }
 
 /** The partner's pixels where `inside` is 1, the cut as the settings say. */

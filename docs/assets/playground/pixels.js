@@ -45,3 +45,11 @@ export function toCanvasPixels(image) {
   }
   return pixels;
 }
+
+/** 1 inside a box (top, left, height, width), 0 elsewhere. */
+export function insideBox({ height, width }, [top, left, tall, wide]) {
+  const inside = new Uint8Array(height * width);
+  for (let row = top; row < top + tall; row++)
+    inside.fill(1, row * width + left, row * width + left + wide);
+  return inside;
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,10 +13,11 @@ from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.record import Evaluation
 from nda.extras import require
 from nda.report.model_card import Card, model_card
-from nda.runtime.files import StrPath
+from nda.runtime.files import StrPath, absent
 from nda.training.run_folder import RunFolder
 
 NAME = "README.md"  # of the card, as the hub wants it
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # on the hub
 
 
 class Shareable:
@@ -64,7 +67,7 @@ class Shareable:
         model, or it is damaged.
         """
         hub = _hub()
-        place = Path(name)
+        place = _place(name)
         if place.is_dir():
             if not (place / cls._file).is_file():
                 raise CheckpointError(
@@ -75,6 +78,11 @@ class Shareable:
         if place.exists():
             raise CheckpointError(
                 f"{name} is a file; give its folder, or read it with {cls.__name__}.load."
+            )
+        if _can_only_be_a_folder(str(name)):  # at once: the hub would be asked for half a minute
+            raise CheckpointError(
+                f"{absent(place)} Give a folder that save_pretrained of {cls.__name__} wrote, or a "
+                "repository of the hub, OWNER/NAME."
             )
         try:
             found = hub.hf_hub_download(repo_id=str(name), filename=cls._file, **settings)
@@ -105,6 +113,22 @@ def measured_in(run: StrPath) -> Evaluation | None:
     folder = RunFolder(Path(run))
     found = folder.evaluations() if folder.config_path.is_file() else []
     return Evaluation.from_dict(found[-1]) if found else None
+
+
+def _place(name: StrPath) -> Path:
+    """The path that a model is read from, if it is one."""
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name):
+        raise ConfigError(
+            f"from_pretrained was given {name!r}; expected a folder that save_pretrained wrote, or "
+            "a repository of the hub, OWNER/NAME."
+        )
+    return Path(name)
+
+
+def _can_only_be_a_folder(name: str) -> bool:
+    """Whether a name cannot be OWNER/NAME, or its first half is a folder here."""
+    owner = name.partition("/")[0]
+    return not _REPOSITORY.fullmatch(name) or Path(owner).is_dir()
 
 
 def _config(model: Shareable) -> dict[str, str]:

@@ -58,6 +58,11 @@ def refuse_score(options: ScoreOptions, *, given: bool = False) -> None:
     check_bit_depth(options.bit_depth)
     refuse_several(options.false_alarm_rate, options.threshold, options.false_discovery_rate)
     refuse_endings(options, out=".csv", html=".html")
+    if options.normal is not None and not all(map(str.strip, options.normal.split(","))):
+        raise ConfigError(
+            f"--normal {options.normal!r} leaves a name empty; give the names of folders of normal "
+            "images, such as good, separated by commas, or leave it out."
+        )
     refuse_no_run(options.run, or_file=True)
     if options.images != "-" and not given:
         refuse_absent(options.images)

@@ -303,6 +303,10 @@ def test_folders_that_are_not_there_are_refused(
     run: Path, labelled: Path, tmp_path: Path, refusal: Callable[[list[str]], str]
 ) -> None:
     words = ["score", str(run), str(labelled), "--out", str(tmp_path / "s.csv")]
+    for empty in ("", "fine,", " , fine"):
+        assert f"--normal {empty!r} leaves a name empty; give" in refusal(
+            [*words, "--normal", empty]
+        )
     said = refusal([*words, "--normal", "nowhere"])
     assert "--normal nowhere: no image lies in such a folder" in said
     assert "there are fine, odd." in said

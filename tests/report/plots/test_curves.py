@@ -135,6 +135,12 @@ def test_histograms_of_several_runs_share_an_axis_and_a_legend() -> None:
         assert found.count(once) == 1
 
 
+def test_the_line_at_zero_has_a_name_where_it_is_drawn() -> None:
+    above = Histogram("gap", "Gap", "D(x)", [0.0, 1.0], {"real": [3]}, {})
+    assert "zero" not in texts(histogram_figure([("", above)]))
+    assert texts(histogram_figure([("a", above), ("b", histogram(low=-2))])).count("zero") == 1
+
+
 def test_an_empty_series_is_drawn_at_zero() -> None:
     empty = Histogram("gap", "Gap", "D(x)", [0.0, 1.0], {"real": [0], "negative": [3]}, {})
     assert {"real", "negative"} <= set(texts(histogram_figure([("", empty)])))

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ LineStyle = Literal["-", "--", "-.", ":"]
 LogRows = Sequence[Mapping[str, float]]
 
 MOST_POINTS = 100  # of a curve: more are not seen at the width of a page
+_ZERO: dict[str, Any] = {"color": "#555555", "lw": 0.6, "ls": (0, (4, 3))}  # its line
 _STYLES: tuple[LineStyle, ...] = ("-", "--", "-.", ":")
 
 # One colour for one role throughout a page.
@@ -105,7 +106,13 @@ def histogram_figure(panels: Sequence[tuple[str, Histogram]]) -> str:
     """
     with paper_style():
         looks = _looks(_in_order(label for _, histogram in panels for label in histogram.series))
-        above = 0.9 + 0.2 * math.ceil(len(looks) / _columns(list(looks)))  # the legend
+        handles: dict[str, Line2D | Patch] = {
+            label: Patch(facecolor=c + "40", edgecolor=c, ls=s, lw=1.2)
+            for label, (c, s) in looks.items()
+        }
+        if any(_holds_zero(histogram) for _, histogram in panels):
+            handles["zero"] = Line2D([], [], **_ZERO)
+        above = 0.9 + 0.2 * math.ceil(len(handles) / _columns(list(handles)))  # the legend
         figure = Figure(figsize=(WIDTH, above + 1.5 * len(panels)), layout="constrained")
         column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (title, histogram) in zip(column, panels, strict=True):
@@ -113,11 +120,7 @@ def histogram_figure(panels: Sequence[tuple[str, Histogram]]) -> str:
             axes.set_title(_short(title))
         column[-1].set_xlabel(panels[0][1].axis)
         figure.supylabel("density of samples", fontsize=10, color="#222222")
-        _legend(
-            figure,
-            [Patch(facecolor=c + "40", edgecolor=c, ls=s, lw=1.2) for c, s in looks.values()],
-            list(looks),
-        )
+        _legend(figure, list(handles.values()), list(handles))
         return to_svg(figure)
 
 
@@ -145,10 +148,15 @@ def _draw_histogram(
         density = np.array(counts) / total / np.diff(edges)
         axes.stairs(density, edges, fill=True, color=colour, alpha=0.25, lw=0)
         axes.stairs(density, edges, color=colour, ls=line_style, lw=1.2)
-    if edges[0] < 0 < edges[-1]:
-        axes.axvline(0, color="#555555", lw=0.6, ls=(0, (4, 3)), zorder=0)
+    if _holds_zero(histogram):
+        axes.axvline(0, **_ZERO, zorder=0)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _holds_zero(histogram: Histogram) -> bool:
+    """Whether zero lies within, where a line is drawn."""
+    return histogram.edges[0] < 0 < histogram.edges[-1]
 
 
 def _looks(labels: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
