@@ -45,7 +45,8 @@ def built(folder: Path, *, runtime: Any = None) -> Site:
     config = load_config(
         str(ROOT / "mkdocs.yml"), site_dir=str(folder), strict=True, plugins=[], hooks=[HOOK]
     )
-    hook: Any = config.hooks[HOOK]
+    hooks: Any = config.hooks
+    hook = hooks[HOOK]
     hook.detector.cache_clear()
     hook._FITTED, hook.fitted = 60, quickly
     if runtime is not None:
@@ -261,7 +262,7 @@ class TestTheRuntime:
     def runtime(self, beside: None, own_cache: Path) -> ModuleType:
         import web_runtime
 
-        return web_runtime  # type: ignore[no-any-return]
+        return web_runtime
 
     def test_another_content_is_refused_and_not_kept(
         self, runtime: ModuleType, own_cache: Path, monkeypatch: pytest.MonkeyPatch

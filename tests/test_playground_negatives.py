@@ -61,7 +61,8 @@ def plain(params: dict[str, Tensor], sample: int) -> dict[str, Any]:
     found = {name: value[sample].tolist() for name, value in params.items()}
     if "noise" in found:
         found["noise"] = params["noise"][sample].flatten().tolist()
-    return {**found, "own": found.get("partner") == sample}
+    own = "partner" in params and int(params["partner"][sample]) == sample
+    return {**found, "own": own}
 
 
 def replayed(page: Page, text: str, x: Tensor, params: dict[str, Tensor]) -> Tensor:
