@@ -33,7 +33,7 @@ def board(seed: int, fault: Fault | None = None, lacquer: int | None = None) -> 
         pen.part(number, missing=fault == "missing" and number == missing)
     if fault == "scratch":
         x, y = draws.uniform(22, 38), draws.uniform(62, 74)
-        pen.line((x, y, x + 14, y - 5, x + 32, y - 22), (226, 226, 220), 1.4)
+        pen.line((x, y, x + 14, y - 5, x + 32, y - 22), (226, 226, 220), 2)
     if fault == "solder":
         x, y = float(draws.choice([29, 67])), draws.uniform(40, 56)
         pen.disc(x, y, 4.5, (222, 224, 228))

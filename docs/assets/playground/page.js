@@ -164,7 +164,8 @@ function build() {
   const drop = element("label", { className: "drop", htmlFor: "own-image" }, "Drop an image here, or choose one: ", file);
   root.replaceChildren(
     element("div", { className: "bench" },
-      element("div", { className: "pair" }, plain.picture, plain.heat),
+      element("div", {}, element("div", { className: "pair" }, plain.picture, plain.heat),
+        element("p", { className: "says" }, "The image as the detector sees it, and heat where it is not as good boards are.")),
       element("div", { className: "beside" }, plain.verdict, thumbs, drop,
         element("p", { className: "second" }, element("label", { htmlFor: "partner" }, "Mixed, where two are mixed, with "), partner), said)),
     element("h2", {}, "Its negatives"),
