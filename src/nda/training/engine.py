@@ -102,6 +102,7 @@ class Run(Generic[C, S]):
             self.save()  # so that a run killed early can be resumed as well
         log = LogWriter.of(self.folder, config, last_step=state.step) if main else None
         row_step, row_seconds = state.step, self.seconds
+        log_every = min(config.log_every, config.steps)  # a short run has a row at its end
         with (
             contextlib.closing(log) if log else contextlib.nullcontext(),
             stop_on_signal() as stop,
@@ -112,7 +113,7 @@ class Run(Generic[C, S]):
             while state.step < config.steps and not self.stopped_by:
                 started = time.perf_counter()
                 self._one_step()
-                row = self.means.take() if self._row_is_due() else None
+                row = self.means.take() if self._due(log_every) else None
                 self.seconds += time.perf_counter() - started
                 if row is not None:
                     rate = self._samples(state.step - row_step) / (self.seconds - row_seconds)
@@ -240,12 +241,6 @@ class Run(Generic[C, S]):
         for metric in metrics:
             if WARNING in metric.protocol:
                 tell(f"step {self.state.step}: {metric.protocol[WARNING]}")
-
-    def _row_is_due(self) -> bool:
-        """Also at the end of a run too short for any: its log would be empty."""
-        config = self.config
-        short = config.steps < config.log_every
-        return self._due(config.steps if short else config.log_every)
 
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0
