@@ -35,9 +35,9 @@ SAMPLES: tuple[tuple[str, int, Fault | None, int], ...] = (  # name, seed, fault
     ("a good board", 9001, None, 0),
     ("another, in blue", 9002, None, 1),
     ("another, in red", 9003, None, 2),
-    ("a scratch", 9004, "scratch", 0),
-    ("solder astray", 9005, "solder", 1),
-    ("a part is missing", 9006, "missing", 2),
+    ("a scratch", 9001, "scratch", 0),
+    ("solder astray", 9002, "solder", 1),
+    ("a part is missing", 9003, "missing", 2),
 )
 FAULTS: dict[Fault, str] = {
     "scratch": "a scratch", "solder": "solder astray", "missing": "a part missing",
@@ -51,9 +51,9 @@ def fitted(normal: Tensor) -> nda.AnomalyDetector:
     detector = nda.AnomalyDetector(
         resolution=96,
         width=8,  # channels: a small network, 0.3 MB
-        steps=300,
+        steps=400,
         lr=4e-3,
-        negative="blemish+blemish+jigsaw+jigsaw:grid=3+stitch+missing",  # made of good boards
+        negative="blemish+blemish+cutout+jigsaw+stitch+missing",  # made of good boards
         positives="gaussian_noise:std=0.02",
         false_alarm_rate=0.01,
         device="cpu",
