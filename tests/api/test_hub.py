@@ -101,7 +101,7 @@ def test_what_is_sent_to_the_hub(
     assert sent["files"] == FILES
 
 
-@pytest.mark.parametrize("name", ["parts", "runs/part", "./runs/parts", "a/b/c", "runs\\parts"])
+@pytest.mark.parametrize("name", ["parts", "runs/part", "./runs/other", "a/b/c", "runs\\parts"])
 def test_a_folder_that_is_not_there_is_told_of_without_asking_the_hub(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
