@@ -69,8 +69,13 @@ def test_a_file_that_is_there_goes_before_a_name(
     Path("cpu-cifar10-none").mkdir()  # a run's folder, perhaps
     assert settings_file("cpu-cifar10-none", "gan").is_file()
     Path("other").mkdir()
-    with pytest.raises(ConfigError, match="other is a folder, not a file of settings"):
+    with pytest.raises(ConfigError, match="other is a folder, and no run; give a file of sett"):
         settings_file("other", "gan")
+
+
+def test_the_folder_of_a_run_means_its_settings(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("recipe: gan\n")
+    assert settings_file(tmp_path, "gan") == tmp_path / "config.yaml"
 
 
 def test_what_is_neither_is_refused_with_the_nearest_name() -> None:

@@ -11,7 +11,15 @@ from nda.runtime.files import absent, prepare_output, refuse_existing, refuse_wi
 
 TORCHVISION = "torchvision:"
 # Settings that name what is read: a folder or an archive of samples; then files.
-SOURCES = ("data", "negative_data", "target_data", "counter_data", "split_file", "original")
+SOURCES = (
+    "data",
+    "negative_data",
+    "target_data",
+    "counter_data",
+    "normal_more",
+    "split_file",
+    "original",
+)
 
 # How torchvision's networks begin; their list is known to torchvision alone, which loads torch.
 _NETWORK = re.compile(

@@ -57,7 +57,8 @@ def parse(
         parser.add_argument(
             "--config",
             action="config",
-            help="YAML file of these options, or a name of 'nda configs'; those typed go over it",
+            help="YAML file of these options, a run to take them from, or a name of 'nda configs'; "
+            "those typed go over it",
         )
     names = (positional,) if isinstance(positional, str) else tuple(positional)
     optional = {

@@ -12,6 +12,7 @@ from nda.recipes import RECIPES
 from nda.runtime.files import StrPath
 from nda.validators import nearest
 
+CONFIG = "config.yaml"  # of the folder of a run
 FOLDER = Path(__file__).parents[1] / "configs"  # a folder a recipe
 
 
@@ -60,7 +61,9 @@ def shipped(*recipes: str) -> list[Shipped]:
 
 
 def settings_file(config: StrPath, recipe: str) -> Path:
-    """The file that `--config` means: a path, or a configuration of the package by its name.
+    """The file that `--config` means: a path, a run, or a configuration of the package by its name.
+
+    Of the folder of a run it is the settings that the run was trained with.
 
     A name is that of the file alone, or after the recipe's, as in `gan/cpu-cifar10-jigsaw`; also
     as results of earlier versions say it, `configs/gan/cpu-cifar10-jigsaw.yaml`. A file that is
@@ -69,13 +72,17 @@ def settings_file(config: StrPath, recipe: str) -> Path:
     path = Path(config)
     if path.exists() and not path.is_dir():
         return path
+    if (path / CONFIG).is_file():
+        return path / CONFIG
     named = str(config).replace("\\", "/").removeprefix("./").removeprefix("configs/")
     name = named.removeprefix(f"{recipe}/").removesuffix(".yaml")
     of_recipe = {each.name: each.path for each in shipped(recipe)}
     if name in of_recipe:
         return of_recipe[name]
     if path.is_dir():
-        raise ConfigError(f"{config} is a folder, not a file of settings; give another --config.")
+        raise ConfigError(
+            f"{config} is a folder, and no run; give a file of settings or a run as --config."
+        )
     for each in shipped():
         if named.removesuffix(".yaml") == f"{each.recipe}/{each.name}":
             raise ConfigError(

@@ -57,6 +57,8 @@ class AnomalyConfig(RunConfig):
             hold enough of them out, at most 200 at 128 pixels)
         group: a regular expression found in every file's path; files of which it finds the same are
             pictures of one part and stay on one side of the split: (.*)/ for the folder
+        normal_more: folder or .zip of further normal images, such as a detector flagged wrongly:
+            they are trained on and never calibrated on, so that the rate still holds
         method: negatives (learned step by step); gaussian (of features, at each place of aligned
             images); memory (nearest patches of features, anywhere); neighbours (nearest images in
             pooled features); combine (the more surprised of gaussian and neighbours); auto
@@ -91,6 +93,7 @@ class AnomalyConfig(RunConfig):
     holdout: float = 0.2
     calibration: Literal["auto", "held_out", "left_out"] = "auto"
     group: str | None = None
+    normal_more: str | None = field(default=None, metadata=PATH)
     method: Literal["negatives", "gaussian", "memory", "neighbours", "combine", "auto"] = (
         "negatives"
     )

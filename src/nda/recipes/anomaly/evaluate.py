@@ -122,7 +122,7 @@ def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> De
         bit_depth=config.bit_depth,
         method=state.method.name,
         kept=0 if config.learned else len(state.train),
-        groups=0 if state.normal.rows is None else len(state.normal.rows),
+        groups=0 if state.normal.owners is None else int(state.normal.owners.max()) + 1,
         **tile_settings(state.normal.large),
     )
     return Detector.of(state.module, calibration, settings, hottest)

@@ -18,7 +18,7 @@ from nda.evaluation.outliers.conformal import images_needed, smallest_rate
 from nda.extras import LITE0
 from nda.networks.pretrained.gaussian import grid_of
 from nda.recipes.anomaly.config import AnomalyConfig
-from nda.recipes.sources import image_source
+from nda.recipes.anomaly.more import fitted_to, with_more
 from nda.runtime.seeding import generator_for
 from nda.validators import counted
 
@@ -54,45 +54,62 @@ class Normal:
 
 def load_normal(config: AnomalyConfig) -> Normal:
     """The normal images of the training split: those to train on and those to calibrate on."""
-    normal = replace(image_source(config), fit=config.fit).load()
-    copies = copy_groups(normal.images)
-    notes = (*normal.notes, *told(copies))
-    groups, chosen = copies, firsts(copies).nonzero()[:, 0]
+    everything, own = with_more(config)
+    groups = copy_groups(everything.images)
+    more_than_copies = int(groups[:own].max()) > 0
+    notes = (*everything.notes, *told(groups))
+    chosen = firsts(groups[:own]).nonzero()[:, 0]
     if config.group is not None:
-        parts = named_groups(normal.names, config.group, config.data)
-        groups = joined(copies, parts)
-        chosen = one_of_each(groups, config.seed)
-        notes = (*notes, f"{len(groups):,} images are of {len(chosen):,} parts (--group).")
-    whole = replace(normal, notes=notes)
+        where = " and ".join(filter(None, (config.data, config.normal_more)))
+        groups = joined(groups, named_groups(everything.names, config.group, where))
+        chosen = one_of_each(groups[:own], config.seed)
+        notes = (*notes, f"{own:,} images are of {len(chosen):,} parts (--group).")
     # Copies of an image say no more than the image, pictures of a part little more: one is enough.
-    if leaves_out(config, groups):
-        found = Normal(whole, normal.only(chosen), len(chosen), 0, groups, chosen)
-        return in_tiles(config, found, normal.names, torch.arange(len(normal)), chosen)
-    if int(copies.max()) > 0:  # else all are copies of one: `held_out` says so
-        refuse_few(config, len(chosen))
-    held = held_out(groups, every(config), config.data)
-    train = replace(normal.only(~held), notes=notes, taken=normal.taken)
-    kept_back = chosen[held[chosen]]
-    found = Normal(train, normal.only(kept_back), len(chosen), int(held.sum()))
-    return in_tiles(config, found, normal.names, (~held).nonzero()[:, 0], kept_back)
+    left_out = leaves_out(config, groups[:own], len(groups))
+    held = torch.zeros(own, dtype=torch.bool)
+    if not left_out:
+        if more_than_copies:  # else `held_out` says so
+            refuse_few(config, len(chosen))
+        held = held_out(groups[:own], every(config), config.data)
+    fitted, said = fitted_to(groups, held)
+    train = everything if left_out else everything.only(fitted)
+    train = replace(train, notes=(*notes, *said), taken=everything.taken)
+    if left_out:
+        found = Normal(train, everything.only(chosen), len(chosen), 0, groups, chosen)
+        return in_tiles(config, found, everything.names, own, fitted, chosen)
+    chosen_kept = chosen[held[chosen]]
+    found = Normal(train, everything.only(chosen_kept), len(chosen), int((~fitted).sum()))
+    return in_tiles(config, found, everything.names, own, fitted, chosen_kept)
 
 
 def in_tiles(
-    config: AnomalyConfig, found: Normal, names: Sequence[str], train: Tensor, calibration: Tensor
+    config: AnomalyConfig,
+    found: Normal,
+    names: Sequence[str],
+    own: int,
+    fitted: Tensor,
+    calibration: Tensor,
 ) -> Normal:
     """The same images cut into tiles, if that is asked for.
 
-    `train` and `calibration` are which of the files `names` are of either kind.
+    Of the files `names` the first `own` are of `data`; `fitted` bool says which are trained on,
+    `calibration` are the rows of those calibrated on.
     """
     if config.tile is None:
         return found
     assert config.tile_overlap is not None
-    large = LargePictures.of(config.data, names, config.tile, config.tile_overlap, config.bit_depth)
+    large = LargePictures.of(
+        config.data, names[:own], config.tile, config.tile_overlap, config.bit_depth
+    )
     left_out = found.owners is not None
     most = MOST_LEFT_OUT // grid_of(config.tile) ** 2 if left_out else MOST_TILES // config.tile**2
-    each = min(max(1, most // len(train)), len(large.tiling.corners))
+    each = min(max(1, most // len(found.train)), len(large.tiling.corners))
     rng = generator_for(config.seed, purpose="tiles")
-    tiles = large.only(train).some_tiles(each, rng)
+    tiles = large.only(fitted[:own].nonzero()[:, 0]).some_tiles(each, rng)
+    if config.normal_more is not None and bool(fitted[own:].any()):
+        more = replace(large, path=config.normal_more, names=tuple(names[own:]))
+        rows = fitted[own:].nonzero()[:, 0]
+        tiles = torch.cat([tiles, more.only(rows).some_tiles(each, rng)])
     of_train = ImageSet.of(
         tiles, found.train.labels.repeat_interleave(each), found.train.classes,
         found.train.skipped, found.train.notes,
@@ -137,8 +154,11 @@ def refuse_few(config: AnomalyConfig, groups: int) -> None:
     )
 
 
-def leaves_out(config: AnomalyConfig, groups: Tensor) -> bool:
-    """Whether all images are trained on, and each is calibrated on by what the others say."""
+def leaves_out(config: AnomalyConfig, groups: Tensor, fitted: int) -> bool:
+    """Whether all images are trained on, and each is calibrated on by what the others say.
+
+    `groups` (N,) are of those that may be calibrated on, `fitted` counts those beside them as well.
+    """
     count = int(groups.max()) + 1
     if config.calibration != "auto":
         if config.calibration == "left_out" and count < FEWEST_LEFT_OUT:
@@ -152,7 +172,7 @@ def leaves_out(config: AnomalyConfig, groups: Tensor) -> bool:
     assert config.resolution is not None
     rate = config.false_alarm_rate or USUAL_RATE
     few = kept(count, every(config)) < images_needed(rate)
-    return few and len(groups) * grid_of(config.resolution) ** 2 <= MOST_LEFT_OUT
+    return few and fitted * grid_of(config.resolution) ** 2 <= MOST_LEFT_OUT
 
 
 def promised_rate(config: AnomalyConfig, normal: Normal) -> float:
