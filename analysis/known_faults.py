@@ -3,7 +3,7 @@
 A few anomalous images are drawn as known, and the others tested with. Normal images are split as in
 `analysis/anomaly_methods.py`, by tile. What known faults may do to what is fitted at once:
 
-- `chosen`: of gaussian, neighbours and combine that which ranks them best among normal images;
+- `chosen`: of gaussian and neighbours that which ranks them best among normal images;
 - `weighed`: a logistic regression of the z-scores of gaussian and neighbours, weights not below 0;
 - `alike`: at each place the Gaussian's distance grows by as much as what is odd there resembles
   what is oddest in a known fault (the cosine of whitened features, if above 0).
@@ -39,8 +39,7 @@ from nda.networks.pretrained.choice import fitting_method, place_share
 from nda.networks.pretrained.fitted import build_fitted
 from nda.networks.pretrained.gaussian import GaussianMap
 
-METHODS = ("gaussian", "neighbours", "combine")
-WEIGHED = ("gaussian", "neighbours")
+METHODS = ("gaussian", "neighbours")
 KNOWN = (5, 10)
 FOLDS = 3
 RATE = 0.05
@@ -124,7 +123,8 @@ def fitted_at_once(task: Task, maps: list[Tensor], seed: int) -> list[dict[str, 
     everyone = torch.cat([calibrated, test, faulty])
     found = {method: scores_of(networks[method], everyone) for method in METHODS}
     sizes = [len(calibrated), len(test), anomalous]
-    share = place_share(Kept(maps), SIDE, fit.split(32))
+    auto = fitting_method(place_share(Kept(maps), SIDE, fit.split(32)))
+    automatic = found[auto] if auto in found else scores_of(fitted(auto, maps, fit), everyone)
     rows = []
     for known_count in KNOWN:
         order = torch.randperm(anomalous, generator=torch.Generator().manual_seed(seed))
@@ -140,20 +140,18 @@ def fitted_at_once(task: Task, maps: list[Tensor], seed: int) -> list[dict[str, 
         }
         best = max(METHODS, key=lambda method: ranked[method])
         arms["chosen"] = found[best]
-        z = {
-            m: ((own[m].log().mean(), own[m].log().std()) if m in WEIGHED else None)
-            for m in METHODS
-        }
-        scale = torch.tensor([[*z[m]] for m in WEIGHED])  # type: ignore[misc]
-        logs = torch.stack([found[m].clamp(min=1e-6).log() for m in WEIGHED], dim=1)
-        own_logs = torch.stack([own[m].clamp(min=1e-6).log() for m in WEIGHED], dim=1)
+        scale = torch.stack(
+            [torch.stack([own[m].log().mean(), own[m].log().std()]) for m in METHODS]
+        )
+        logs = torch.stack([found[m].clamp(min=1e-6).log() for m in METHODS], dim=1)
+        own_logs = torch.stack([own[m].clamp(min=1e-6).log() for m in METHODS], dim=1)
         standard = (logs - scale[:, 0]) / scale[:, 1]
         weights = weights_of(
             (own_logs - scale[:, 0]) / scale[:, 1], standard.split(sizes)[2][known]
         )
         arms["weighed"] = standard @ weights
         arms["alike"] = alike(networks["gaussian"], faulty[known], everyone)
-        arms["auto"] = found[fitting_method(share)]
+        arms["auto"] = automatic
         for name, scores in arms.items():
             of_calibrated, of_test, of_faulty = scores.split(sizes)
             row: dict[str, Any] = {
@@ -244,6 +242,7 @@ def main() -> None:
             maps = seen(torch.cat([task.normal, task.anomalous]))
             for seed in range(options.seeds):
                 kept["rows"] += fitted_at_once(task, maps, seed)
+                options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
+import io
 import json
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nda.cli import main
 from nda.evaluation.outliers.detector import Detector, save_detector
@@ -97,6 +100,29 @@ def test_what_is_no_picture_is_told_in_its_place(address: str, detector: Detecto
     assert said["images"][0]["reason"]
     assert said["images"][0]["score"] is None
     assert said["images"][1]["score"] == pytest.approx(expected(detector, 3)[0], abs=1e-5)
+
+
+def dark_in_16_bits(top: int) -> bytes:
+    """A picture of 16 bits that uses those up to `top` alone."""
+    file = io.BytesIO()
+    values = np.random.default_rng(0).integers(0, top, (16, 16)).astype(np.uint16)
+    Image.fromarray(values).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_how_files_were_read_is_said(address: str, detector: Detector) -> None:
+    _, said = send(address, [("a.png", png(1)), ("dark.png", dark_in_16_bits(4096))])
+    (note,) = said["notes"]
+    assert note.startswith("1 16-bit image is almost black (dark.png has values up to 4,0")
+    assert "--bit_depth says how many bits there are" in note
+    assert send(address, [("a.png", png(1))])[1]["notes"] == []  # of each request its own
+    pytest.importorskip("fastapi")
+    from nda.serve.judge import Judge, Upload
+
+    content = dark_in_16_bits(4096)
+    judge = Judge(detector, bit_depth=12)
+    (found,), notes = judge.score([Upload("dark.png", len(content), io.BytesIO(content))])
+    assert (found.verdict != "broken", notes) == (True, [])
 
 
 def test_no_images_or_too_many_are_refused(address: str) -> None:
@@ -183,6 +209,7 @@ def test_what_cannot_be_served_is_refused(
     for words, message in (
         (["runs/none"], "runs/none"),
         ([path, "--port", "70000"], "port is 70000; it must be at most 65535."),
+        ([path, "--bit_depth", "0"], "bit_depth is 0"),
         ([path, "--most_images", "0"], "most_images is 0; it must be at least 1."),
         ([path, "--false_alarm_rate", "0.001"], "needs at least 999 normal images"),
     ):

@@ -8,7 +8,7 @@ import pytest
 
 from nda.evaluation.outliers.detector import Detector
 from tests.serve.conftest import png
-from tests.serve.test_app import expected
+from tests.serve.test_app import dark_in_16_bits, expected
 from tests.support.browser import CHROMIUM, opened
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is here")]
@@ -32,7 +32,7 @@ def test_images_are_judged(
         assert names == [f"{seed}.png" for seed in sorted(SEEDS, key=lambda s: -scores[s])]
         verdicts = page.locator(".scored .verdict").all_inner_texts()
         assert sorted(verdicts) == sorted(expected(detector, seed)[2] for seed in SEEDS)
-        assert "text.png could not be read" in page.locator(".broken").inner_text()
+        assert "text.png could not be scored" in page.locator(".broken").inner_text()
         page.get_by_label("Threshold, from strict to loose").fill("50")
         flagged = page.locator(".scored.anomalous").count()
         assert page.locator("output").inner_text().endswith(f" {flagged} of 6 images flagged.")
@@ -41,6 +41,14 @@ def test_images_are_judged(
         assert page.get_by_role("dialog").is_visible()
         page.keyboard.press("Escape")
         assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_how_files_were_read_is_told(address: str, tmp_path: Path) -> None:
+    (tmp_path / "dark.png").write_bytes(dark_in_16_bits(4096))
+    with opened(address) as page:
+        page.get_by_label("choose them").set_input_files(str(tmp_path / "dark.png"))
+        page.get_by_text("flagged as anomalous.").wait_for()
+        assert "1 16-bit image is almost black" in page.locator(".broken").inner_text()
 
 
 def test_what_is_too_large_is_told(address: str, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ VERDICTS = ("anomalous", "normal", "broken")
 
 @dataclass(frozen=True)
 class Scored:
-    """One file: its score and what follows from it, or why it could not be read.
+    """One file: its score and what follows from it, or why it could not be scored.
 
     `pixels` uint8 (3, R, R) is the image as it was scored, or a frame of a video, and `heat` (h, w)
     in [0, 1] its heat, which a video does not have. A large image has, beside itself at fewer

@@ -49,12 +49,13 @@ def build_app(judge: Judge, *, name: str, limits: Limits, hosts: Sequence[str]) 
             files = [each for each in form.getlist("images") if isinstance(each, UploadFile)]
             refuse_count(len(files), limits)
             uploads = [Upload(f.filename or "image", f.size or 0, f.file) for f in files]
-            found = await run_in_threadpool(judge.score, uploads)
+            found, notes = await run_in_threadpool(judge.score, uploads)
             said = await run_in_threadpool(lambda: [row_of(s, judge, pictures) for s in found])
         return {
             "false_alarm_rate": judge.rate,
             "threshold": judge.threshold,
             "images": said,
+            "notes": notes,
         }
 
     return app

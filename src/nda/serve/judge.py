@@ -37,16 +37,22 @@ class Judge:
     Raises `ConfigError` for a rate that the calibration cannot promise.
     """
 
-    def __init__(self, detector: Detector, rate: float | None = None) -> None:
+    def __init__(
+        self, detector: Detector, rate: float | None = None, bit_depth: int | None = None
+    ) -> None:
         self.detector = detector
+        self.bit_depth = bit_depth or detector.settings.bit_depth
         self.limit = limit_of(detector, false_alarm_rate=rate)
         self.rate = self.limit.rate
         self.threshold = conformal_threshold(detector.calibration, self.rate)
         self._alone = threading.Lock()  # one network, and warnings of Pillow that are silenced
 
-    def score(self, uploads: Sequence[Upload]) -> list[Scored]:
-        """One result a file, in their order; files that are no pictures are told of as broken."""
-        values = Values(self.detector.settings.bit_depth)
+    def score(self, uploads: Sequence[Upload]) -> tuple[list[Scored], list[str]]:
+        """One result a file, in their order; and sentences on how the files were read.
+
+        Files that are no pictures are told of as broken.
+        """
+        values = Values(self.bit_depth)
 
         def opened(place: str) -> Image.Image:
             upload = uploads[int(place)]
@@ -54,8 +60,9 @@ class Judge:
 
         stream = Stream([str(place) for place in range(len(uploads))], len(uploads), opened, values)
         with self._alone:
-            return [
+            found = [
                 replace(scored, file=uploads[int(scored.file)].name)
                 for batch in batches_of(self.detector, stream, AT_ONCE)
                 for scored in score_batch(self.detector, batch, self.limit)
             ]
+        return found, values.notes()

@@ -129,7 +129,7 @@ def test_the_summary(
     assert main(["score", str(kept_run), str(videos), *RATE, "--out", "deep/s.csv"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("5 videos at a false-alarm rate of 0.2: ")
-    assert "2 could not be read" in out
+    assert "2 could not be scored" in out
     assert "the surprise of run at step 7, averaged over the windows of a video" in out
     assert "judged by the 6 videos that the run held out" in out
     assert "note: 1 video of fewer than 8 frames, which a window spans: looped." in out

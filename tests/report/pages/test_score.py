@@ -130,7 +130,7 @@ def test_the_most_anomalous_stand_first_each_beside_its_heat(
     text = Read(page).text
     assert "anomalous · p = 0.01 · score 5 high.png" in text
     assert "1 of 3 images are flagged as anomalous" in text
-    assert "could not be read" not in text
+    assert "could not be scored" not in text
 
 
 def test_the_page_says_how_it_was_calibrated(detector: Detector, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_only_so_many_pictures_are_shown(
     text = Read(page).text
     assert "The 3 highest scores of 7; the table of scores has all." in text
     assert "2 of 12 images are flagged" in text
-    assert "5 are normal and 5 could not be read" in text
+    assert "5 are normal and 5 could not be scored" in text
     assert "And 2 more, in the table of scores." in text
     for name, shown in (("6.png", True), ("4.png", True), ("3.png", False), ("bad2.png", True)):
         assert (name in text) == shown, name

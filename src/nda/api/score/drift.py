@@ -32,7 +32,7 @@ class Drift:
             )
 
     def see(self, scored: Scored) -> None:
-        """Take the next image; what could not be read says nothing."""
+        """Take the next image; what could not be scored says nothing."""
         if scored.score is not None and not self.file:
             self.watch.see(as_written(scored.score))
             if self.watch.alarm is not None:

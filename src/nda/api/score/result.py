@@ -19,10 +19,10 @@ class Scores:
     """Of N images or videos, in their order, on the CPU.
 
     `names` are those of the files, or 0, 1, 2, ... of images at hand; `scores` (N,) are float64,
-    high where an image is anomalous, NaN where it could not be read; `p_values` (N,) say how rare
+    high where an image is anomalous, NaN where it could not be scored; `p_values` (N,) say how rare
     so high a score is among normal images, 0 to 1; `flags` bool (N,) are true where that is at most
     the `false_alarm_rate`, or where the threshold or the rate of false discoveries that was asked
-    for says so; `reasons` say why a file could not be read, "" where it could. `maps`
+    for says so; `reasons` say why a file could not be scored, "" where it could. `maps`
     float32 (N, h, w) are values place by place, where the scoring has them; `notes` are
     sentences that a reader should know; `by` says what images were flagged by. Of large images
     scored in tiles `places` int64 (N, 2) are x and y of the highest score in pixels, -1 where there
@@ -47,7 +47,7 @@ class Scores:
         broken, rate = sum(map(bool, self.reasons)), self.false_alarm_rate
         return (
             f"Scores({len(self)} scored {self.by or Limit(rate, rate).words}: "
-            f"{int(self.flags.sum())} flagged, {broken} could not be read)"
+            f"{int(self.flags.sum())} flagged, {broken} could not be scored)"
         )
 
     def to_pandas(self) -> Any:

@@ -19,7 +19,7 @@ def show(options: ScoreOptions, scoring: Scoring) -> None:
     print(
         f"{counted(scoring.seen.total, scoring.of)} {by}: "
         f"{counts['anomalous']} anomalous, {counts['normal']} normal, "
-        f"{counts['broken']} could not be read"
+        f"{counts['broken']} could not be scored"
     )
     print(scoring.how)
     for note in scoring.notes:
@@ -36,11 +36,11 @@ def show(options: ScoreOptions, scoring: Scoring) -> None:
 
 
 def exit_code(options: ScoreOptions, scoring: Scoring) -> int:
-    """Of a command that has written its results: what was found, or that nothing could be read."""
+    """Of a command that has written its results: what was found, or that nothing was scored."""
     seen = scoring.seen
     if seen.counts["broken"] == seen.total:
         print(
-            f"nda: none of {seen.total:,} files in {options.images} could be read; {options.out} "
+            f"nda: none of {seen.total:,} files in {options.images} could be scored; {options.out} "
             "says why.",
             file=sys.stderr,
         )

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from nda.api.places import refuse_no_run
+from nda.bit_depths import check_bit_depth
 from nda.commands.parser import parse
 from nda.errors import ConfigError
 from nda.validators import at_least
@@ -24,6 +25,7 @@ class ServeOptions:
         false_alarm_rate: share of normal images that may be flagged; as trained if not given
         most_images: images in a request at most
         most_megabytes: size of a request at most
+        bit_depth: bits of the numbers in files of more than 8, where they are not those of the run
         device: auto, cpu, cuda, mps
     """
 
@@ -33,6 +35,7 @@ class ServeOptions:
     false_alarm_rate: float | None = None
     most_images: int = 32
     most_megabytes: int = 64
+    bit_depth: int | None = None
     device: str = "auto"
 
 
@@ -56,7 +59,7 @@ def serve(words: list[str]) -> int:
     detector = open_detector(options.run).to(choose_device(options.device))
     own = options.host in LOOPBACK
     app = build_app(
-        Judge(detector, options.false_alarm_rate),
+        Judge(detector, options.false_alarm_rate, options.bit_depth),
         name=options.run.rstrip("/").rpartition("/")[2],
         limits=Limits(options.most_images, options.most_megabytes),
         hosts=(*LOOPBACK, "[::1]") if own else ("*",),
@@ -76,6 +79,7 @@ def serve(words: list[str]) -> int:
 def refuse_serve(options: ServeOptions) -> None:
     """Of serving a detector."""
     refuse_no_run(options.run, or_file=True)
+    check_bit_depth(options.bit_depth)
     for name in ("port", "most_images", "most_megabytes"):
         at_least(options, name, 1)
     if options.port > 65_535:

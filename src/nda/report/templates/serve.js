@@ -25,7 +25,7 @@
     broken.append(Object.assign(document.createElement("li"), { textContent: text }));
 
   const show = (image) => {
-    if (image.score === null) return complain(`${image.file} could not be read: ${image.reason}`);
+    if (image.score === null) return complain(`${image.file} could not be scored: ${image.reason}`);
     const card = document.querySelector("template").content.cloneNode(true).firstElementChild;
     const [plain, heat] = card.querySelectorAll("img");
     Object.assign(plain, { src: image.image, alt: image.file });
@@ -53,8 +53,11 @@
       try {
         const answer = await fetch("score?pictures=true", { method: "POST", body });
         const found = await answer.json();
-        if (answer.ok) found.images.forEach(show);
-        else complain(`${part.map((file) => file.name).join(", ")}: ${found.detail}`);
+        if (!answer.ok) complain(`${part.map((file) => file.name).join(", ")}: ${found.detail}`);
+        else {
+          found.images.forEach(show);
+          found.notes.forEach(complain);
+        }
       } catch (error) {
         complain(`The server gave no answer (${error.message}); is it still running?`);
       }
