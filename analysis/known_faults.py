@@ -12,29 +12,25 @@ Normal images that known faults are compared with come from the training images 
 by a fit to the others: so the images calibrated on stay as good as new ones, and the promise holds.
 
     python analysis/known_faults.py --data FOLDER_OF_ZIPS --out results/anomaly/known-faults.json
-
-With `--learned STEPS` the network that learns against blemishes is trained too, by itself, and with
-the known faults in the place of a quarter of its negatives: with their masks, and without.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from anomaly_sets import SIDE, Kept, Task, seen, split, tasks, tiles
+from anomaly_sets import SIDE, Kept, Task, seen, split, tasks
 from torch import Tensor
 
-from nda.data import to_float
 from nda.data.images.parts import one_of_each
 from nda.evaluation.outliers.auroc import measure_outliers
 from nda.evaluation.outliers.conformal import p_values, smallest_rate
-from nda.evaluation.outliers.detector import build_network, image_scores, score_maps
-from nda.negatives import negative_from_name
+from nda.evaluation.outliers.detector import image_scores
 from nda.networks.pretrained.choice import fitting_method, place_share
 from nda.networks.pretrained.fitted import build_fitted
 from nda.networks.pretrained.gaussian import GaussianMap
@@ -169,81 +165,20 @@ def fitted_at_once(task: Task, maps: list[Tensor], seed: int) -> list[dict[str, 
     return rows
 
 
-def learned(task: Task, seed: int, steps: int, count: int, how: str) -> dict[str, Any]:
-    """The network that learns against blemishes; `how` faults join them: no, masks, images."""
-    fit, calibrated, test = split(task.parts, seed)
-    calibrated = calibrated[one_of_each(task.parts[calibrated], seed)]
-    order = torch.randperm(len(task.anomalous), generator=torch.Generator().manual_seed(seed))
-    known, rest = order[:count], order[count:]
-    assert task.masks is not None
-    network = build_network("plain", 16, seed=seed)
-    adam = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 2e-3, total_steps=steps, pct_start=0.1)
-    negative = negative_from_name("blemish")
-    rng = torch.Generator().manual_seed(seed)
-    images, faults = task.normal[fit], task.anomalous[known]
-    masks = task.masks[known].float()[:, None]
-    for _ in range(steps):
-        normal = to_float(images[torch.randint(len(images), (16,), generator=rng)])
-        params = negative.draw(normal, rng)
-        shown, mask = negative.replay(normal, params), negative.mask(normal, params)
-        if how != "no":
-            picks = torch.randint(len(faults), (4,), generator=rng)
-            shown[:4], mask[:4] = to_float(faults[picks]), masks[picks]
-            if torch.rand((), generator=rng) < 0.5:
-                shown[:4], mask[:4] = shown[:4].flip(3), mask[:4].flip(3)
-        normal = torch.where(torch.rand(16, 1, 1, 1, generator=rng) < 0.5, normal.flip(3), normal)
-        logits = network(torch.cat([normal, shown]))
-        target = torch.cat(
-            [
-                torch.zeros(16, *logits.shape[1:]),
-                F.adaptive_avg_pool2d(mask, logits.shape[1:])[:, 0],
-            ]
-        )
-        losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2))
-        if how == "images":  # only that some place of theirs is odd is known
-            losses[16:20] = F.softplus(-logits[16:20].flatten(1).amax(dim=1))
-            losses = losses * torch.cat([torch.ones(16), torch.full((4,), 0.1), torch.ones(12)])
-        adam.zero_grad()
-        losses.mean().backward()
-        adam.step()
-        schedule.step()
-    network.eval()
-    of_calibrated, of_test, of_faulty = (
-        image_scores(score_maps(network, some))
-        for some in (task.normal[calibrated], task.normal[test], task.anomalous[rest])
-    )
-    arm = {"no": "negatives", "masks": "negatives and faults", "images": "without masks"}[how]
-    return {
-        "set": task.name, "arm": arm, "known": count, "seed": seed, "steps": steps,
-        **row_of(of_calibrated, of_test, of_faulty),
-    }  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--learned", type=int, default=0, help="steps of the network")
+    parser.add_argument("--sets", type=int, default=2, help="how many, the tiles first")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
     kept: dict[str, Any] = {"rows": []}
-    if options.out.exists():
-        kept = json.loads(options.out.read_text(encoding="utf-8"))
-    if options.learned:
-        task = tiles(options.data)
+    for task in islice(tasks(options.data), options.sets):
+        maps = seen(torch.cat([task.normal, task.anomalous]))
         for seed in range(options.seeds):
-            for how in ("no", "masks", "images"):
-                kept["rows"].append(learned(task, seed, options.learned, 10, how))
-                print(kept["rows"][-1], flush=True)
-    else:
-        for task in tasks(options.data):
-            maps = seen(torch.cat([task.normal, task.anomalous]))
-            for seed in range(options.seeds):
-                kept["rows"] += fitted_at_once(task, maps, seed)
-                options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            kept["rows"] += fitted_at_once(task, maps, seed)
+            options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class ParsedError(Exception):
 
 
 @pytest.fixture
-def parsed_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
+def parsed_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
     """Give a line; get the options that the program reads in it, without doing anything."""
     found: dict[str, Any] = {}
 
@@ -78,6 +78,10 @@ def parsed_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, An
     monkeypatch.setattr(options, "checked", understood)
 
     def parse(line: str) -> dict[str, Any]:
+        if run := re.search(r"--config (runs/\S+)", line):  # of which nothing is here
+            monkeypatch.chdir(tmp_path)
+            Path(run[1]).mkdir(parents=True)
+            (Path(run[1]) / "config.yaml").write_text("data: normal/\n", encoding="utf-8")
         with pytest.raises(ParsedError):
             main(shlex.split(line, comments=True)[1:])
         return found

@@ -246,7 +246,7 @@ def test_a_server_says_where_the_highest_is(run: Run[Any, AnomalyState], new: Pa
     names = ["hole00.png", "other.png"]
     files = [(new / name).read_bytes() for name in names]
     uploads = [Upload(n, len(f), io.BytesIO(f)) for n, f in zip(names, files, strict=True)]
-    first, second = [row_of(each, judge, True) for each in judge.score(uploads)]
+    first, second = [row_of(each, judge, True) for each in judge.score(uploads)[0]]
     place = nda.score(run.folder.path, new / "hole00.png", device="cpu").places
     assert place is not None
     assert [first["x"], first["y"]] == place[0].tolist()
