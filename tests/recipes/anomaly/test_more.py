@@ -22,7 +22,7 @@ from tests.support.tiny_anomaly import SIDE, surface, tiny_anomaly
 from tests.support.tiny_lite0 import install_lite0
 
 OWN, MORE = 30, 5
-LEFT_OUT = {"method": "auto", "backbone": None, "calibration": "left_out"}
+LEFT_OUT: dict[str, Any] = {"method": "auto", "backbone": None, "calibration": "left_out"}
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_of_large_images_they_are_tiles_too(tmp_path: Path) -> None:
         for number in range(count):
             parts = [surface(name, 10 * number + part)[0] for part in range(2)]
             Image.fromarray(np.concatenate(parts, axis=1)).save(folders[-1] / f"{number}.png")
-    tiles = {"tile": SIDE, "tile_overlap": 0, "false_alarm_rate": 0.3}
+    tiles: dict[str, Any] = {"tile": SIDE, "tile_overlap": 0, "false_alarm_rate": 0.3}
     plain, found = normal_of(folders[0], **tiles), normal_of(*folders, **tiles)
     assert (len(plain.train), len(found.train)) == (10, 16)
     shown = {tile.numpy().tobytes() for tile in found.train.images[10:]}
