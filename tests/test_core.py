@@ -121,3 +121,13 @@ def test_extras_that_build_on_training_install_it() -> None:
 
 def test_nothing_is_refused_where_all_is_there() -> None:
     require_training("nda train")
+
+
+def test_help_shows_what_can_be_used() -> None:
+    shown = "pydoc.render_doc(nda, renderer=pydoc.plaintext)"
+    done = without_training(f"import pydoc, nda; print({shown}); print(dir(nda))")
+    assert done.returncode == 0, done.stderr
+    assert "class Jigsaw" in done.stdout
+    names = done.stdout.splitlines()[-1]
+    assert "'AnomalyDetector'" in names
+    assert [name for name in sorted(NEEDS_TRAIN) if f"'{name}'" in names] == []

@@ -104,6 +104,7 @@ _TRAINED = (
     "nda.api.check", "nda.api.compare", "nda.api.probe.runs", "nda.api.runs.train",
     "nda.api.score.run",
 )  # fmt: skip
+_OF_TORCHVISION = ("nda.export.encoder", "nda.negatives.transforms")  # these need that alone
 _ROOMS = ("data", "negatives", "objectives")  # modules that are there without being imported first
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -127,4 +128,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_ROOMS, "__version__"])
+    """What can be used as nda is installed: help and Tab look at each of them."""
+    from nda.extras import lacks_training
+
+    lacking = (*_TRAINED, *_OF_TORCHVISION) if lacks_training() else ()
+    usable = [name for name in __all__ if _HOME_OF[name] not in lacking]
+    return sorted([*usable, *_ROOMS, "__version__"])

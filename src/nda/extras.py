@@ -44,10 +44,14 @@ def require_lite0(asked: str) -> ModuleType:
 
 def require_training(asked: str) -> None:
     """Refuses what `asked` names, unless all that trains and reports is installed; imports none."""
-    missing = [name for name in TRAINING if find_spec(name) is None]
-    if missing:
+    if missing := lacks_training():
         what = f"{asked} needs {missing[0].replace('_', '-')}, which is not installed"
         raise _to_install(what, "train")
+
+
+def lacks_training() -> list[str]:
+    """The packages of the extra `train` that are not installed."""
+    return [name for name in TRAINING if find_spec(name) is None]
 
 
 def _to_install(what: str, extra: str) -> ConfigError:
