@@ -36,6 +36,16 @@ def needed(what: str, extra: str) -> Iterator[None]:
         raise _to_install(what, extra) from error
 
 
+def refuse_not_installed(module: str, what: str, extra: str) -> None:
+    """Refuse (`ConfigError`) as `require` does, without importing anything."""
+    try:
+        found = find_spec(module)
+    except ValueError:  # of a module that was set to None
+        found = None
+    if found is None:
+        raise _to_install(what, extra)
+
+
 def require_lite0(asked: str) -> ModuleType:
     """The package that holds the weights of EfficientNet-Lite0; `asked` is what needs it."""
     needs = f"{asked} needs the package {LITE0.replace('_', '-')}, which holds its weights"

@@ -24,9 +24,15 @@ FOLDER = ROOT / "benchmarks"
 # Not scripts, and one that tests/faults/test_campaign.py runs.
 ELSEWHERE = {"__main__", "record", "mutants", "mutation_tables", "faults"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - ELSEWHERE)
-NEEDS = {"clevr": "mitsuba", "clips": "av", "moco_step": "lightly", "negatives": "kornia"}
-# It forks and changes the process, so it has one of its own; the others save its imports.
-APART = {"mutation"}
+NEEDS = {
+    "clevr": "mitsuba",
+    "clips": "av",
+    "moco_step": "lightly",
+    "negatives": "kornia",
+    "score_ray": "ray",
+}
+# They fork and change the process, so they have one of their own; the others save its imports.
+APART = {"mutation", "score_ray"}
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 # What the file of each must hold.
 PROMISED = {
@@ -49,6 +55,7 @@ PROMISED = {
     "published_steps": {"rows"},
     "shards": {"rates", "memory"},
     "score": {"bare_network", "bare_decoder", "scored"},
+    "score_ray": {"pairs"},
 }
 
 

@@ -19,8 +19,8 @@ from nda.data.clevr import archive as clevr_archive
 from nda.data.clevr.draw import scene_of
 from nda.data.clevr.render import render
 from nda.data.images.load import load_images
-from nda.runtime import workers
-from nda.runtime.workers import WorkerDiedError
+from nda.runtime.workers import processes as workers
+from nda.runtime.workers.processes import WorkerDiedError
 
 Refusal = Callable[[list[str]], str]
 

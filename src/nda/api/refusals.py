@@ -15,6 +15,8 @@ from nda.api.score.place import ready_places
 from nda.api.settings import MIN_IMAGES
 from nda.bit_depths import check_bit_depth
 from nda.errors import ConfigError
+from nda.extras import refuse_not_installed
+from nda.runtime.workers.ray_cluster import refuse_address
 from nda.validators import at_least
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def refuse_probe(options: ProbeOptions, *, given: bool = False, own: bool = Fals
 def refuse_score(options: ScoreOptions, *, given: bool = False) -> None:
     """Of a scoring; with `given` its images are at hand, and no path."""
     at_least(options, "batch_size", 1)
+    refuse_spread(options, given=given)
     if options.overwrite and options.resume:
         raise ConfigError("--overwrite begins anew and --resume goes on; give one of them.")
     check_bit_depth(options.bit_depth)
@@ -67,6 +70,22 @@ def refuse_score(options: ScoreOptions, *, given: bool = False) -> None:
     if options.images != "-" and not given:
         refuse_absent(options.images)
     ready_places(options)
+
+
+def refuse_spread(options: ScoreOptions, *, given: bool = False) -> None:
+    """Of the processes that score; images that are `given` stay in this one."""
+    if options.workers is not None:
+        at_least(options, "workers", 1)
+    for name in ("workers", "ray"):
+        if given and getattr(options, name) is not None:
+            raise ConfigError(
+                f"{name} is {getattr(options, name)!r}: images at hand are scored in this process; "
+                "give the path of a folder or .zip of them, or leave it out."
+            )
+    if options.ray is not None:
+        refuse_address(options.ray)
+        for module in ("ray", "pyarrow"):  # which ray[data] brings
+            refuse_not_installed(module, f"--ray {options.ray} needs Ray Data", "ray")
 
 
 def refuse_several(*limits: float | None) -> None:

@@ -190,6 +190,10 @@ class ScoreOptions:
         resume: go on with a scoring that was cut off, where there is one
         bit_depth: bits of the numbers in files of more than 8, where they are not those of the run
         device: auto, cpu, cuda, mps
+        workers: processes that score, beside this one, which alone does if none are given; with
+            --ray as many as there are cores or GPUs
+        ray: score on a Ray cluster: HOST:PORT, auto for the one that this machine belongs to, or
+            local for one of its own; not for videos, nor are workers
     """
 
     run: str
@@ -208,6 +212,8 @@ class ScoreOptions:
     resume: bool = False
     bit_depth: int | None = None
     device: str = "auto"
+    workers: int | None = None
+    ray: str | None = None
 
 
 @dataclass(frozen=True)

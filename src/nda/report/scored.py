@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import os
 import re
@@ -18,6 +19,7 @@ from torch import Tensor
 from nda.report.cells import as_cell, as_remark, from_cell
 from nda.report.pictures.grid import save_png
 from nda.report.pictures.heat import overlay
+from nda.runtime.files import write_atomically
 
 LONGEST = 200  # bytes that are kept of a part of a name; disks take 255, some of them fewer
 _UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')
@@ -48,6 +50,7 @@ class Scored:
     heat: Tensor | None = None
     place: tuple[int, int] | None = None
     closeup: Tensor | None = None
+    painted: bytes | None = None  # the PNG of its heat, where another process has drawn it
 
     def row(self, header: Sequence[str] = HEADER) -> tuple[str, ...]:
         """What the table says of it, in the order of HEADER or PLACED."""
@@ -109,8 +112,23 @@ def heated(scored: Scored) -> Image.Image:
 def save_heat(scored: Scored, folder: Path) -> Path:
     """Write the image under its heat as PNG below `folder`, named and placed as the file is."""
     path = folder / picture_name(scored.file)
-    save_png(heated(scored), path)
+    content = scored.painted
+    if content is None:
+        save_png(heated(scored), path)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: file.write(content))
     return path
+
+
+def without_pictures(scored: Scored, *, painted: bool) -> Scored:
+    """The same for another process, which gets no picture, or with `painted` that of the heat."""
+    content = None
+    if painted and scored.pixels is not None:
+        file = io.BytesIO()
+        heated(scored).save(file, format="PNG")
+        content = file.getvalue()
+    return replace(scored, pixels=None, heat=None, closeup=None, painted=content)
 
 
 def picture_name(file: str) -> str:

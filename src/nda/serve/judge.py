@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from nda.api.score.images import score_batch
+from nda.api.score.batches import score_batch
 from nda.api.score.judge import batches_of
 from nda.api.score.limits import limit_of
 from nda.data.images.stream import Stream

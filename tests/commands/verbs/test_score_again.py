@@ -13,7 +13,8 @@ import torch
 import yaml
 from PIL import Image
 
-from nda.api.score import images as scoring
+from nda.api.score import spread as scoring
+from nda.api.score.batches import score_batch
 from nda.cli import main
 from nda.evaluation.outliers.detector import (
     Detector,
@@ -57,7 +58,7 @@ def words(run: Path, photos: Path, out: Path) -> list[str]:
 
 def cut_off_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Let Ctrl-C come after so many batches."""
-    inner, count = scoring.score_batch, 0
+    inner, count = score_batch, 0
 
     def stopping(*given: Any) -> Iterator[Any]:
         nonlocal count

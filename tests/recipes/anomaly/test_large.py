@@ -214,10 +214,11 @@ def test_a_table_that_was_cut_off_goes_on_with_its_places(
 ) -> None:
     if run.state.config.method != "gaussian":
         pytest.skip("the table is the same for all")
-    from nda.api.score import images as scoring
+    from nda.api.score import spread as scoring
+    from nda.api.score.batches import score_batch
 
     whole = scored(run, new, tmp_path / "whole.csv")
-    inner, count = scoring.score_batch, 0
+    inner, count = score_batch, 0
 
     def cut_off(*given: Any) -> Any:
         nonlocal count

@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import sys
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from nda.api.media import expecting_images
+from nda.api.score.batches import lost_heats, save_heats, score_batch
 from nda.api.score.drift import Drift
-from nda.api.score.judge import batches_of, judge
+from nda.api.score.judge import batches_of
 from nda.api.score.limits import Limit, limit_of
 from nda.api.score.place import ready_places
+from nda.api.score.sources import images_of, names_of
+from nda.api.score.spread import spread_over
 from nda.api.score.table import names_after, table
-from nda.data.images.given import stream_of_pictures
-from nda.data.images.stream import Stream, StreamedBatch, listed_paths, open_stream, stream_of_paths
 from nda.data.reading.normal_folders import normal_folders
-from nda.data.reading.source import EXTENSIONS
-from nda.errors import ConfigError, DataError
-from nda.evaluation.outliers.conformal import p_values
+from nda.errors import DataError
 from nda.evaluation.outliers.detector import Detector
 from nda.evaluation.outliers.discoveries import allowed_rate
-from nda.evaluation.outliers.large import AT_ONCE
 from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
-from nda.report.pictures.heat import warmth
-from nda.report.scored import HEADER, PLACED, Scored, save_heat, shrunk
-from nda.runtime.devices import choose_device
+from nda.report.scored import HEADER, PLACED, Scored
 from nda.runtime.digest import weights_digest
 from nda.runtime.progress import progress
-from nda.validators import counted
 
 if TYPE_CHECKING:
     from nda.api.settings import ScoreOptions
-
-# What an operating system says of a name that it cannot give: too long, or a folder's already.
-NAMELESS = {
-    errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,8 +53,7 @@ def score_images(
 
     `each` is called with every result, in the order of the images.
     """
-    detector = open_detector(options.run).to(choose_device(options.device))
-    settings = detector.settings
+    detector = open_detector(options.run)
     limit = limit_of(
         detector,
         false_alarm_rate=options.false_alarm_rate,
@@ -79,18 +62,7 @@ def score_images(
     )
     drift = None if options.drift is None else Drift(detector, options.drift)
     place = ready_places(options)
-    kept_size = options.batch_size if settings.tiling is None else 1  # rows that come together
-    about = {
-        "weights": weights_digest(detector),
-        "false-alarm rate": limit.heat,
-        "threshold": limit.threshold,
-        "false-discovery rate": limit.discoveries,
-        "batch size": kept_size,
-        "bit depth": options.bit_depth or settings.bit_depth,
-        "images": str(Path(options.images).expanduser().absolute()),
-        "device": detector.calibration.device.type,
-    }
-    header = HEADER if settings.tiling is None else PLACED
+    tiling = detector.settings.tiling
     lost: list[str] = []
     rarity = array("d")  # of all images, where verdicts depend on it
 
@@ -110,24 +82,29 @@ def score_images(
 
     with ExitStack() as opened:
         opened.enter_context(expecting_images(options.images, options.run))
-        stream = opened.enter_context(
-            images_of(options.images, options.bit_depth or settings.bit_depth, at_hand)
-        )
+        depth = options.bit_depth or detector.settings.bit_depth
+        stream = opened.enter_context(images_of(options.images, depth, at_hand))
         seen.normal = normal_folders(options.normal, names_of(stream, at_hand))
+        spread = opened.enter_context(spread_over(options))
+        detector.to(spread.here)
+        size = options.batch_size if tiling is None else 1  # rows that come together
         settle = None if limit.discoveries is None else judged
-        kept, write = opened.enter_context(table(place, about, kept_size, settle, header))
+        about = about_scoring(options, detector, limit, spread.kind)
+        kept, write = opened.enter_context(
+            table(place, about, size, settle, HEADER if tiling is None else PLACED)
+        )
         advance = opened.enter_context(progress("scoring", stream.count, len(kept)))
         for scored in kept:
             take(scored)
         left = replace(stream, names=names_after(kept, iter(stream.names), place))
-        for batch in batches_of(detector, left, options.batch_size):
-            found = list(score_batch(detector, batch, limit, options.batch_size))
+        found = opened.enter_context(closing(spread.rows(detector, left, limit, size)))
+        for rows in found:
             if options.heatmaps:  # before the rows, which say that all is done
-                lost += save_heats(found, Path(options.heatmaps))
-            write(found)
-            for scored in found:
+                lost += save_heats(rows, Path(options.heatmaps))
+            write(rows)
+            for scored in rows:
                 take(scored)
-            advance(len(batch.names))
+            advance(len(rows))
         if not seen.total:
             raise DataError(f"{options.images} names no images, so there is nothing to score.")
         again = replace(stream, names=seen.without_pictures())
@@ -156,6 +133,23 @@ def score_images(
     )
 
 
+def about_scoring(
+    options: ScoreOptions, detector: Detector, limit: Limit, kind: str
+) -> dict[str, object]:
+    """What rows depend on; that who makes them is not among it, so that others may go on."""
+    settings = detector.settings
+    return {
+        "weights": weights_digest(detector),
+        "false-alarm rate": limit.heat,
+        "threshold": limit.threshold,
+        "false-discovery rate": limit.discoveries,
+        "batch size": options.batch_size if settings.tiling is None else 1,
+        "bit depth": options.bit_depth or settings.bit_depth,
+        "images": str(Path(options.images).expanduser().absolute()),
+        "device": kind.partition(":")[0],
+    }
+
+
 def notes_of(limit: Limit, detector: Detector, read: int, flagged: int) -> list[str]:
     """Why none of the images that could be `read` is flagged where none could have been."""
     if limit.discoveries is None or flagged or not read:
@@ -167,13 +161,6 @@ def notes_of(limit: Limit, detector: Detector, read: int, flagged: int) -> list[
         f"least {least:,} must be as rare before any is flagged at a false-discovery rate of "
         f"{limit.discoveries:g}; more normal images to calibrate on would lower that"
     ]
-
-
-def names_of(stream: Stream, at_hand: Any) -> list[str] | None:
-    """The names of all images, where they are files and known before any is read."""
-    if at_hand is not None:
-        return []
-    return None if stream.count is None else list(stream.names)
 
 
 def notes_on_labels(seen: ScoredImages) -> list[str]:
@@ -203,86 +190,3 @@ def how_scored(detector: Detector) -> str:
         f"each was scored in RGB at {settings.resolution} x {settings.resolution} pixels ({how}), "
         "whatever its own size, as the normal images were in training"
     )
-
-
-def lost_heats(lost: Sequence[str]) -> list[str]:
-    """A sentence where heat maps could not be written."""
-    if not lost:
-        return []
-    return [f"{counted(len(lost), 'heat map')} could not be written; the first is of {lost[0]}."]
-
-
-def save_heats(found: Sequence[Scored], folder: Path) -> list[str]:
-    """Write the heat maps; gives the names whose picture the disk cannot name."""
-    lost = []
-    for scored in found:
-        if scored.pixels is None:
-            continue
-        try:
-            save_heat(scored, folder)
-        except OSError as error:
-            if error.errno not in NAMELESS:
-                raise
-            lost.append(scored.file)
-    return lost
-
-
-@torch.inference_mode()
-def score_batch(
-    detector: Detector, batch: StreamedBatch, limit: Limit, tiles_at_once: int = AT_ONCE
-) -> Iterator[Scored]:
-    """One result a file, in the order of the files."""
-    results: Iterator[Scored] = iter(())
-    if len(batch.images):
-        found = judge(detector, batch.images, tiles_at_once)
-        rarity = p_values(found.scores, detector.calibration)
-        flagged = limit.flagged(found.scores.cpu(), rarity).tolist()
-        heat = warmth(detector.heat(found.maps), limit.heat).cpu()
-        none = [None] * len(batch.images)
-        results = starmap(
-            _result,
-            zip(
-                found.scores.tolist(), rarity.tolist(), flagged, batch.images, heat,
-                found.places or none, found.closeups or none, strict=True,
-            ),
-        )  # fmt: skip
-    for name, reason in zip(batch.names, batch.reasons, strict=True):
-        if reason:
-            yield Scored(name, "broken", reason)
-            continue
-        yield replace(next(results), file=name)
-
-
-def _result(
-    score: float,
-    p_value: float,
-    flagged: bool,
-    pixels: Tensor,
-    heat: Tensor,
-    place: tuple[int, int] | None,
-    closeup: Tensor | None,
-) -> Scored:
-    """Of a file whose name is still to be told."""
-    shown = pixels if place is None else shrunk(pixels)
-    verdict = "anomalous" if flagged else "normal"
-    return Scored("", verdict, "", score, p_value, shown, heat, place, closeup)
-
-
-@contextmanager
-def images_of(source: str, bit_depth: int | None = None, at_hand: Any = None) -> Iterator[Stream]:
-    """The images of a folder or zip, one image, those that standard input lists, or at hand."""
-    if at_hand is not None:
-        yield stream_of_pictures(at_hand)
-        return
-    if source == "-":
-        yield stream_of_paths(listed_paths(sys.stdin.buffer), bit_depth)
-        return
-    if source.startswith("torchvision:"):
-        raise ConfigError(
-            f"{source} cannot be scored; give a folder, a .zip, or - for paths on standard input."
-        )
-    if Path(source).suffix.lower() in EXTENSIONS and Path(source).is_file():
-        yield stream_of_paths([source], bit_depth)
-        return
-    with open_stream(Path(source), bit_depth) as stream:
-        yield stream

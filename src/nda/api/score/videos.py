@@ -121,6 +121,12 @@ def refuse(options: ScoreOptions) -> None:
                 f"--{name} {getattr(options, name):g} is for images, and {options.run} is a run of "
                 "dpc, which scores videos; give a --false_alarm_rate."
             )
+    for name in ("workers", "ray"):
+        if getattr(options, name) is not None:
+            raise ConfigError(
+                f"--{name} {getattr(options, name)} is for images, and {options.run} is a run of "
+                "dpc, which scores videos in one process; leave it out."
+            )
     if options.heatmaps is not None:
         raise ConfigError(
             f"--heatmaps {options.heatmaps}: {options.run} is a run of dpc, which scores whole "

@@ -24,7 +24,7 @@ from nda.data.clevr.scene import Scene, to_json
 from nda.data.clevr.view import pixel_coords
 from nda.errors import DataError
 from nda.runtime.files import atomic_file, refuse_existing, write_atomically, write_text_atomically
-from nda.runtime.workers import in_processes
+from nda.runtime.workers.processes import in_processes
 
 FORMAT = "nda clevr 1"  # anything that changes a picture changes this number
 _SETTINGS = "settings.json"

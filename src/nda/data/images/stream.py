@@ -10,7 +10,7 @@ import codecs
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,12 +53,20 @@ class StreamedBatch:
 
 @dataclass(frozen=True)
 class Stream:
-    """Pictures by name: how many, where that is known, and what opens one, from any thread."""
+    """Pictures by name: how many, where that is known, and what opens one, from any thread.
+
+    `where` is the folder or archive that they lie in, "" for paths, None for pictures at hand;
+    `stamps` tell sizes and changes of its files (`nda.data.reading.source`), each of which is a
+    file by itself where they are `loose`.
+    """
 
     names: Iterable[str]
     count: int | None
     open_image: Callable[[str], Image.Image]
     values: Values = field(default_factory=Values)
+    where: str | None = None
+    stamps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    loose: bool = True
 
     def batches(self, size: int, resolution: int, fit: Fit) -> Generator[StreamedBatch, None, None]:
         """Batches of `size` files, decoded ahead on all cores and brought to `resolution`."""
@@ -115,9 +123,9 @@ def open_stream(
     # Pictures that cannot be read are rows of their own: nobody should believe them scored.
     with open_source(Path(source).expanduser(), UNREAD_PICTURES, bit_depth=bit_depth) as opened:
         names = sorted(n for n in opened.stamps if MASKS not in n.split("/")[:-1][:2])
-        yield Stream(
-            names, len(names), partial(open_raw if raw else open_member, opened), opened.values
-        )
+        opener = partial(open_raw if raw else open_member, opened)
+        loose = Path(opened.where).is_dir()
+        yield Stream(names, len(names), opener, opened.values, opened.where, opened.stamps, loose)
 
 
 def stream_of_paths(
@@ -125,7 +133,7 @@ def stream_of_paths(
 ) -> Stream:
     """The pictures at the paths, in their order, as these come; the keywords as `open_stream`."""
     values = Values(bit_depth)
-    return Stream(paths, None, partial(_open_path, None if raw else values), values)
+    return Stream(paths, None, partial(_open_path, None if raw else values), values, "")
 
 
 def listed_paths(file: BinaryIO) -> Iterator[str]:

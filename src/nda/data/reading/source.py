@@ -119,7 +119,12 @@ def _folder(path: Path, endings: tuple[str, ...], needed: tuple[str, tuple[str, 
     passed = passed_over(found, [inside + name for name in stamps])
     if others := len(everything) - len(found):
         passed[NO_FILES] = others
-    return Source(str(root), stamps, lambda name: _read_file(root / name), passed=passed)
+    return replace(source_of_files(root, stamps), passed=passed)
+
+
+def source_of_files(root: Path, stamps: dict[str, tuple[int, int]]) -> Source:
+    """Files of a folder whose names and stamps are known already."""
+    return Source(str(root), stamps, lambda name: _read_file(root / name))
 
 
 def _shards(

@@ -97,6 +97,12 @@ class Values:
         highest = max(self._highest.values(), default=None)
         return highest if highest is not None and highest < 2**14 else None
 
+    def join(self, other: Values) -> None:
+        """Take in what was met in other pictures of the source, read elsewhere."""
+        self._highest |= other._highest
+        self._several |= other._several
+        self._profiles |= other._profiles
+
     def notes(self) -> list[str]:
         """What a reader must know of the pictures, in sentences."""
         notes = []

@@ -67,7 +67,7 @@ def _render(options: ClevrOptions, counts: tuple[int, ...]) -> int:
 
     from nda.commands.cost import refuse_costly
     from nda.data.clevr.archive import ClevrArchive, write_clevr_archive
-    from nda.runtime.workers import WorkerDiedError
+    from nda.runtime.workers.processes import WorkerDiedError
 
     workers = options.workers or os.cpu_count() or 1
     share = (options.size / MEASURED_SIDE) ** 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nda.errors import DataError
-from nda.runtime.workers import WorkerDiedError, in_processes
+from nda.runtime.workers.processes import WorkerDiedError, in_processes
 
 
 def note(folder: Path, number: int) -> None:

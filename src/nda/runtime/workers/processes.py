@@ -6,13 +6,20 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from nda.runtime.progress import progress
+
+WAITING = 3  # tasks a worker, so that none is idle while an earlier task takes longer
+
+Work = Callable[[Any], Any]
+Make = Callable[[int], Work]
 
 
 class WorkerDiedError(RuntimeError):
@@ -55,6 +62,32 @@ def in_processes(
             pool.shutdown(cancel_futures=True)
 
 
+def mapped(make: Make, tasks: Iterable[Any], workers: int) -> Generator[Any, None, None]:
+    """What each of `workers` processes gives for the tasks, in their order.
+
+    A process calls `make` with its number, from 0, and the result with every task that it gets.
+    Tasks are taken as they are needed, however many there are. Raises what `make` or a task
+    raises, and `WorkerDiedError` where a process was killed.
+    """
+    context = multiprocessing.get_context("spawn")  # as above
+    pool = ProcessPoolExecutor(workers, context, _begin_to_make, (make, context.Value("i", 0)))
+    waiting: deque[Future[Any]] = deque()
+    left = iter(tasks)
+    try:
+        for task in islice(left, workers * WAITING):
+            with _interrupts_held():
+                waiting.append(pool.submit(_do, task))
+        while waiting:
+            yield waiting.popleft().result()
+            for task in islice(left, 1):
+                with _interrupts_held():
+                    waiting.append(pool.submit(_do, task))
+    except BrokenProcessPool as error:
+        raise WorkerDiedError("A worker process was killed, perhaps for want of memory.") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Ctrl-C waits until the end; a process begun within never hears of it.
@@ -69,6 +102,28 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Process:
+    """What a process of `mapped` makes, its number among them, and what it has made."""
+
+    make: Make
+    number: int
+    work: Work | None = None
+
+
+def _begin_to_make(make: Make, begun: Any) -> None:
+    """Remember what to make: an error here would not come out."""
+    _begin()
+    with begun.get_lock():
+        _Process.make, _Process.number = make, begun.value
+        begun.value += 1
+
+
+def _do(task: Any) -> Any:
+    if _Process.work is None:
+        _Process.work = _Process.make(_Process.number)
+    return _Process.work(task)
 
 
 def _begin() -> None:
