@@ -19,9 +19,8 @@ from nda.api.options import settings_shown
 from nda.api.places import refuse_absent
 from nda.api.runs.result import RunResult
 from nda.api.runs.settings import recipe_settings
-from nda.api.score.images import notes_of
 from nda.api.score.judge import batches_of, judge
-from nda.api.score.limits import Limit, limit_of
+from nda.api.score.limits import Limit, limit_of, notes_of
 from nda.api.score.result import Rows, Scores
 from nda.api.score.sources import images_of
 from nda.api.settings import ScoreOptions

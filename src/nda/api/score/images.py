@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -14,7 +13,7 @@ from nda.api.media import expecting_images
 from nda.api.score.batches import lost_heats, save_heats, score_batch
 from nda.api.score.drift import Drift
 from nda.api.score.judge import batches_of
-from nda.api.score.limits import Limit, limit_of
+from nda.api.score.limits import Limit, limit_of, notes_of
 from nda.api.score.place import ready_places
 from nda.api.score.sources import images_of, names_of
 from nda.api.score.spread import spread_over
@@ -22,7 +21,6 @@ from nda.api.score.table import names_after, table
 from nda.data.reading.normal_folders import normal_folders
 from nda.errors import DataError
 from nda.evaluation.outliers.detector import Detector
-from nda.evaluation.outliers.discoveries import allowed_rate
 from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
 from nda.report.scored import HEADER, PLACED, Scored
@@ -148,19 +146,6 @@ def about_scoring(
         "images": str(Path(options.images).expanduser().absolute()),
         "device": kind.partition(":")[0],
     }
-
-
-def notes_of(limit: Limit, detector: Detector, read: int, flagged: int) -> list[str]:
-    """Why none of the images that could be `read` is flagged where none could have been."""
-    if limit.discoveries is None or flagged or not read:
-        return []
-    rate = allowed_rate(read, limit.discoveries, any_dependence=limit.any_dependence)
-    least = math.ceil(read / (rate * (len(detector.calibration) + 1)))
-    return [
-        f"no p-value is below 1 / {len(detector.calibration) + 1:,}, so of {read:,} images at "
-        f"least {least:,} must be as rare before any is flagged at a false-discovery rate of "
-        f"{limit.discoveries:g}; more normal images to calibrate on would lower that"
-    ]
 
 
 def notes_on_labels(seen: ScoredImages) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from nda.api.refusals import refuse_several
 from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, p_values
 from nda.evaluation.outliers.detector import Detector
-from nda.evaluation.outliers.discoveries import discovery_limit
+from nda.evaluation.outliers.discoveries import allowed_rate, discovery_limit
 from nda.report.scored import Scored
 
 
@@ -111,3 +112,16 @@ def limit_of(
         found.settled([])  # refuses what is no rate
         return found
     return Limit(rate, rate)
+
+
+def notes_of(limit: Limit, detector: Detector, read: int, flagged: int) -> list[str]:
+    """Why none of the images that could be `read` is flagged where none could have been."""
+    if limit.discoveries is None or flagged or not read:
+        return []
+    rate = allowed_rate(read, limit.discoveries, any_dependence=limit.any_dependence)
+    least = math.ceil(read / (rate * (len(detector.calibration) + 1)))
+    return [
+        f"no p-value is below 1 / {len(detector.calibration) + 1:,}, so of {read:,} images at "
+        f"least {least:,} must be as rare before any is flagged at a false-discovery rate of "
+        f"{limit.discoveries:g}; more normal images to calibrate on would lower that"
+    ]
