@@ -7,8 +7,7 @@ import math
 import pytest
 import torch
 
-from nda.api.score.images import notes_of
-from nda.api.score.limits import Limit, limit_of
+from nda.api.score.limits import Limit, limit_of, notes_of
 from nda.errors import ConfigError
 from nda.evaluation.outliers.detector import Detector, DetectorSettings, build_network
 from nda.report.pages.score import ScoredImages
