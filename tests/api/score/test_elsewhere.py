@@ -13,24 +13,29 @@ from nda.api.score.elsewhere import Opening, Share, shares_of
 from nda.data.images.stream import StreamedBatch, open_stream, stream_of_paths
 from nda.errors import DataError
 from tests.support.made_images import STREAMED, streamed_folder
+from tests.support.made_shards import write_set
 
 
-@pytest.mark.parametrize("ending", ["", ".zip"])
-def test_shares_are_read_as_the_stream_is(ending: str, tmp_path: Path) -> None:
-    source = Path(f"{streamed_folder(tmp_path / 'set')}{ending}")
-    (tmp_path / "set" / "a" / "00.png").chmod(0o644)
+@pytest.mark.parametrize("kind", ["folder", "zip", "shards"])
+def test_shares_are_read_as_the_stream_is(kind: str, tmp_path: Path) -> None:
+    source = write_set(tmp_path, train=30, test=10)
+    if kind != "shards":
+        source = streamed_folder(tmp_path / "set").with_suffix(".zip" if kind == "zip" else "")
     with open_stream(source) as stream, ExitStack() as opened:
         expected = list(stream.batches(16, 24, "stretch"))
         opening = pickle.loads(pickle.dumps(Opening.of(stream)))
-        assert opening.loose == (not ending)
+        assert opening.loose == (kind == "folder")
         open_share = opening.opener(opened)
         found: list[StreamedBatch] = []
         for share in pickle.loads(pickle.dumps(list(shares_of(stream, 16)))):
             again = open_share(share)
             assert opening.missing(share, again) == []
             found += again.batches(16, 24, "stretch")
-    assert [name for batch in found for name in batch.names] == STREAMED
+    names = [name for batch in found for name in batch.names]
+    assert len(names) == 40
+    assert kind == "shards" or names == STREAMED
     for one, other in zip(expected, found, strict=True):
+        assert one.reasons == other.reasons == [""] * len(one.names)
         assert one.names == other.names
         assert one.images.equal(other.images)
 

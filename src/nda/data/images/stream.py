@@ -124,7 +124,7 @@ def open_stream(
     with open_source(Path(source).expanduser(), UNREAD_PICTURES, bit_depth=bit_depth) as opened:
         names = sorted(n for n in opened.stamps if MASKS not in n.split("/")[:-1][:2])
         opener = partial(open_raw if raw else open_member, opened)
-        loose = Path(opened.where).is_dir()
+        loose = Path(opened.where).is_dir() and not opened.sharded
         yield Stream(names, len(names), opener, opened.values, opened.where, opened.stamps, loose)
 
 
