@@ -164,12 +164,19 @@ def test_wrong_uses_are_refused(
     assert "must end in .pth for --format torchvision" in refusal(
         ["export", str(encoder), "--format", "torchvision", "--out", "x.safetensors"]
     )
-    assert "format is 'pickle', but one of onnx, safetensors, timm, torchvision" in refusal(
+    assert "format is 'pickle', but one of onnx, openvino, safetensors, timm, torc" in refusal(
         ["export", str(run), "--format", "pickle"]
     )
-    assert "a run of anomaly: its detector can be written as onnx, safetensors." in refusal(
-        ["export", str(run), "--format", "timm"]
+    assert (
+        "a run of anomaly: its detector can be written as onnx, openvino, safetensors."
+        in refusal(["export", str(run), "--format", "timm"])
     )
+    assert "must end in .xml for --format openvino" in refusal(
+        ["export", str(run), "--format", "openvino", "--out", "x.onnx"]
+    )
+    (run / "mine.bin").write_bytes(b"weights of another")
+    said = refusal(["export", str(run), "--format", "openvino", "--out", str(run / "mine.xml")])
+    assert "mine.bin exists already and would be lost" in said
     assert "a run of moco: its encoder can be written as safetensors, timm, torch" in refusal(
         ["export", str(encoder), "--format", "onnx"]
     )

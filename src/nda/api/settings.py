@@ -274,13 +274,13 @@ class ExportOptions:
 
     Args:
         run: folder of the run
-        format: of a detector onnx (usual) or safetensors; of an encoder safetensors (usual), timm
-            or torchvision
+        format: of a detector onnx (usual), openvino or safetensors; of an encoder safetensors
+            (usual), timm or torchvision
         out: file to write; one in the run's folder, made anew, if not given
         overwrite: replace files that are there
     """
 
     run: str
-    format: Literal["onnx", "safetensors", "timm", "torchvision"] | None = None
+    format: Literal["onnx", "openvino", "safetensors", "timm", "torchvision"] | None = None
     out: str | None = None
     overwrite: bool = False

@@ -12,17 +12,22 @@ from typing import Any
 
 from nda.export.detector import export_onnx, export_safetensors
 from nda.export.encoder import export_encoder, opening_lines
+from nda.export.openvino_model import export_openvino
 from nda.recipes.anomaly.load import open_detector
 from nda.recipes.encoders import open_encoder
 from nda.runtime.files import write_text_atomically
 
 OURS = "detector.onnx"
+WRITERS = {
+    "onnx": export_onnx,
+    "openvino": export_openvino,
+    "safetensors": export_safetensors,
+}
 
 
 def write_detector(run: str, path: Path, kind: str) -> None:
     """Write the detector of an anomaly run."""
-    write = export_onnx if kind == "onnx" else export_safetensors
-    checked = write(open_detector(run), path)
+    checked = WRITERS[kind](open_detector(run), path)
     print(
         f"{path}: scores of {checked.images} images differ from PyTorch's by at most "
         f"{checked.largest_difference:.1e}"

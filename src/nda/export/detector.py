@@ -60,13 +60,24 @@ def export_onnx(detector: Detector, path: StrPath) -> Parity:
     N is free. Its metadata hold the settings. Raises `ConfigError` where the extra `export` is not
     installed.
     """
+    content = onnx_model(detector, "onnx")
+    parity = compare(detector, onnx_scorer(content))
+    write_atomically(Path(path), lambda file: file.write(content))
+    return parity
+
+
+def onnx_model(detector: Detector, asked: str) -> bytes:
+    """The ONNX file of a detector, checked for its form; `asked` is the format it is for.
+
+    Raises `ConfigError` where the extra `export` is not installed.
+    """
     try:
         onnx_runtime()  # before others import it
         import onnx
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            f"--format onnx needs the package {error.name}; install nda with its extra: "
+            f"--format {asked} needs the package {error.name}; install nda with its extra: "
             "pip install 'nda-torch[export]'."
         ) from error
     side = detector.settings.resolution
@@ -88,10 +99,7 @@ def export_onnx(detector: Detector, path: StrPath) -> Parity:
         entry = model.metadata_props.add()
         entry.key, entry.value = name, str(value)
     onnx.checker.check_model(model)
-    content = model.SerializeToString()
-    parity = compare(detector, onnx_scorer(content))
-    write_atomically(Path(path), lambda file: file.write(content))
-    return parity
+    return model.SerializeToString()
 
 
 def onnx_scorer(content: bytes) -> Scorer:

@@ -90,7 +90,11 @@ RECIPES = {
         scores="images",
         probed="detector",
         model="detector",
-        exports={"onnx": "detector.onnx", "safetensors": "exported.safetensors"},
+        exports={
+            "onnx": "detector.onnx",
+            "openvino": "detector.xml",
+            "safetensors": "exported.safetensors",
+        },
     ),
     "pix2pix": Entry(
         "nda.recipes.pix2pix",

@@ -8,6 +8,7 @@ from nda.commands.parser import parse
 from nda.errors import CheckpointError, ConfigError
 from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.config import AnomalyConfig
+from nda.runtime.files import refuse_existing
 
 
 def export(words: list[str]) -> int:
@@ -32,6 +33,8 @@ def export(words: list[str]) -> int:
     run = Path(options.run)
     path = Path(options.out) if options.out else (run.parent if run.is_file() else run) / name
     ready_outputs(options)
+    if options.out is not None and kind == "openvino":  # its weights are a file of their own
+        refuse_existing(path.with_suffix(".bin"), options.overwrite, "--out")
 
     from nda.commands.exporting import write_detector, write_encoder
 
