@@ -116,7 +116,7 @@ def test_the_extra_is_what_is_looked_for() -> None:
 
 def test_extras_that_build_on_training_install_it() -> None:
     alone = {name for name, packages in EXTRAS.items() if "nda-torch[train]" not in packages}
-    assert alone == {"train", "export", "hub", "pages"}
+    assert alone == {"train", "export", "hub", "openvino", "pages"}
 
 
 def test_nothing_is_refused_where_all_is_there() -> None:
