@@ -81,7 +81,7 @@ def settings_of(name: str, words: list[str]) -> tuple[Any, str]:
     shown = (
         ", ".join(f"{key} {chosen[key]}" for key in narrow.shown if key in chosen) if narrow else ""
     )
-    if narrow and slim:
+    if narrow and slim.keys() & set(narrow.shown):
         return config, (
             f"No GPU is here, so {name} takes settings for processors ({shown}): {narrow.takes}. "
             f"What you type goes over them; --{FULL_SIZE} takes the published size ({narrow.full})."
