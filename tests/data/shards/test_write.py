@@ -122,8 +122,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write_folder(tmp_path / "images")
     words = ["data", "shard", str(tmp_path / "images"), "--out", str(tmp_path / "shards")]
     assert main(words) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("48 images in 2 shards, 0.1 MiB: ")
+    said = capsys.readouterr()
+    assert said.out.startswith("48 images in 2 shards, 0.1 MiB: ")
+    assert "left out" not in said.err
+    for name in ("boxes.xml", "more.xml", "clip.mp4"):
+        (tmp_path / "images" / name).touch()
+    assert main([*words, "--overwrite"]) == 0
+    assert (
+        "Shards hold images, their classes and masks; left out: files of endings that are not "
+        "read (.mp4 1, .xml 2)." in capsys.readouterr().err
+    )
     assert main(words) == 2
     assert "exists already and would be lost" in capsys.readouterr().err
     before = contents(tmp_path / "shards")

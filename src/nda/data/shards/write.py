@@ -19,6 +19,7 @@ from typing import Any
 from nda.data.reading.decode import quiet_pillow, read_pixels
 from nda.data.reading.layout import MASKS, parse_layout
 from nda.data.reading.open import open_bytes
+from nda.data.reading.passed import passed_reasons
 from nda.data.reading.shards import LIST, TAR, VERSION, index_of
 from nda.data.reading.source import Source, open_source
 from nda.data.shards.tar_writer import Sample, write_tars
@@ -32,12 +33,16 @@ _TOGETHER = 64  # files that are read before the first of them is written
 
 @dataclass(frozen=True)
 class Written:
-    """How many images went into how many shards, and which could not be read and why."""
+    """How many images went into how many shards, which could not be read, and what else there was.
+
+    `passed` says of what is no image, such as the files of boxes, that it was left out.
+    """
 
     images: int
     shards: int
     bytes: int
     skipped: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
 
 
 def write_shards(
@@ -130,7 +135,8 @@ def _write(source: Source, folder: Path, most_bytes: int, seed: int, skip_broken
     listed = {"version": VERSION, "images": images, "classes": of_class, "shards": shards}
     write_text_atomically(folder / LIST, sealed_json(listed, indent=1) + "\n")
     size = sum(shard["bytes"] for shard in shards)
-    return Written(images, len(shards), size, tuple(skipped))
+    passed = tuple(passed_reasons(source.passed))
+    return Written(images, len(shards), size, tuple(skipped), passed)
 
 
 def _read(source: Source, names: Sequence[str]) -> Iterator[tuple[str, bytes, str]]:

@@ -58,6 +58,8 @@ def data_shard(words: list[str]) -> int:
     )
     if done.skipped:
         tell(f"{counted(len(done.skipped), 'image')} left out, the first {done.skipped[0]}.")
+    if done.passed:
+        tell(f"Shards hold images, their classes and masks; left out: {', '.join(done.passed)}.")
     size = f"{done.bytes / 2**20:,.1f} MiB"
     print(
         f"{counted(done.images, 'image')} in {counted(done.shards, 'shard')}, {size}: {options.out}"
