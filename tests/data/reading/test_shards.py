@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -50,6 +51,18 @@ def flip(shards: Path) -> None:
     (shards / "train-000001.tar").write_bytes(content)
 
 
+def claim(name: str, change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    """A file that says something else, under a digest of its own."""
+
+    def changed(shards: Path) -> None:
+        content = json.loads((shards / name).read_text())
+        content.pop("sha256")
+        change(content)
+        (shards / name).write_text(sealed_json(content))
+
+    return changed
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (
         cut,
@@ -78,6 +91,42 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda shards: (shards / "shards.json").write_text("[]"),
         r"shards.json is damaged, or not as 'nda data shard' writes it \(its keys",
     ),
+    "lost list": (
+        lambda shards: (shards / "shards.json").unlink(),
+        r"shards.json, the list of the shards there, is missing. Fetch it again, or make",
+    ),
+    "loose image": (
+        lambda shards: (shards / "more.png").write_bytes(b""),
+        r"more.png lies beside shards, and only what shards.json names is taken. Move it away",
+    ),
+    "name outside": (
+        claim("train-000001.json", lambda said: said["names"].__setitem__(0, "a/../../b.png")),
+        r"train-000001.json is damaged.*'a/../../b.png' is a name that points outside",
+    ),
+    "absolute name": (
+        claim("train-000001.json", lambda said: said["names"].__setitem__(0, "/b.png")),
+        r"train-000001.json is damaged.*'/b.png' is a name that points outside",
+    ),
+    "shard outside": (
+        claim("shards.json", lambda said: said["shards"][0].update(name="../train-000000.tar")),
+        r"shards.json is damaged.*it names '../train-000000.tar', which is no tar beside it",
+    ),
+    "size of words": (
+        claim("shards.json", lambda said: said["shards"][0].update(bytes="many")),
+        r"shards.json is damaged.*is no size and digest",
+    ),
+    "no shards": (
+        claim("shards.json", lambda said: said.update(shards=[3])),
+        r"shards.json is damaged, or not as 'nda data shard' writes it",
+    ),
+    "place of words": (
+        claim("train-000001.json", lambda said: said["offsets"].__setitem__(0, "here")),
+        r"train-000001.json is damaged.*does not say of each image where it lies",
+    ),
+    "one place too few": (
+        claim("train-000001.json", lambda said: said["sizes"].pop()),
+        r"train-000001.json is damaged.*does not say of each image where it lies",
+    ),
     "changed": (
         flip,
         r"train/./0...png cannot be read \(train-000001.tar has other bytes there than were "
@@ -94,6 +143,21 @@ def test_a_damaged_set_is_refused(tmp_path: Path, what: str) -> None:
     change(shards)
     with pytest.raises(DataError, match=message):
         load_images(shards, cache=False)
+
+
+def test_a_folder_around_shards_is_refused_with_theirs(tmp_path: Path) -> None:
+    """Without their list their classes would be numbers."""
+    shards = write_set(tmp_path / "inner")
+    around = shards.parent / "around"
+    shards.rename(around.mkdir() or around / "set")
+    with pytest.raises(DataError, match=r"around has shards with their list .* Give .*around/set"):
+        load_images(around)
+
+
+def test_an_index_of_somebody_else_is_none(tmp_path: Path) -> None:
+    write_tar(tmp_path / "s.tar", {"a.png": png("a"), "b.png": png("b")})
+    (tmp_path / "s.json").write_text('{"count": 2}')
+    assert len(load_images(tmp_path)) == 2
 
 
 def test_a_set_of_a_later_version_is_refused(tmp_path: Path) -> None:

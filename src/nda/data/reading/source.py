@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nda.data.reading.layout import has_splits, split_of
 from nda.data.reading.shards import is_shard_set, places_in
+from nda.data.reading.tar_members import points_outside
 from nda.data.reading.unicode_names import member_name
 from nda.data.reading.values import Values
 from nda.errors import DataError
@@ -205,7 +206,7 @@ def _zip(
 def _check_member(path: Path, name: str, member: zipfile.ZipInfo) -> None:
     if not name:
         fault = "is a name of no letter"
-    elif name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/"):
+    elif points_outside(name) or re.match("[A-Za-z]:", name):
         fault = "has a name that points outside the archive"
     elif member.flag_bits & 1:
         fault = "is encrypted"

@@ -46,6 +46,11 @@ class Place:
         return content
 
 
+def points_outside(name: str) -> bool:
+    """Whether a name in an archive would lead out of the folder that it is put into."""
+    return name.startswith("/") or ".." in name.split("/")
+
+
 def members_of(tar: Path, inside: str, endings: tuple[str, ...]) -> Iterator[tuple[str, Place]]:
     """The files of a tar that have one of the `endings`, by `[split/][class/]name`.
 
@@ -83,7 +88,7 @@ def _files(tar: Path) -> Iterator[tuple[str, int, int]]:
         with tarfile.open(tar, "r:") as archive:
             for member in archive:
                 name = posixpath.normpath(member.name)
-                if name.startswith("/") or ".." in name.split("/"):
+                if points_outside(name):
                     raise DataError(
                         f"{tar}: {member.name!r} has a name that points outside the archive. Make "
                         "the tar anew from plain files."
