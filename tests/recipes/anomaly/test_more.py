@@ -152,6 +152,8 @@ def test_a_folder_that_is_not_there_is_refused_at_the_door(
     words = ["train", "anomaly", "--data", str(data), "--out", str(tmp_path / "run")]
     assert main([*words, "--normal_more", str(tmp_path / "mroe")]) == 2
     assert f"There is no {tmp_path / 'mroe'}" in capsys.readouterr().err
+    assert main([*words, "--normal_more", ""]) == 2
+    assert "normal_more is empty; give a path." in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main([*words, "--normal_more", str(tmp_path / "empty")]) == 2
     assert f"{tmp_path / 'empty'}" in capsys.readouterr().err

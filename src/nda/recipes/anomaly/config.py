@@ -138,6 +138,8 @@ class AnomalyConfig(RunConfig):
         super().check()
         at_least(self, "batch_size", 2)
         at_least(self, "width", 1)
+        if self.normal_more == "":  # or else it is the working folder
+            raise ConfigError("normal_more is empty; give a path.")
         if self.resolution is None or self.resolution % 16:
             raise ConfigError(
                 f"resolution is {self.resolution}; the network needs a multiple of 16, such as 128."
