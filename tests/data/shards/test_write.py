@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -138,6 +139,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([*words, "--seed", "1", "--overwrite"]) == 0
     assert contents(tmp_path / "shards") != before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "shards"]
+
+
+def test_what_was_killed_goes_after_a_day(tmp_path: Path) -> None:
+    """A process that is killed leaves its tars behind, as large as the images."""
+    old, new = (tmp_path / f".nda-{2**31 - 1}-{name}.part" for name in ("old", "new"))
+    for left in (old, new):
+        left.mkdir()
+        (left / "train-000000.tar").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    write_set(tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from nda.data.reading.shards import LIST, TAR, VERSION, index_of
 from nda.data.reading.source import Source, open_source
 from nda.data.shards.tar_writer import Sample, write_tars
 from nda.errors import ConfigError, DataError
-from nda.runtime.files import StrPath, temporary_name, write_text_atomically
+from nda.runtime.files import A_DAY, StrPath, sweep, temporary_name, write_text_atomically
 from nda.runtime.progress import progress
 from nda.runtime.sealed import sealed_json
 
@@ -63,6 +63,7 @@ def write_shards(
     out = Path(out)
     refuse_others_files(out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    sweep(out.parent, older=A_DAY)  # what was killed; other machines may write there too
     unfinished = out.parent / temporary_name()
     try:
         unfinished.mkdir()
