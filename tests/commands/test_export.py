@@ -177,6 +177,14 @@ def test_wrong_uses_are_refused(
     (run / "mine.bin").write_bytes(b"weights of another")
     said = refusal(["export", str(run), "--format", "openvino", "--out", str(run / "mine.xml")])
     assert "mine.bin exists already and would be lost" in said
+    openvino = ["export", str(run), "--format", "openvino", "--overwrite", "--out"]
+    said = refusal([*openvino, str(run / ".xml")])
+    assert "must end in .xml for --format openvino, after a name" in said
+    for folder in ("whole.xml", "weights.bin"):
+        (run / folder).mkdir()
+        said = refusal([*openvino, str((run / folder).with_suffix(".xml"))])
+        assert f"{folder} is a folder, and a file is to be written there; move it." in said
+    assert not (run / "whole.bin").exists()
     assert "a run of moco: its encoder can be written as safetensors, timm, torch" in refusal(
         ["export", str(encoder), "--format", "onnx"]
     )

@@ -28,13 +28,19 @@ def export(words: list[str]) -> int:
     entry = recipe_of(recipe)
     name = entry.exports[kind]
     ending = Path(name).suffix
-    if options.out is not None and not options.out.endswith(ending):
-        raise ConfigError(f"--out {options.out} must end in {ending} for --format {kind}.")
+    if options.out is not None and Path(options.out).suffix != ending:  # of ".xml" it is ""
+        raise ConfigError(
+            f"--out {options.out} must end in {ending} for --format {kind}, after a name."
+        )
     run = Path(options.run)
     path = Path(options.out) if options.out else (run.parent if run.is_file() else run) / name
     ready_outputs(options)
-    if options.out is not None and kind == "openvino":  # its weights are a file of their own
-        refuse_existing(path.with_suffix(".bin"), options.overwrite, "--out")
+    weights = [path.with_suffix(".bin")] if kind == "openvino" else []  # a file of their own
+    for file in (path, *weights):
+        if file.is_dir():  # one of the two would be replaced, and the other not
+            raise ConfigError(f"{file} is a folder, and a file is to be written there; move it.")
+    if options.out is not None and weights:
+        refuse_existing(weights[0], options.overwrite, "--out")
 
     from nda.commands.exporting import write_detector, write_encoder
 
