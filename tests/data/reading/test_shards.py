@@ -149,7 +149,8 @@ def test_a_folder_around_shards_is_refused_with_theirs(tmp_path: Path) -> None:
     """Without their list their classes would be numbers."""
     shards = write_set(tmp_path / "inner")
     around = shards.parent / "around"
-    shards.rename(around.mkdir() or around / "set")
+    around.mkdir()
+    shards.rename(around / "set")
     with pytest.raises(DataError, match=r"around has shards with their list .* Give .*around/set"):
         load_images(around)
 
