@@ -19,6 +19,7 @@ from nda.cli import main
 from nda.data import load_images
 from nda.data.shards.write import write_shards
 from nda.errors import ConfigError, DataError
+from nda.runtime.files import sweep
 from tests.support.made_images import zipped
 from tests.support.made_shards import write_folder, write_set
 
@@ -178,6 +179,25 @@ def test_refused(
     assert main(["data", "shard", *words]) == 2
     assert message in capsys.readouterr().err
     assert not Path("o").exists()
+
+
+def test_a_set_that_is_replaced_is_never_left_to_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = write_set(tmp_path)
+    before, rename = contents(shards), Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        if self != shards:  # the new set, once the old one is out of its way
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(tmp_path / "images", shards)
+    sweep(tmp_path)
+    (left,) = tmp_path.glob("*.replaced-*")
+    assert contents(left) == before
 
 
 def test_a_folder_of_other_files_is_never_replaced(tmp_path: Path) -> None:

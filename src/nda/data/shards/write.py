@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -93,7 +94,8 @@ def refuse_others_files(out: Path) -> None:
 
 def _replace(out: Path, unfinished: Path) -> None:
     if out.is_dir():
-        old = out.parent / temporary_name()
+        # A name that can be seen and that no sweep takes away: a kill between the two leaves it.
+        old = out.parent / f"{out.name}.replaced-{secrets.token_hex(4)}"
         out.rename(old)
         unfinished.rename(out)
         shutil.rmtree(old)
