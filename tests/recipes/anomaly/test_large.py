@@ -214,7 +214,7 @@ def test_a_table_that_was_cut_off_goes_on_with_its_places(
 ) -> None:
     if run.state.config.method != "gaussian":
         pytest.skip("the table is the same for all")
-    from nda.api.score import spread as scoring
+    from nda.api.score import images, spread
     from nda.api.score.batches import score_batch
 
     whole = scored(run, new, tmp_path / "whole.csv")
@@ -227,7 +227,8 @@ def test_a_table_that_was_cut_off_goes_on_with_its_places(
             raise KeyboardInterrupt
         return inner(*given)
 
-    monkeypatch.setattr(scoring, "score_batch", cut_off)
+    for module in (spread, images):  # where rows are made, and pictures of rows that were kept
+        monkeypatch.setattr(module, "score_batch", cut_off)
     words = ["score", str(run.folder.path), str(new), "--out", str(tmp_path / "a.csv")]
     page = ["--html", str(tmp_path / "a.html")]
     assert main([*words, "--batch_size", "5", *page]) == 130
