@@ -44,6 +44,21 @@ def own_memory(process: int) -> int:
     return found[0] if found else 0
 
 
+def watched(words: list[str], *, cache: str) -> tuple[int, float]:
+    """A run of `nda` on one thread: the most KiB that were its own, and its seconds."""
+    environment = os.environ | {"NDA_CACHE": cache, "OMP_NUM_THREADS": "1"}
+    started, most = time.perf_counter(), 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nda", *words], env=environment, stdout=subprocess.DEVNULL
+    )
+    while process.poll() is None:
+        most = max(most, own_memory(process.pid))
+        time.sleep(0.02)
+    if process.returncode:
+        raise SystemExit(f"nda {' '.join(words)} ended with {process.returncode}")
+    return most, time.perf_counter() - started
+
+
 def measure(count: int, side: int, steps: int) -> dict[str, Any]:
     """One run on `count` images of `side` pixels."""
     with tempfile.TemporaryDirectory() as place:
@@ -51,22 +66,13 @@ def measure(count: int, side: int, steps: int) -> dict[str, Any]:
         words = ["train", "anomaly", "--data", f"{place}/photographs", "--out", f"{place}/run"]
         words += ["--method", "negatives", "--backbone", "plain", "--resolution", str(side)]
         words += ["--width", "4", "--batch_size", "4", "--steps", str(steps), "--device", "cpu"]
-        environment = os.environ | {"NDA_CACHE": f"{place}/cache", "OMP_NUM_THREADS": "1"}
-        started, most = time.perf_counter(), 0
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nda", *words], env=environment, stdout=subprocess.DEVNULL
-        )
-        while process.poll() is None:
-            most = max(most, own_memory(process.pid))
-            time.sleep(0.02)
-        if process.returncode:
-            raise SystemExit(f"nda {' '.join(words)} ended with {process.returncode}")
+        most, seconds = watched(words, cache=f"{place}/cache")
     return {
         "images": count,
         "side": side,
         "set_mib": round(3 * side * side * count / 2**20),
         "own_memory_mib": round(most / 2**10),
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(seconds, 1),
     }
 
 

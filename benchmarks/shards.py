@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from large_sets import own_memory, write_photographs
+from large_sets import watched, write_photographs
 from record import keep, parsed
 from rich.console import Console
 
@@ -118,16 +116,7 @@ def memory(count: int, side: int, steps: int) -> dict[str, Any]:
         words += ["--method", "negatives", "--backbone", "plain", "--resolution", str(side)]
         words += ["--width", "4", "--batch_size", "2", "--steps", str(steps), "--device", "cpu"]
         words += ["--holdout", str(max(0.01, min(0.5, 20 / count)))]
-        environment = os.environ | {"NDA_CACHE": f"{place}/cache", "OMP_NUM_THREADS": "1"}
-        started, most = time.perf_counter(), 0
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nda", *words], env=environment, stdout=subprocess.DEVNULL
-        )
-        while process.poll() is None:
-            most = max(most, own_memory(process.pid))
-            time.sleep(0.05)
-        if process.returncode:
-            raise SystemExit(f"nda {' '.join(words)} ended with {process.returncode}")
+        most, seconds = watched(words, cache=f"{place}/cache")
         disk = sum(path.stat().st_size for path in Path(place, "cache").rglob("*.safetensors"))
     return {
         "images": count,
@@ -135,7 +124,7 @@ def memory(count: int, side: int, steps: int) -> dict[str, Any]:
         "decoded_mib": round(3 * side * side * count / 2**20),
         "own_memory_mib": round(most / 2**10),
         "cache_mib": round(disk / 2**20, 1),
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(seconds, 1),
     }
 
 
