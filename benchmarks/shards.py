@@ -17,9 +17,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from large_sets import watched, write_photographs
@@ -50,10 +52,9 @@ def steps_of(
         data=str(data), out="unused", steps=10**6, resolution=side, device="cpu", holdout=0.25,
         **(SETTINGS[recipe] | small),
     )  # fmt: skip
-    for module in (on_demand, survey):  # a set of a gigabyte would take long to write
-        vars(module)["LARGE"] = 1 if demand else 2**40
     functions = entry.recipe()
-    state = functions.build(config, launch(config))
+    with counted_as_large(demand):
+        state = functions.build(config, launch(config))
     assert isinstance(state.images, OnDemand) is demand
 
     def take() -> None:
@@ -64,18 +65,27 @@ def steps_of(
     return take
 
 
+@contextmanager
+def counted_as_large(demand: bool) -> Iterator[None]:
+    """Every set counts as too large to be held, or none: one of a gigabyte takes long to write."""
+    with ExitStack() as kept:
+        for module in (on_demand, survey):
+            kept.enter_context(mock.patch.object(module, "LARGE", 1 if demand else 2**40))
+        yield
+
+
 def rates(recipe: str, options: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds a step of both ways, turn by turn, and the share of the rate that is kept."""
     with tempfile.TemporaryDirectory() as place:
         write_photographs(Path(place, "photographs"), options.few, options.stored)
         write_shards(Path(place, "photographs"), Path(place, "shards"))
-        os.environ["NDA_CACHE"] = f"{place}/cache"
-        both = [
-            steps_of(
-                recipe, Path(place, "shards"), options.side, demand=demand, quick=options.quick
-            )
-            for demand in (False, True)
-        ]
+        with mock.patch.dict(os.environ, NDA_CACHE=f"{place}/cache"):
+            both = [
+                steps_of(
+                    recipe, Path(place, "shards"), options.side, demand=demand, quick=options.quick
+                )
+                for demand in (False, True)
+            ]
         for take in both:
             take()
         seconds: list[torch.Tensor] = []

@@ -97,11 +97,25 @@ def numbers(found: Any) -> Iterator[float]:
 
 @pytest.fixture
 def as_before() -> Iterator[None]:
-    """Threads and the path of imports, which a script may change."""
-    threads, path = torch.get_num_threads(), [*sys.path]
+    """Threads and the path of imports, which a script may change; nothing else of the process."""
+    threads, path, others = torch.get_num_threads(), [*sys.path], left_behind()
     yield
     torch.set_num_threads(threads)
     sys.path[:] = path
+    after = left_behind()
+    assert {name: after[name] for name in others} == others
+
+
+def left_behind() -> dict[str, Any]:
+    """What would reach the tests after this one: the variables of the system, limits of modules."""
+    variables = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    return variables | {
+        f"{module}.{name}": value
+        for module, loaded in [*sys.modules.items()]
+        if module.startswith("nda.")
+        for name, value in vars(loaded).items()
+        if name.isupper() and isinstance(value, int | float)
+    }
 
 
 def run_here(script: str, words: list[str], patch: pytest.MonkeyPatch) -> None:
