@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from nda.evaluation.outliers.conformal import rank_of_rate
 from nda.report.telling import Telling
 from nda.report.words import number, percent
 from nda.validators import counted
@@ -57,7 +58,7 @@ def promises(calibration: Tensor, rate: float) -> tuple[list[tuple[int, str]], i
     """
     known = _from_the_highest(calibration)
     n = len(known)
-    now = math.floor(rate * (n + 1) + 1e-9)
+    now = rank_of_rate(rate, n)
     last = min(n, max(now, math.floor(LOOSEST * (n + 1))))
     ranks = sorted({now, *(round(last ** (step / (MOST - 2))) for step in range(MOST - 1))})
     steps = []

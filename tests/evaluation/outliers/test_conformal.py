@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nda.errors import ConfigError, DataError, ShapeError
-from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
+from nda.evaluation.outliers.conformal import (
+    conformal_threshold,
+    images_needed,
+    p_values,
+    rank_of_rate,
+)
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=60)  # many ties
 RATES = st.integers(1, 99).map(lambda percent: percent / 100)
@@ -40,6 +45,16 @@ def test_the_threshold_flags_exactly_what_the_p_value_flags(
     threshold = conformal_threshold(known, rate)
     grid = torch.arange(-6, 6, 0.5)
     assert torch.equal(grid > threshold, p_values(grid, known) <= rate)
+
+
+@given(SCORES, RATES)
+def test_the_threshold_is_the_score_of_the_rank(calibration: list[float], rate: float) -> None:
+    rank = rank_of_rate(rate, len(calibration))
+    assert (rank == 0) == (len(calibration) < images_needed(rate))
+    if rank:
+        known = torch.tensor(calibration)
+        assert conformal_threshold(known, rate) == sorted(calibration, reverse=True)[rank - 1]
+    assert rank_of_rate(0.29, 99) == 29  # 0.29 * 100 is 28.999999999999996
 
 
 @given(SCORES, SCORES)

@@ -127,6 +127,16 @@ def test_the_shares_that_the_threshold_flags_are_counted(rate: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "own", "rates"),
+    [(24, 0.04, [0.04]), (24, 0.05, [0.05]), (39, 0.025, [0.025, 0.05]), (99, 0.01, [0.01, 0.05])],
+)
+def test_rates_of_one_threshold_are_told_as_one(known: int, own: float, rates: list[float]) -> None:
+    metrics = fault_metrics(scores(3), torch.linspace(-3, 1, known), own, protocol={})
+    told = [metric.protocol["false_alarm_rate"] for metric in metrics if metric.table == FLAGGED]
+    assert told == [rate for rate in rates for _ in ("normal", "anomalous")]
+
+
+@pytest.mark.parametrize(
     ("known", "rates"), [(18, [0.2]), (19, [0.2, 0.05]), (99, [0.2, 0.01, 0.05])]
 )
 def test_the_usual_rates_are_told_where_they_can_be_promised(

@@ -63,14 +63,22 @@ def conformal_threshold(
     """
     needed = images_needed(false_alarm_rate)
     known = _checked(calibration)
-    if len(known) < needed:
+    rank = rank_of_rate(false_alarm_rate, len(known))
+    if not rank:
         raise ConfigError(
             f"A false-alarm rate of {false_alarm_rate:g} needs at least {needed:,} normal {of} "
             f"to calibrate on, and there are {len(known):,}. Give more of them, or accept "
             f"a rate of {smallest_rate(len(known)):g} or more."
         )
-    rank = math.floor(_exact(false_alarm_rate) * (len(known) + 1))
     return float(known.sort(descending=True).values[rank - 1])
+
+
+def rank_of_rate(false_alarm_rate: float, images: int) -> int:
+    """The k of which the k-th largest of so many calibration scores is the threshold; 0 for none.
+
+    Rates of one k flag the same images: with 24 of them 0.04 and 0.05 do.
+    """
+    return math.floor(_exact(false_alarm_rate) * (images + 1))
 
 
 def images_needed(false_alarm_rate: float) -> int:

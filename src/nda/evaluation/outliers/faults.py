@@ -10,7 +10,7 @@ from torch import Tensor
 from nda.data.images.defects import Defects
 from nda.evaluation.intervals import wilson_interval
 from nda.evaluation.outliers.auroc import measure_outliers
-from nda.evaluation.outliers.conformal import images_needed, p_values
+from nda.evaluation.outliers.conformal import p_values, rank_of_rate
 from nda.evaluation.record import Metric, Protocol
 
 ALL = "all kinds"
@@ -38,7 +38,8 @@ def fault_metrics(
 
     `calibration` (n,) are the detector's scores of normal images that it does not know. Metrics are
     called `test_KIND_METHOD_FIGURE` and stand in one table, a row a kind. What is flagged stands in
-    another, a row a rate: `false_alarm_rate`, and the usual ones as far as they can be promised.
+    another, a row a rate: `false_alarm_rate`, and the usual ones as far as they can be promised and
+    have another threshold.
     """
     test = scores.test
     first = next(iter(scores.methods))
@@ -72,8 +73,11 @@ def fault_metrics(
                     )
                 )
     rarity = p_values(scores.methods[first], calibration)
-    for rate in dict.fromkeys((false_alarm_rate, *USUAL)):
-        if len(calibration) >= images_needed(rate):
+    told = {0}  # of which nothing can be promised
+    for rate in (false_alarm_rate, *USUAL):
+        rank = rank_of_rate(rate, len(calibration))
+        if rank not in told:
+            told.add(rank)
             own = "" if rate == false_alarm_rate else f"_at_{rate:g}"
             flagged = rarity <= rate
             metrics += _verdicts(flagged, test, len(calibration), rate, protocol, own)
