@@ -21,14 +21,17 @@ from nda.evaluation.validity.check import (
     check_few,
     check_negatives,
 )
+from nda.extras import needed
 from nda.negatives.named import negatives_from_list, suited
 from nda.report.check_table import Checked, write_check_figures
-from nda.report.pages.check import write_check_page
-from nda.report.words import data_name, number, skipped_note
+from nda.report.words import data_name, number
 from nda.runtime.devices import choose_device
 from nda.runtime.notes import overheard, tell
 from nda.runtime.seeding import generator_for
 from nda.validators import counted
+
+with needed("nda.check needs Jinja2 and matplotlib", "train"):
+    from nda.report.pages.check import write_check_page
 
 FEW = 200  # images: with fewer, an interval of a held-out fifth says nothing, so all are in turn
 _SLOW = 96  # pixels: from this side on, probes take minutes
@@ -99,7 +102,7 @@ def measure(options: CheckOptions, images: Any = None) -> Checked:
         + (f"{len(heldout)} held out in turn" if few else f"{number(cut)} held out")
         + f", at {side} x {side} pixels; probes trained for {number(options.steps)} steps, "
         + ("once." if options.seeds == 1 else f"{options.seeds} times."),
-        notes=[*([skipped_note(len(data.skipped))] if data.skipped else []), *data.told],
+        notes=data.told,
         protocol=_protocol(options, learned, heldout),
         negatives=[rows[name] for name in asked],
         examples=heldout[:EXAMPLES],

@@ -8,10 +8,13 @@ from pathlib import Path
 from nda.api.options import options_of
 from nda.api.page_settings import CompareOptions
 from nda.api.places import ready_outputs
-from nda.report.pages.compare import Comparison, compare_runs, write_comparison
+from nda.extras import needed
 from nda.runtime.files import StrPath
 from nda.runtime.notes import overheard
 from nda.training.run_folder import RunFolder
+
+with needed("nda.compare needs Jinja2 and matplotlib", "train"):
+    from nda.report.pages.compare import Comparison, compare_runs, write_comparison
 
 
 def compare(runs: Sequence[StrPath], *, out: StrPath = "", overwrite: bool = False) -> Comparison:

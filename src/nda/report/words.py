@@ -31,15 +31,6 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[str, list[str]]:
     return f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}", single
 
 
-def skipped_note(count: int, of: str = "image") -> str:
-    """That `count` images, or what `of` says, could not be read."""
-    return (
-        f"1 {of} could not be read and was left out."
-        if count == 1
-        else f"{number(count)} {of}s could not be read and were left out."
-    )
-
-
 def is_numeric(value: object) -> bool:
     """Whether a cell holds a number, or text that begins like one."""
     return isinstance(value, int | float) or re.match(r"[-−+±]?\.?\d", str(value)) is not None

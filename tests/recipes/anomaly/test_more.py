@@ -65,6 +65,32 @@ def test_they_are_trained_on_and_the_same_images_are_held_out(data: Path, more: 
     assert with_them.train.fingerprint != plain.train.fingerprint  # no run is resumed with others
 
 
+def test_what_is_passed_over_among_them_is_said_as_it_is_of_the_data(
+    data: Path, more: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (more / "list.txt").write_text("m00.png")
+    (more / "broken.png").write_bytes(b"no picture")
+    shutil.copy(more / "broken.png", data)
+    (data / "list.csv").write_text("t00.png")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        normal_of(data, more)
+    words = ["train", "anomaly", "--data", str(data), "--out", str(tmp_path / "run")]
+    words += ["--normal_more", str(more), "--resolution", "32", "--device", "cpu", "--steps", "1"]
+    assert main([*words, "--skip_broken", "true", "--false_alarm_rate", "0.2"]) == 0
+    said = [
+        "31 images, in no classes, are taken; passed over: files of endings that are not read "
+        "(.csv 1).",
+        "1 image could not be read and was left out.",
+        "--normal_more: 6 images, in no classes, are taken; passed over: files of endings that "
+        "are not read (.txt 1).",
+        "--normal_more: 1 image could not be read and was left out.",
+    ]
+    shown = capsys.readouterr()
+    assert [f"nda: {each}" for each in said] == shown.err.splitlines()[1:5]
+    told = " ".join(shown.out.split())
+    assert all(f"note: {each}" in told for each in said)
+
+
 def test_where_images_are_left_out_in_turn_they_are_in_every_fit_but_are_no_turn(
     data: Path, more: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

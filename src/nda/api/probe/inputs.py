@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as v2
 
 from nda.api.media import within
 from nda.api.settings import ProbeOptions
@@ -25,14 +24,19 @@ from nda.data.reading.layout import (
     heldout_split,
     parse_layout,
 )
+from nda.data.reading.passed import skipped_note
 from nda.data.reading.source import open_source
 from nda.errors import ConfigError
 from nda.evaluation.record import Protocol
+from nda.extras import needed
 from nda.negatives import Negative
 from nda.negatives.named import negatives_from_list, suited
 from nda.report.pictures.grid import LARGEST_CELL, image_grid
-from nda.report.words import data_name, number, skipped_note
+from nda.report.words import data_name, number
 from nda.runtime.seeding import generator_for
+
+with needed("nda.probe needs torchvision", "train"):
+    from torchvision.transforms.v2 import functional as v2
 
 EXAMPLES = 8  # images shown with their negatives
 _TORCHVISION = "torchvision:"

@@ -15,6 +15,7 @@ from nda.data.clips.batches import ClipShape, in_blocks
 from nda.data.clips.clip_set import Clips
 from nda.data.clips.stream import open_video_stream
 from nda.data.reading.layout import class_names
+from nda.data.reading.passed import skipped_note
 from nda.errors import ConfigError, DataError
 from nda.evaluation.features.structure import structure_similarity
 from nda.evaluation.record import Protocol
@@ -25,7 +26,7 @@ from nda.recipes.sources import clip_source
 from nda.recipes.video.load import shape_of
 from nda.report.pages.probe import Probed
 from nda.report.probe_table import encoder_table
-from nda.report.words import data_name, number, run_title, skipped_note
+from nda.report.words import data_name, number, run_title
 from nda.runtime.devices import choose_device
 from nda.runtime.seeding import generator_for
 

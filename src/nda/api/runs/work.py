@@ -10,13 +10,16 @@ from typing import Any
 
 from nda.evaluation.outliers.metrics import outlier_part
 from nda.evaluation.record import Evaluation
+from nda.extras import needed
 from nda.recipes import recipe_of
-from nda.report.pages.run import write_report
-from nda.training.engine import Run, check_unfinished
 from nda.training.lock import release
 from nda.training.run_folder import RunFolder
-from nda.training.start import extend, resume
 from nda.training.watch import lost_processes_told
+
+with needed("A run needs Lightning Fabric, Jinja2 and matplotlib", "train"):
+    from nda.report.pages.run import write_report
+    from nda.training.engine import Run, check_unfinished
+    from nda.training.start import extend, resume
 
 
 @contextmanager

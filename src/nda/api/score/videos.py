@@ -23,20 +23,23 @@ from nda.data.reading.normal_folders import normal_folders
 from nda.errors import CheckpointError, ConfigError
 from nda.evaluation.outliers.conformal import conformal_threshold, images_needed, p_values
 from nda.evaluation.outliers.surprise import Surprise, video_surprise
-from nda.recipes.dpc.load import (
-    Predictor,
-    heldout_videos,
-    keep_surprise,
-    kept_surprise,
-    open_predictor,
-)
-from nda.recipes.video.load import shape_of
+from nda.extras import needed
 from nda.report.pages.score import Judged, ScoredImages, write_score_page
 from nda.report.scored import Scored
 from nda.runtime.devices import choose_device
 from nda.runtime.digest import weights_digest
 from nda.runtime.progress import progress, tracked
 from nda.training.run_folder import RunFolder
+
+with needed("Scoring videos needs Lightning Fabric", "train"):
+    from nda.recipes.dpc.load import (
+        Predictor,
+        heldout_videos,
+        keep_surprise,
+        kept_surprise,
+        open_predictor,
+    )
+    from nda.recipes.video.load import shape_of
 
 if TYPE_CHECKING:
     from nda.api.settings import ScoreOptions

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nda.data.reading.mapped import taken
 from nda.data.reading.on_demand import OnDemand
+from nda.data.reading.passed import skipped_note
 from nda.errors import ShapeError
 
 
@@ -63,7 +64,8 @@ class ImageSet:
     @property
     def told(self) -> list[str]:
         """Sentences for whoever is about to use the images: what was taken, then the notes."""
-        return [*([self.taken] if self.taken else []), *self.notes]
+        skipped = [skipped_note(len(self.skipped))] if self.skipped else []
+        return [*([self.taken] if self.taken else []), *skipped, *self.notes]
 
     def only(self, rows: Tensor) -> ImageSet:
         """The images `rows`, int64 `(M,)` or bool `(N,)`, without what was said of the whole."""

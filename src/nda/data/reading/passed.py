@@ -25,6 +25,15 @@ def with_passed(text: str, reasons: Sequence[str]) -> str:
     return f"{text}; passed over: {', '.join(reasons)}." if reasons else f"{text}."
 
 
+def skipped_note(count: int, of: str = "image") -> str:
+    """That `count` images, or what `of` says, could not be read."""
+    return (
+        f"1 {of} could not be read and was left out."
+        if count == 1
+        else f"{count:,} {of}s could not be read and were left out."
+    )
+
+
 def first_few(parts: Sequence[str]) -> str:
     """The first of a list, and how many more there are."""
     more = len(parts) - _MOST

@@ -30,8 +30,8 @@ def with_more(config: AnomalyConfig) -> tuple[ImageSet, int]:
         torch.cat([normal.images, more.images]),
         torch.cat([normal.labels, labels]),
         normal.classes,
-        (*normal.skipped, *more.skipped),
-        (*normal.notes, *more.notes),
+        normal.skipped,
+        (*normal.notes, *(f"--normal_more: {sentence}" for sentence in more.told)),
     )
     names = (*normal.names, *more.names) if normal.names and more.names else ()
     return replace(together, taken=normal.taken, names=names), len(normal)

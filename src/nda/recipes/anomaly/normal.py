@@ -73,7 +73,9 @@ def load_normal(config: AnomalyConfig) -> Normal:
         held = held_out(groups[:own], every(config), config.data)
     fitted, said = fitted_to(groups, held)
     train = everything if left_out else everything.only(fitted)
-    train = replace(train, notes=(*notes, *said), taken=everything.taken)
+    train = replace(
+        train, notes=(*notes, *said), skipped=everything.skipped, taken=everything.taken
+    )
     if left_out:
         found = Normal(train, everything.only(chosen), len(chosen), 0, groups, chosen)
         return in_tiles(config, found, everything.names, own, fitted, chosen)
