@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+import nda
 from nda.cli import main
 
 WRONG = [
@@ -18,6 +21,9 @@ WRONG = [
      "--negative_data", "photoz"],
     ["train", "numerosity", "--data", "photoz", "--out", "run"],
     ["train", "anomaly", "--data", "photoz", "--out", "run"],
+    ["train", "anomaly", "--data", "photos", "--normal_more", "photoz", "--out", "run"],
+    ["train", "anomaly", "--data", "photos", "--negative", "texture", "--texture", "photoz",
+     "--out", "run"],
     ["train", "pix2pix", "--data", "photoz", "--palette", "camvid", "--out", "run"],
     ["train", "pix2pix", "--data", "photos", "--target_data", "photoz", "--palette", "none",
      "--out", "run"],
@@ -91,6 +97,28 @@ def test_all_of_them_together_are_refused_in_two_seconds_of_processor_and_200_mb
     seconds, most = map(float, done.stdout.split())
     assert seconds < 2  # alone, each takes 0.4 s and 32 MiB
     assert most < 200_000  # kB
+
+
+def test_what_may_not_be_read_is_refused_there_too(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "more").mkdir()
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name != "more" and real(path, mode)
+    )
+    words = ["train", "anomaly", "--data", "photos", "--normal_more", "more", "--out", "run"]
+    assert main(words) == 2
+    said = "nda: more cannot be read. Check the path and its permissions.\n"
+    assert capsys.readouterr().err == said
+
+
+def test_beside_images_at_hand_a_wrong_path_is_refused_before_they_are_kept(here: Path) -> None:
+    images = torch.zeros(8, 3, 32, 32, dtype=torch.uint8)
+    for name in ("normal_more", "texture"):
+        with pytest.raises(nda.UserError, match=r"^There is no photoz\. Did you mean photos\?$"):
+            nda.train("anomaly", data=images, out=here / "run", **{name: "photoz"})
+    assert not (here / "run").exists()
 
 
 def test_the_nearest_name_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

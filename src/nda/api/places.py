@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ SOURCES = (
     "target_data",
     "counter_data",
     "normal_more",
+    "texture",
     "split_file",
     "original",
 )
@@ -28,15 +30,15 @@ _NETWORK = re.compile(
 )
 
 
-def refuse_missing(options: Any, *names: str) -> None:
-    """Refuse (`DataError`) the first of the settings `names` that names nothing that exists.
+def refuse_missing(options: Any, *names: str, given: bool = False) -> None:
+    """Refuse (`DataError`) the first of the settings `names` that names nothing that can be read.
 
     By default those of `SOURCES` and `encoder`; settings that are absent or not given, and data
-    sets of torchvision, pass.
+    sets of torchvision, pass. With `given` the samples are at hand, and `data` is no path.
     """
     for name in names or SOURCES:
         value = getattr(options, name, None)
-        if value:
+        if value and not (given and name == "data"):
             refuse_absent(value)
     if not names and (encoder := getattr(options, "encoder", None)) not in (None, "none"):
         refuse_no_run(str(encoder))
@@ -68,10 +70,17 @@ def ready_outputs(options: Any, *names: str, source: str = "") -> None:
 
 
 def refuse_absent(source: str, before: str = "") -> None:
-    """Refuse a path at which there is nothing (`DataError`), with words `before` the sentence."""
+    """Refuse (`DataError`) a path at which there is nothing, or nothing that may be read.
+
+    Words `before` begin the sentence.
+    """
     path = Path(source).expanduser()
-    if not source.startswith(TORCHVISION) and not found(path):
+    if source.startswith(TORCHVISION):
+        return
+    if not found(path):
         raise DataError(before + absent(path))
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{before}{path} cannot be read. Check the path and its permissions.")
 
 
 def refuse_no_run(run: str, *, or_file: bool = False) -> None:
@@ -89,7 +98,7 @@ def refuse_no_model(model: str) -> None:
 
 
 def found(path: Path) -> bool:
-    """Whether something is there, or cannot be seen for want of permission, which is told later."""
+    """Whether something is there, or cannot be seen for want of permission."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -329,6 +329,8 @@ def test_a_size_that_is_none_is_called_as_it_was_typed(tile: int) -> None:
          "give --tile as well, such as 128, or leave it out."),
         ({"data": "torchvision:CIFAR10"}, "--tile cuts images of files, and torchvision:CIFAR10 "
          "has none; give a folder or .zip, or leave --tile out."),
+        ({"normal_more": "torchvision:MNIST"}, "--tile cuts images of files, and torchvision:MNIST "
+         "has none; give a folder or .zip, or leave --tile out."),
     ],
 )  # fmt: skip
 def test_mistakes_are_refused_in_a_sentence(changes: dict[str, Any], message: str) -> None:

@@ -73,8 +73,7 @@ def train(
     given = {**settings, "data": source, "out": out}
     chosen = recipe_settings(recipe, config=config, full_size=full_size, **given)
     entry = recipe_of(chosen.recipe)
-    if not at_hand:
-        refuse_missing(chosen)
+    refuse_missing(chosen, given=at_hand)
     with _undisturbed() as remarks, at_work():
         with _kept_images(data, Path(source)) if at_hand else contextlib.nullcontext():
             run = start(entry.recipe(), chosen)

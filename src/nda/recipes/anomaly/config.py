@@ -204,11 +204,12 @@ class AnomalyConfig(RunConfig):
                 f"tile_overlap is {self.tile_overlap}; it must be from 0 to half of the tile, "
                 f"{self.tile // 2} pixels."
             )
-        if self.data.startswith("torchvision:"):
-            raise ConfigError(
-                f"--tile cuts images of files, and {self.data} has none; give a folder or .zip, or "
-                "leave --tile out."
-            )
+        for source in (self.data, self.normal_more or ""):
+            if source.startswith("torchvision:"):
+                raise ConfigError(
+                    f"--tile cuts images of files, and {source} has none; give a folder or .zip, "
+                    "or leave --tile out."
+                )
 
     def _check_backbone(self) -> None:
         backbone = self.backbone or "plain"
