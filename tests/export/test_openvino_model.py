@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +22,7 @@ from nda.evaluation.outliers.detector import (
     build_network,
     save_detector,
 )
-from nda.export.detector import TOLERANCE, ExportError
+from nda.export.detector import TOLERANCE, ExportError, Parity
 from nda.export.openvino_model import EXACT, export_openvino, openvino_runtime
 
 SETTINGS = DetectorSettings(16, "stretch", "plain", 8, "blemish", 0.05, 3, "fingerprint")
@@ -72,6 +75,55 @@ def test_nothing_is_left_of_one_that_differs(
     with pytest.raises(ExportError):
         export_openvino(detector, tmp_path / "detector.xml")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stopped_at", [1, 2])
+def test_a_kill_between_the_two_files_leaves_no_pair_of_two_exports(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_at: int
+) -> None:
+    pretend_openvino(monkeypatch)
+    path, weights = tmp_path / "detector.xml", tmp_path / "detector.bin"
+    export_openvino(detector, path)
+    first = path.read_bytes(), weights.read_bytes()
+    export_openvino(detector, path)
+    assert (path.read_bytes(), weights.read_bytes()) != first
+    real, calls = Path.replace, 0
+
+    def replace(self: Path, target: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == stopped_at:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        export_openvino(detector, path)
+    assert [each.name for each in tmp_path.iterdir()] == ["detector.bin"]
+    monkeypatch.setattr(Path, "replace", real)
+    export_openvino(detector, path)
+    assert path.read_bytes().replace(b"model", b"weights") == weights.read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def pretend_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs that say of which export they are, in place of OpenVINO's, which take seconds."""
+    numbers = itertools.count()
+
+    def save_model(_: Any, path: Path, *, compress_to_fp16: bool) -> None:
+        assert not compress_to_fp16
+        number = next(numbers)
+        path.write_text(f"model {number}")
+        path.with_suffix(".bin").write_text(f"weights {number}")
+
+    model = SimpleNamespace(set_rt_info=lambda *_: None)
+    core = SimpleNamespace(read_model=lambda _: model)
+    fake = SimpleNamespace(Core=lambda: core, save_model=save_model)
+    where = "nda.export.openvino_model."
+    monkeypatch.setattr(where + "openvino_runtime", lambda: fake)
+    monkeypatch.setattr(where + "onnx_model", lambda *_: b"")
+    monkeypatch.setattr(where + "openvino_scorer", lambda _: lambda images: images)
+    monkeypatch.setattr(where + "compare", lambda *_: Parity(256, 0.0))
 
 
 def test_without_the_extra_it_says_which(

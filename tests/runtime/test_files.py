@@ -19,6 +19,7 @@ from nda.runtime.files import (
     atomic_file,
     prepare_output,
     sweep,
+    temporary_folder,
     write_atomically,
     write_text_atomically,
 )
@@ -176,6 +177,23 @@ def test_what_dead_processes_left_unfinished_is_removed(tmp_path: Path) -> None:
     sweep(tmp_path)
     assert set(files_in(tmp_path)) == kept
     sweep(tmp_path / "nowhere")
+
+
+def test_a_temporary_folder_is_gone_at_the_end_and_those_of_the_killed_after_a_day(
+    tmp_path: Path,
+) -> None:
+    killed, fresh = (tmp_path / f".nda-{2**22 + number}-ab.part" for number in range(2))
+    for folder in (killed, fresh):
+        folder.mkdir()
+        (folder / "model.bin").touch()
+    os.utime(killed, (0, 0))
+    with temporary_folder(tmp_path / "model.xml") as made:
+        (made / "model.xml").touch()
+        assert {*tmp_path.iterdir()} == {made, fresh}
+    assert [*tmp_path.iterdir()] == [fresh]
+    with pytest.raises(KeyboardInterrupt), temporary_folder(tmp_path / "model.xml"):
+        raise KeyboardInterrupt
+    assert [*tmp_path.iterdir()] == [fresh]
 
 
 @pytest.mark.parametrize(("given", "there"), [("NFC", "NFD"), ("NFD", "NFC")])

@@ -8,7 +8,6 @@ import importlib
 import io
 import logging
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from nda.errors import ConfigError
 from nda.evaluation.outliers.detector import Detector, load_detector, save_detector
-from nda.runtime.files import StrPath, write_atomically
+from nda.runtime.files import StrPath, temporary_folder, write_atomically
 
 IMAGES = 256  # of random pixels and of smooth ones, on which scores are compared
 TOLERANCE = 1e-4
@@ -45,8 +44,8 @@ class ExportError(RuntimeError):
 def export_safetensors(detector: Detector, path: StrPath) -> Parity:
     """Write weights, calibration and settings; `nda.load_detector(path)` gives the module back."""
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export-") as folder:
-        written = Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        written = folder / path.name
         save_detector(written, detector)
         again = load_detector(written)
         parity = compare(detector, lambda images: again(images)[:2])

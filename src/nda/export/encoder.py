@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +21,7 @@ from nda.export.detector import ExportError, Parity, compared_images
 from nda.networks.resnet import PUBLISHED_WIDTH, build_encoder
 from nda.recipes.encoders import Pretrained
 from nda.runtime.digest import weights_digest
-from nda.runtime.files import StrPath, follow_umask
+from nda.runtime.files import StrPath, follow_umask, temporary_folder
 from nda.runtime.sealed import load_tensors, save_tensors
 from nda.runtime.seeding import seeded
 
@@ -45,8 +44,8 @@ def export_encoder(encoder: Pretrained, path: StrPath, kind: EncoderFormat) -> P
     path = Path(path)
     if kind == "timm":
         _require_timm()
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export-") as folder:
-        written = Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        written = folder / path.name
         _write(encoder, written, kind)
         again = opened_by(opening_lines(encoder.name, encoder.width, written, kind))
         parity = compare(encoder, again)

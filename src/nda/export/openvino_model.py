@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from nda.evaluation.outliers.detector import Detector
 from nda.export.detector import Parity, Scorer, compare, onnx_model
 from nda.extras import require
-from nda.runtime.files import StrPath
+from nda.runtime.files import StrPath, temporary_folder
 
 TELEMETRY = "openvino_telemetry"
 # By itself OpenVINO computes in bfloat16 where a processor can, and scores would be others.
@@ -24,19 +23,22 @@ def export_openvino(detector: Detector, path: StrPath) -> Parity:
     """Write `path`, an `.xml`, and its `.bin`: images uint8 (N, 3, R, R) to what ONNX gives.
 
     The settings stand under `nda` in its runtime information. What was written is read back and
-    compared before it is kept. Raises `ConfigError` where the extra `openvino` is not installed.
+    compared before it is kept; an earlier pair goes then, its `.xml` first. Raises `ConfigError`
+    where the extra `openvino` is not installed.
     """
     openvino = openvino_runtime()
     path = Path(path)
     content = onnx_model(detector, "openvino")
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export-") as folder:
-        ours, written = Path(folder) / "detector.onnx", Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        ours, written = folder / "detector.onnx", folder / path.name
         ours.write_bytes(content)
         model = openvino.Core().read_model(ours)
         for name, value in vars(detector.settings).items():
             model.set_rt_info(str(value), ["nda", name])
         openvino.save_model(model, written, compress_to_fp16=False)
         parity = compare(detector, openvino_scorer(written))
+        # Whoever is killed here leaves no `.xml`, which could be read with another's weights.
+        path.unlink(missing_ok=True)
         written.with_suffix(".bin").replace(path.with_suffix(".bin"))
         written.replace(path)
     return parity

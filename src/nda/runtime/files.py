@@ -45,6 +45,22 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+@contextmanager
+def temporary_folder(beside: Path) -> Iterator[Path]:
+    """A folder in the one of the file `beside`, to make this in; it is gone at the end.
+
+    What was left there by processes that were killed goes after a day.
+    """
+    where = beside.absolute().parent
+    sweep(where, older=A_DAY)
+    folder = where / temporary_name()
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def follow_umask(path: Path) -> None:
     """Give a file that another library wrote as a private one the mode of any new file."""
     like = path.with_name(temporary_name())
