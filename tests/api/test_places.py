@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -115,9 +116,10 @@ def test_what_may_not_be_read_is_refused_there_too(
 
 def test_beside_images_at_hand_a_wrong_path_is_refused_before_they_are_kept(here: Path) -> None:
     images = torch.zeros(8, 3, 32, 32, dtype=torch.uint8)
-    for name in ("normal_more", "texture"):
+    settings: list[dict[str, Any]] = [{"normal_more": "photoz"}, {"texture": "photoz"}]
+    for wrong in settings:
         with pytest.raises(nda.UserError, match=r"^There is no photoz\. Did you mean photos\?$"):
-            nda.train("anomaly", data=images, out=here / "run", **{name: "photoz"})
+            nda.train("anomaly", data=images, out=here / "run", **wrong)
     assert not (here / "run").exists()
 
 
