@@ -26,7 +26,8 @@ from nda.training.run_folder import RunFolder
 
 NEGATING = ("negative", "structure_head", "structure_generator")  # what arms may differ by
 GAME = {  # and by what is not as usual
-    "objective": "hinge", "fake_weight_schedule": "constant", "matched": "none",
+    "objective": "hinge", "fake_weight": 0.25, "fake_weight_schedule": "constant",
+    "matched": "none", "zero_centred_penalty": 0.0,
 }  # fmt: skip
 Values = dict[str, dict[int, float]]  # arm to seed to value
 
@@ -55,7 +56,8 @@ def collect_runs(folders: list[Path]) -> dict[str, Any]:
 def arm(config: dict[str, Any]) -> str:
     """The negative, the weights of a structure head where there is one, and an unusual game."""
     weights = [f"{name} {config[name]:g}" for name in NEGATING[1:] if config.get(name)]
-    game = [config[name] for name, usual in GAME.items() if config.get(name, usual) != usual]
+    unusual = {n: config[n] for n, usual in GAME.items() if config.get(n, usual) != usual}
+    game = [v if isinstance(v, str) else f"{name} {v:g}" for name, v in unusual.items()]
     return ", ".join([config["negative"], *weights, *game])
 
 

@@ -39,6 +39,8 @@ from nda.evaluation.outliers.detector import (
 DIFFERENT = 500  # pictures; a zip repeats them under other names
 CHILD = """
 import sys, time
+from nda.runtime.idle_threads import sleep_when_idle
+sleep_when_idle()  # as the command does before it loads torch
 import torch
 from nda.cli import main
 import nda.api.score.images
@@ -120,9 +122,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for count in options.counts:
         path = folder / f"{count}.zip"
         write_zip(path, count, files)
-        seconds, peak = scored(
-            folder / "detector.safetensors", path, options.batch_size, folder / "scores.csv"
-        )
+        out = folder / f"{count}.csv"
+        seconds, peak = scored(folder / "detector.safetensors", path, options.batch_size, out)
         rows.append({"images": count, "images_per_second": count / seconds, "peak_mib": peak})
     smallest = folder / f"{options.counts[0]}.zip"
     return {

@@ -70,7 +70,7 @@ def measured(*, quick: bool) -> dict[str, Any]:
     """Start-up, decoding and scoring."""
     small = {"resolution": 32, "picture_side": 40, "width": 8, "batch_size": 32, "turns": 2}
     usual = {"resolution": 128, "picture_side": 160, "width": 16, "batch_size": 256, "turns": 9}
-    options = Namespace(counts=[32] if quick else [1000, 4000], **(small if quick else usual))
+    options = Namespace(counts=[32, 40] if quick else [1000, 4000], **(small if quick else usual))
     with tempfile.TemporaryDirectory() as folder:
         scoring = score.measure(options, Path(folder))
     return {"starts": starts(1 if quick else 5), "scoring": scoring}

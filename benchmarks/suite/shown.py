@@ -61,12 +61,13 @@ def negatives(found: dict[str, Any], console: Console) -> None:
 
 def steps(found: dict[str, Any], console: Console) -> None:
     shares = list(found["rows"][0]["shares"])
-    made = table("a training step", "recipe", "negatives", "ms", "x first", *shares, "MiB")
+    title = f"a training step, its shares: {', '.join(shares)}"
+    made = table(title, "recipe", "negatives", "ms", "x first", "shares, %", "MiB")
     for row in found["rows"]:
-        parts = [f"{row['shares'][part]:.0%}" for part in shares]
+        parts = "  ".join(f"{100 * row['shares'][part]:2.0f}" for part in shares)
         times = f"{1e3 * row['seconds']:.1f}", f"{row['ratio']:.2f}"
         peak = "" if row["peak_mib"] is None else f"{row['peak_mib']:.0f}"
-        made.add_row(row["recipe"], row["negatives"], *times, *parts, peak)
+        made.add_row(row["recipe"], row["negatives"], *times, parts, peak)
     console.print(made)
 
 

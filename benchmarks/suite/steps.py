@@ -68,7 +68,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "gan": {"width": 8, "batch_size": 20},
     "numerosity": {"width": 8, "batch_size": 16},
     "anomaly": {"width": 16, "batch_size": 32},
-    "moco": {"resolution": 32, "width": 16, "batch_size": 20, "bn_splits": 2},
+    "moco": {"resolution": 32, "width": 16, "batch_size": 20, "bn_splits": 2, "queue_size": 320},
     "pix2pix": {"width": 16, "batch_size": 4},
 }
 

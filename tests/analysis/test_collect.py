@@ -62,6 +62,22 @@ def test_runs_with_a_structure_head_are_an_arm_of_their_own(tmp_path: Path) -> N
     assert "structure_head" not in collected["settings"]
 
 
+def test_what_is_not_as_usual_in_the_game_names_an_arm(tmp_path: Path) -> None:
+    runs = []
+    for number, changes in enumerate(
+        ({}, {"fake_weight": 0.5}, {"objective": "relativistic", "zero_centred_penalty": 1.0})
+    ):
+        runs.append(invented_run(tmp_path / str(number), "jigsaw", 0, 1.0))
+        config = yaml.safe_load((runs[-1] / "config.yaml").read_text())
+        (runs[-1] / "config.yaml").write_text(yaml.safe_dump(config | changes))
+    collected: dict[str, Any] = COLLECT["collect_runs"](runs)
+    assert list(collected["metrics"]["gap"]["arms"]) == [
+        "jigsaw",
+        "jigsaw, fake_weight 0.5",
+        "jigsaw, relativistic, zero_centred_penalty 1",
+    ]
+
+
 def test_collections_of_other_seeds_are_pooled(tmp_path: Path) -> None:
     files = []
     for part, seeds in enumerate(((0, 1), (2,))):

@@ -52,10 +52,12 @@ PROMISED = {
     "negatives": {"versions", "absent", "allocator", "rows"},
     "numerosity_step": {"images_per_second", "share_of_time"},
     "pix2pix_step": {"rows"},
+    "plain_loop": {"rows"},
     "published_steps": {"rows"},
     "shards": {"rates", "memory"},
     "score": {"bare_network", "bare_decoder", "scored"},
     "score_ray": {"pairs"},
+    "two_processes": {"ratio", "pairs"},
 }
 
 

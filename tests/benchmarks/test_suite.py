@@ -24,6 +24,15 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
 
 
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_the_usual_sizes_are_settings_that_recipes_take(recipe: str, tmp_path: Path) -> None:
+    from suite import steps
+
+    usual = steps.settings(recipe, tmp_path, quick=False)
+    for changes in steps.VARIANTS[recipe].values():
+        RECIPES[recipe].config_class()(**usual | changes).check()
+
+
 def suite(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *words],

@@ -5,12 +5,14 @@ from __future__ import annotations
 from nda.api.refusals import refuse_score
 from nda.api.settings import ScoreOptions
 from nda.commands.parser import parse
+from nda.runtime.idle_threads import sleep_when_idle
 
 
 def score(words: list[str]) -> int:
     """Score, write what was asked for, print a summary."""
     options = parse(words, ScoreOptions, command="score", positional=("run", "images"))
     refuse_score(options)
+    sleep_when_idle()
 
     from nda.api.media import is_run_of_videos
     from nda.commands.tables.score import exit_code, show

@@ -9,6 +9,7 @@ from nda.api.places import refuse_no_run
 from nda.bit_depths import check_bit_depth
 from nda.commands.parser import parse
 from nda.errors import ConfigError
+from nda.runtime.idle_threads import sleep_when_idle
 from nda.validators import at_least
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -50,6 +51,7 @@ def serve(words: list[str]) -> int:
     for module in ("fastapi", "python_multipart"):
         require(module, "nda serve needs FastAPI and python-multipart", "serve")
 
+    sleep_when_idle()
     from nda.recipes.anomaly.load import open_detector
     from nda.runtime.devices import choose_device
     from nda.serve.app import build_app
