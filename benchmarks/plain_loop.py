@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,11 @@ class PlainLoop:
         self.generator = biggan.Generator(32, width=config.width, latent_dim=config.latent_dim)
         self.discriminator = biggan.Discriminator(32, width=config.width)
         self.average = biggan.Generator(32, width=config.width, latent_dim=config.latent_dim)
-        adam = {"betas": (config.beta1, config.beta2), "eps": config.eps, "foreach": False}
-        self.of_g = torch.optim.Adam(self.generator.parameters(), lr=config.lr_g, **adam)
-        self.of_d = torch.optim.Adam(self.discriminator.parameters(), lr=config.lr_d, **adam)
+        adam = partial(
+            torch.optim.Adam, betas=(config.beta1, config.beta2), eps=config.eps, foreach=False
+        )
+        self.of_g = adam(self.generator.parameters(), lr=config.lr_g)
+        self.of_d = adam(self.discriminator.parameters(), lr=config.lr_d)
         self.batches = self.endless(images)
         self.negative = None if config.negative == "none" else Jigsaw()
 
@@ -127,7 +130,7 @@ def measure(options: argparse.Namespace, negative: str, data: Path) -> list[dict
     first = {way: timed(step) for way, step in steps.items()}
     for step in steps.values():
         timed(step)
-    found = {way: [] for way in steps}
+    found: dict[str, list[float]] = {way: [] for way in steps}
     for _ in range(options.turns):
         for way, step in steps.items():
             found[way].append(timed(step))

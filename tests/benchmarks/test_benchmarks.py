@@ -45,6 +45,7 @@ PROMISED = {
     "dpc_step": {"rows"},
     "gan_step": {"rows"},
     "gpu_campaign": {"steps_done", "runs", "seconds"},
+    "idle_threads": {"rows"},
     "interval_coverage": {"nominal", "mean", "least", "rows"},
     "large_sets": {"rows"},
     "moco_step": {"rows"},

@@ -9,10 +9,9 @@ import sys
 def sleep_when_idle() -> None:
     """Let them sleep rather than wait busily; call it before torch is loaded, which reads it then.
 
-    Where pictures are decoded beside a network, or others want the cores, threads that wait busily
-    take them from those that work: on two cores with two other processes, 60 to 100 images were
-    scored a second in place of 250 to 320, and on free ones it is 5 % slower at most. A choice of
-    the user's own (`OMP_WAIT_POLICY`, `GOMP_SPINCOUNT`, `KMP_BLOCKTIME`) stands.
+    Where pictures are decoded beside a network, and others want the cores as well, threads that
+    wait busily take them from those that work (`benchmarks/idle_threads.py`). A choice of the
+    user's own (`OMP_WAIT_POLICY`, `GOMP_SPINCOUNT`, `KMP_BLOCKTIME`) stands.
     """
     own = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ)
     if "torch" not in sys.modules and not own:
