@@ -277,10 +277,13 @@ class ExportOptions:
         format: of a detector onnx (usual), openvino or safetensors; of an encoder safetensors
             (usual), timm or torchvision
         out: file to write; one in the run's folder, made anew, if not given
+        int8: of a detector on lite0, as onnx: 8-bit numbers in the backbone, fitted and calibrated
+            anew on the run's images; faster where a processor has instructions for them
         overwrite: replace files that are there
     """
 
     run: str
     format: Literal["onnx", "openvino", "safetensors", "timm", "torchvision"] | None = None
     out: str | None = None
+    int8: bool = False
     overwrite: bool = False

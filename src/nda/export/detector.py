@@ -9,13 +9,13 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nda.errors import ConfigError
 from nda.evaluation.outliers.detector import Detector, load_detector, save_detector
@@ -25,6 +25,7 @@ IMAGES = 256  # of random pixels and of smooth ones, on which scores are compare
 TOLERANCE = 1e-4
 _BATCH = 32
 _OPSET = 18
+OUTPUTS = ("scores", "p_values", "maps")
 
 Scorer = Callable[[Tensor], tuple[Tensor, Tensor]]  # images uint8 to scores and p-values
 
@@ -70,35 +71,59 @@ def onnx_model(detector: Detector, asked: str) -> bytes:
 
     Raises `ConfigError` where the extra `export` is not installed.
     """
+    require_onnx(asked)
+    side = detector.settings.resolution
+    plain = copy.deepcopy(detector).cpu().to(memory_format=torch.contiguous_format)
+    images = torch.zeros(2, 3, side, side, dtype=torch.uint8)
+    return checked_onnx(onnx_graph(plain, images, ["images"], OUTPUTS), vars(detector.settings))
+
+
+def require_onnx(asked: str) -> None:
+    """Refuse (`ConfigError`) what is `asked` where the extra `export` is not installed."""
     try:
         onnx_runtime()  # before others import it
-        import onnx
+        import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(
             f"--format {asked} needs the package {error.name}; install nda with its extra: "
             "pip install 'nda-torch[export]'."
         ) from error
-    side = detector.settings.resolution
-    plain = copy.deepcopy(detector).cpu().to(memory_format=torch.contiguous_format)
+
+
+def onnx_graph(
+    module: nn.Module,
+    taken: Tensor | list[Tensor],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> Any:
+    """The ONNX model of a module on the CPU that takes a tensor or a list of some, N rows each."""
+    many = {0: torch.export.Dim("N", min=1)}
     with _quiet_exporter():
         program = torch.onnx.export(
-            plain,
-            (torch.zeros(2, 3, side, side, dtype=torch.uint8),),
-            input_names=["images"],
-            output_names=["scores", "p_values", "maps"],
-            dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
+            module,
+            (taken,),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=([many for _ in taken] if isinstance(taken, list) else many,),
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
-    for name, value in vars(detector.settings).items():
+    return program.model_proto
+
+
+def checked_onnx(model: Any, about: Mapping[str, object]) -> bytes:
+    """The file of an ONNX model, with what is told `about` it among its metadata."""
+    import onnx
+
+    for name, value in about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = name, str(value)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def onnx_scorer(content: bytes) -> Scorer:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nda.api.places import ready_outputs, refuse_no_run
 from nda.api.settings import ExportOptions
 from nda.commands.parser import parse
@@ -9,6 +12,8 @@ from nda.errors import CheckpointError, ConfigError
 from nda.recipes import names_of, recipe_of
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.runtime.files import refuse_existing
+
+INT8 = "lite0"  # the backbone that is rounded
 
 
 def export(words: list[str]) -> int:
@@ -20,13 +25,16 @@ def export(words: list[str]) -> int:
 
     from nda.training.run_folder import RunFolder
 
-    if Path(options.run).is_file():  # a detector that was exported before
-        recipe = AnomalyConfig.recipe
-    else:
-        recipe = RunFolder.open(options.run).config()["recipe"]
+    settings: dict[str, Any] = {}
+    if not Path(options.run).is_file():  # as a detector is that was exported before
+        settings = RunFolder.open(options.run).config()
+    recipe = settings.get("recipe", AnomalyConfig.recipe)
     kind = chosen_format(options, recipe)
     entry = recipe_of(recipe)
     name = entry.exports[kind]
+    if options.int8:
+        refuse_int8(options, kind, entry.model, settings)
+        name = f"{Path(name).stem}-int8{Path(name).suffix}"
     ending = Path(name).suffix
     if options.out is not None and Path(options.out).suffix != ending:  # of ".xml" it is ""
         raise ConfigError(
@@ -42,13 +50,35 @@ def export(words: list[str]) -> int:
     if options.out is not None and weights:
         refuse_existing(weights[0], options.overwrite, "--out")
 
-    from nda.commands.exporting import write_detector, write_encoder
+    from nda.commands.exporting import write_detector, write_encoder, write_int8
 
-    if entry.model == "detector":
+    if options.int8:
+        write_int8(options.run, path)
+    elif entry.model == "detector":
         write_detector(options.run, path, kind)
     else:
         write_encoder(options.run, path, kind)
     return 0
+
+
+def refuse_int8(options: ExportOptions, kind: str, model: str, settings: Mapping[str, Any]) -> None:
+    """Refuse (`ConfigError`) 8 bits where nothing can be fitted and calibrated anew with them."""
+    if model != "detector" or kind != "onnx":
+        raise ConfigError(
+            f"--int8 is for a detector as onnx, and what is asked of {options.run} is its {model} "
+            f"as {kind}; leave --int8 out."
+        )
+    if not settings:
+        raise ConfigError(
+            f"--int8 fits and calibrates anew on a run's normal images, and {options.run} is a "
+            "detector without them; give the folder of its run."
+        )
+    if settings.get("backbone") != INT8:
+        raise ConfigError(
+            f"--int8 rounds the backbone {INT8}, to which a method is then fitted anew, and "
+            f"{options.run} has {settings.get('backbone')} (--method {settings.get('method')}); "
+            "leave it out."
+        )
 
 
 def chosen_format(options: ExportOptions, recipe: str) -> str:

@@ -52,15 +52,7 @@ def evaluate(state: AnomalyState) -> Evaluation:
     save_detector(RunFolder(Path(state.config.out)).detector_path, detector)
     made, histograms = against_negatives(state, network, calibration)
     metrics: list[Metric] = []
-    defects = load_defects(
-        state.config.data,
-        normal_classes(state.train),
-        resolution=detector.settings.resolution,
-        fit=state.config.fit,
-        skip_broken=state.config.skip_broken,
-        bit_depth=state.config.bit_depth,
-        places=None if state.normal.large is None else state.normal.large.tiling.places,
-    )
+    defects = test_images(state)
     notes = [*state.train.told, *state.method.told]
     if defects is None:
         notes.append(
@@ -73,6 +65,20 @@ def evaluate(state: AnomalyState) -> Evaluation:
     state.module.train()
     # Last: how well made faults are found says little of real ones.
     return Evaluation(state.step, [*metrics, *made], histograms, notes)
+
+
+def test_images(state: AnomalyState) -> Defects | None:
+    """The test split, where the data has one with classes other than those trained on."""
+    config, large = state.config, state.normal.large
+    return load_defects(
+        config.data,
+        normal_classes(state.train),
+        resolution=state.images.shape[-1],
+        fit=config.fit,
+        skip_broken=config.skip_broken,
+        bit_depth=config.bit_depth,
+        places=None if large is None else large.tiling.places,
+    )
 
 
 def scores_of_known(state: AnomalyState, network: nn.Module) -> tuple[Tensor, Tensor]:
@@ -173,12 +179,9 @@ def against_faults(
     state: AnomalyState, network: nn.Module, calibration: Tensor, test: Defects
 ) -> tuple[list[Metric], Histogram, list[str]]:
     """The test split kind by kind, beside the cheapest baselines; and notes on both."""
-    large, whole, chosen = state.normal.large, state.train, state.method.name
-    if large is None:
-        maps = score_maps(network, test.images)
-        found = image_scores(maps, pooling_of(network))
-    else:
-        test, maps, found = judge_test(network, large, test)
+    test, maps, found = judged(state, network, test)
+    whole, chosen = state.train, state.method.name
+    if state.normal.large is not None:
         whole, chosen = state.normal.shrunk or state.train, f"{chosen} of tiles"
     cheap, missing = baselines(test.images, whole, chosen=chosen)
     scores = FaultScores({"detector": found, **cheap}, test)
@@ -198,6 +201,16 @@ def against_faults(
     }
     histogram = score_histogram("test", "Scores of the test split", AXIS, series, protocol)
     return metrics, histogram, [*test.notes, *([missing] if missing else [])]
+
+
+def judged(
+    state: AnomalyState, network: nn.Module, test: Defects
+) -> tuple[Defects, Tensor, Tensor]:
+    """The test images that can be judged, their maps `(N, h, w)` and their scores `(N,)`."""
+    if state.normal.large is not None:
+        return judge_test(network, state.normal.large, test)
+    maps = score_maps(network, test.images)
+    return test, maps, image_scores(maps, pooling_of(network))
 
 
 def in_pairs(images: Tensor, size: int = 64) -> list[Tensor]:
