@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,25 @@ def surfaces(kind: str, count: int) -> Tensor:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("onnx")
-def test_a_rounded_trunk_gives_nearly_the_maps_of_the_trunk() -> None:
+def test_a_rounded_trunk_gives_nearly_the_maps_of_the_trunk_and_reports_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    real, told = quantization.quantize_static, []
+
+    def quantize_static(*words: Any, **settings: Any) -> None:
+        told.append(os.environ.get("ORT_DISABLE_TELEMETRY"))
+        real(*words, **settings)
+
+    monkeypatch.setattr(quantization, "quantize_static", quantize_static)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         trunk = Lite0Trunk().eval()
     images = surfaces("train/good", 12)
     rounded = int8_trunk(trunk, images)
     assert (rounded.channels, copy.deepcopy(rounded)) == (trunk.channels, rounded)
+    assert told == ["1"]
     with torch.no_grad():
         exact, found = (each(to_float(images[:5])) for each in (trunk, rounded))
     for ours, theirs in zip(found, exact, strict=True):

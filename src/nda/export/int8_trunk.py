@@ -50,6 +50,7 @@ class Int8Trunk(nn.Module):
 
 def int8_trunk(trunk: nn.Module, images: Tensor) -> Int8Trunk:
     """A trunk with ranges from normal images uint8 `(N, 3, S, S)`, rounded channel by channel."""
+    onnx_runtime()  # before others import it
     import onnx
     from onnxruntime import quantization
 
