@@ -27,7 +27,7 @@ FREE = {
         "count_modes",
     },
     "numerosity": {"negative_data", "counter", "counter_data", "evaluation_samples"},
-    "anomaly": {"texture", "normal_more"},
+    "anomaly": {"texture", "normal_more", "reference"},
     "pix2pix": {"target_data"},
     "moco": {"evaluation_samples"},
     "detection": {"encoder"},
@@ -38,7 +38,7 @@ FREE = {
 PATHS = {
     "gan": ["negative_data", "inception_weights"],
     "numerosity": ["negative_data", "counter_data"],
-    "anomaly": ["normal_more", "texture"],
+    "anomaly": ["normal_more", "reference", "texture"],
     "pix2pix": ["target_data"],
     "moco": [],
     "detection": ["encoder"],

@@ -18,6 +18,7 @@ SOURCES = (
     "target_data",
     "counter_data",
     "normal_more",
+    "reference",
     "texture",
     "split_file",
     "original",

@@ -48,6 +48,7 @@ class DetectorSettings:
     image_width: int = 0  # pixels of large images, of which the detector sees tiles of `resolution`
     image_height: int = 0
     overlap: int = 0  # pixels that neighbouring tiles share
+    templates: int = 0  # that images are compared with
 
     @property
     def tiling(self) -> Tiling | None:
@@ -189,7 +190,12 @@ def network_of(settings: DetectorSettings) -> nn.Module:
     if settings.groups:  # only their number matters here: what they are comes with the weights
         owners = torch.arange(settings.kept, device="cpu").clamp(max=settings.groups - 1)
     return build_fitted(
-        settings.method, settings.backbone, settings.resolution, settings.kept, owners=owners
+        settings.method,
+        settings.backbone,
+        settings.resolution,
+        settings.kept,
+        owners=owners,
+        templates=settings.templates,
     )
 
 

@@ -18,6 +18,7 @@ from nda.networks.pretrained.left_out_memory import LeftOutMemory
 from nda.networks.pretrained.lite0 import NAME, Lite0Trunk, pretrained_trunk
 from nda.networks.pretrained.memory import MemoryMap
 from nda.networks.pretrained.neighbours import MOST_KEPT, NeighbourMap
+from nda.networks.pretrained.reference import ReferenceTrunk
 
 FITTED = ("gaussian", "memory", "neighbours", "combine")
 
@@ -49,15 +50,19 @@ def build_fitted(
     *,
     published: bool = False,
     owners: Tensor | None = None,
+    templates: int = 0,
 ) -> FittedMap:
     """The network of a method that is fitted at once, for images of `side` pixels.
 
     `kept` is how many normal images it is fitted to; neighbours keep at most 10,000 of them. Where
     their groups are to be left out in turn, `owners` int64 `(kept,)` says of which each image is.
+    With `templates` it is fitted to differences from so many (`ReferenceTrunk`), yet to be given.
     """
     if method not in FITTED:
         raise ValueError(f"no network is fitted by the method {method!r}")
     trunk = build_trunk(backbone, published=published, top=method in ("neighbours", "combine"))
+    if templates:
+        trunk = ReferenceTrunk(trunk, side, templates)
     network: FittedMap
     if method == "gaussian":
         network = (

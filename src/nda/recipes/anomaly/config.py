@@ -59,6 +59,9 @@ class AnomalyConfig(RunConfig):
             pictures of one part and stay on one side of the split: (.*)/ for the folder
         normal_more: folder or .zip of further normal images, such as a detector flagged wrongly:
             they are trained on and never calibrated on, so that the rate still holds
+        reference: image, folder or .zip of templates, one of each kind of part as it should be:
+            every image is compared with the one that it fits best, moved and lit as the image is.
+            Not for negatives
         method: negatives (learned step by step); gaussian (of features, at each place of aligned
             images); memory (nearest patches of features, anywhere); neighbours (nearest images in
             pooled features); combine (the more surprised of gaussian and neighbours); auto
@@ -94,6 +97,7 @@ class AnomalyConfig(RunConfig):
     calibration: Literal["auto", "held_out", "left_out"] = "auto"
     group: str | None = None
     normal_more: str | None = field(default=None, metadata=PATH)
+    reference: str | None = field(default=None, metadata=PATH)
     method: Literal["negatives", "gaussian", "memory", "neighbours", "combine", "auto"] = (
         "negatives"
     )
@@ -138,8 +142,7 @@ class AnomalyConfig(RunConfig):
         super().check()
         at_least(self, "batch_size", 2)
         at_least(self, "width", 1)
-        if self.normal_more == "":  # or else it is the working folder
-            raise ConfigError("normal_more is empty; give a path.")
+        self._check_paths()
         if self.resolution is None or self.resolution % 16:
             raise ConfigError(
                 f"resolution is {self.resolution}; the network needs a multiple of 16, such as 128."
@@ -210,6 +213,24 @@ class AnomalyConfig(RunConfig):
                     f"--tile cuts images of files, and {source} has none; give a folder or .zip, "
                     "or leave --tile out."
                 )
+
+    def _check_paths(self) -> None:
+        for name in ("normal_more", "reference"):
+            if getattr(self, name) == "":  # or else it is the working folder
+                raise ConfigError(f"{name} is empty; give a path.")
+        if self.reference is None:
+            return
+        if self.tile is not None:
+            raise ConfigError(
+                f"--reference {self.reference} is compared with whole images, and --tile "
+                f"{self.tile} cuts them up; leave one of the two out."
+            )
+        if self.learned:
+            missing = " (extra 'pretrained')" if find_spec(LITE0) is None else ""
+            raise ConfigError(
+                f"--reference {self.reference} is compared in features that stay as they are, and "
+                f"--method negatives learns its own; give --method auto{missing}."
+            )
 
     def _check_backbone(self) -> None:
         backbone = self.backbone or "plain"

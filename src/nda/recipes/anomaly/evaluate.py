@@ -129,6 +129,7 @@ def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> De
         method=state.method.name,
         kept=0 if config.learned else len(state.train),
         groups=0 if state.normal.owners is None else int(state.normal.owners.max()) + 1,
+        templates=len(state.templates.names) if state.templates else 0,
         **tile_settings(state.normal.large),
     )
     return Detector.of(state.module, calibration, settings, hottest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -74,7 +75,11 @@ def load_normal(config: AnomalyConfig) -> Normal:
     fitted, said = fitted_to(groups, held)
     train = everything if left_out else everything.only(fitted)
     train = replace(
-        train, notes=(*notes, *said), skipped=everything.skipped, taken=everything.taken
+        train,
+        notes=(*notes, *said),
+        skipped=everything.skipped,
+        taken=everything.taken,
+        names=tuple(compress(everything.names, fitted.tolist())),
     )
     if left_out:
         found = Normal(train, everything.only(chosen), len(chosen), 0, groups, chosen)

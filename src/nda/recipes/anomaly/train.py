@@ -26,6 +26,7 @@ from nda.objectives import consistency, shown_as_nulls
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.recipes.anomaly.method import FITTED_AT_ONCE, Method, channels_last, method_for
 from nda.recipes.anomaly.normal import Normal, load_normal, promised_rate, told_of_rate
+from nda.recipes.anomaly.templates import Templates, load_templates, told_of_fit
 from nda.recipes.matched import refuse_traceless
 from nda.runtime.seeding import generator_for
 from nda.training.batches import batches_of_run, beside, drawn
@@ -47,6 +48,7 @@ class AnomalyState:
     images: Tensor  # the training images on the device, uint8 (N, 3, R, R)
     method: Method  # the run's, or what follows from its images
     textures: str = ""  # a digest of those that negatives are made with
+    templates: Templates | None = None  # that images are compared with
     step: int = 0
 
     @property
@@ -59,7 +61,8 @@ class AnomalyState:
 
     @property
     def data(self) -> str:
-        return self.train.fingerprint + self.calibration.fingerprint + self.textures
+        templates = self.templates.fingerprint if self.templates else ""
+        return self.train.fingerprint + self.calibration.fingerprint + self.textures + templates
 
     @property
     def module(self) -> Any:
@@ -68,7 +71,12 @@ class AnomalyState:
     @property
     def told(self) -> list[str]:
         """What whoever begins the run should know of its data."""
-        return self.train.told + self.method.told + told_of_rate(self.config, self.normal)
+        return [
+            *self.train.told,
+            *self.method.told,
+            *(told_of_fit(self.templates, self.train) if self.templates else []),
+            *told_of_rate(self.config, self.normal),
+        ]
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -93,8 +101,9 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
     first = train.images[: config.batch_size]
     negative.check(first)
     refuse_traceless(config, negative, to_float(first), generator_for(config.seed, purpose="trace"))
+    templates = load_templates(config)
     method = method_for(config, train.images)
-    network, optimizer = build_learner(config, fabric, method.name, normal)
+    network, optimizer = build_learner(config, fabric, method.name, normal, templates)
     return AnomalyState(
         config=config,
         fabric=fabric,
@@ -112,11 +121,16 @@ def build(config: AnomalyConfig, fabric: Fabric) -> AnomalyState:
         else train.images.to(fabric.device),
         method=method,
         textures=textures,
+        templates=templates,
     )
 
 
 def build_learner(
-    config: AnomalyConfig, fabric: Fabric, method: str, normal: Normal
+    config: AnomalyConfig,
+    fabric: Fabric,
+    method: str,
+    normal: Normal,
+    templates: Templates | None = None,
 ) -> tuple[Any, Any]:
     """The network and its optimizer, which is None where it is fitted at once."""
     assert config.backbone is not None
@@ -129,7 +143,10 @@ def build_learner(
             len(normal.train),
             published=True,
             owners=normal.owners,
+            templates=len(templates.names) if templates else 0,
         )
+        if templates is not None:
+            fitted.trunk.registration.templates.copy_(templates.images)
         return fitted.to(fabric.device), None
     plain = build_network(config.backbone, config.width, seed=config.seed, published=True)
     if config.compile:
