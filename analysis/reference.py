@@ -1,14 +1,15 @@
 """Templates, one of each part: what the difference from them finds beside the images alone.
 
-Two sets that are made (`reference_sets`), three seeds each: 8 parts, of each 10 images to fit to, 5
-to calibrate on, 10 normal and 10 faulty ones to test with. Arms:
+Three sets that are made (`reference_sets`), three seeds each: 8 parts, of each 10 images to fit to,
+5 to calibrate on, 10 normal and 10 faulty ones to test with. Arms:
 
-- `alone`: the methods that are fitted at once, without templates;
+- `alone`: methods that are fitted at once, without templates, and what `auto` takes of them;
 - `reference`: the same on differences from the template, which is found, moved and lit;
 - `wrong`: the control: the templates are those of eight parts that no image shows;
-- `unmoved`: the template that was found and lit, but not moved;
-- `pixels`: no network: the registered template's difference in pixels, smoothed a little. The
-  largest of the three channels, highest place of the image.
+- `unmoved`: the template that was found and lit, but not moved.
+
+Beside them `pixels`, no network at all: the template is subtracted, of the channels the largest
+difference is taken in the mean over 5 x 5 pixels, and of an image its highest place.
 
     python analysis/reference.py --data FOLDER_OF_ZIPS --out results/anomaly/reference.json
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ from torch import Tensor
 from nda.data import to_float
 from nda.evaluation.outliers.detector import image_scores
 from nda.networks.pretrained.choice import fitting_method, place_share
-from nda.networks.pretrained.fitted import FITTED, build_fitted
+from nda.networks.pretrained.fitted import build_fitted
 from nda.networks.pretrained.lite0 import pretrained_trunk
 from nda.networks.pretrained.registration import Registration
 
 SEEDS = 3
+METHODS = ("gaussian", "memory")
+LOOSE = 0.7  # pixels and degrees
 
 
 def registration_of(templates: Tensor) -> Registration:
@@ -44,22 +47,27 @@ def registration_of(templates: Tensor) -> Registration:
     return found
 
 
-def unmoved(registration: Registration, images: Tensor) -> Tensor:
-    number, shift, _ = registration.find(images)
-    return registration.place(images, number, torch.zeros_like(shift))
+@torch.no_grad()
+def found_by(registration: Registration, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Template, shift and correlation of all images, as `Registration.find`."""
+    found = [registration.find(to_float(some)) for some in images.split(32)]
+    number, shift, fit = (torch.cat(each) for each in zip(*found, strict=True))
+    return number, shift, fit
 
 
 @torch.no_grad()
-def differences(trunk: Any, images: Tensor, other: Callable[[Tensor], Tensor] | None) -> Kept:
-    """The maps of all images, less those of what `other` makes of each."""
-    found = []
-    for part in images.split(32):
-        some = to_float(part)
-        maps = trunk(some)
-        if other is not None:
-            maps = [a - b for a, b in zip(maps, trunk(other(some)), strict=True)]
-        found.append(maps)
-    return Kept([torch.cat(level) for level in zip(*found, strict=True)])
+def placed(
+    registration: Registration, images: Tensor, number: Tensor, shift: Tensor
+) -> list[Tensor]:
+    """The templates laid onto the images, some at a time."""
+    parts = zip(images.split(32), number.split(32), shift.split(32), strict=True)
+    return [registration.place(to_float(some), n, by) for some, n, by in parts]
+
+
+@torch.no_grad()
+def seen_by(trunk: Any, batches: Iterable[Tensor]) -> list[Tensor]:
+    """The maps of all images, a tensor a level."""
+    return [torch.cat(level) for level in zip(*(trunk(some) for some in batches), strict=True)]
 
 
 def task_of(parts: Parts, faulty: Tensor) -> Task:
@@ -80,10 +88,16 @@ def measured(parts: Parts, maps_of: Callable[[Tensor], Tensor], pooling: str) ->
     return figures(task_of(parts, faulty), heat, scores, scores["known"])
 
 
-def by_method(parts: Parts, kept: Kept, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Every method on these features, and which of them auto would take."""
+@torch.no_grad()
+def by_method(parts: Parts, maps: list[Tensor], *, auto: bool = False) -> dict[str, dict[str, Any]]:
+    """Methods on these features; with `auto` also that which auto would take of the images."""
     found: dict[str, dict[str, Any]] = {}
-    fit = parts.rows("fit")
+    kept, fit = Kept(maps), parts.rows("fit")
+    methods = list(METHODS)
+    if auto:
+        share = place_share(kept, SIDE, fit.split(32))
+        found["auto"] = {"takes": fitting_method(share), "place_share": round(share, 4)}
+        methods += [found["auto"]["takes"]] * (found["auto"]["takes"] not in METHODS)
     for method in methods:
         network = build_fitted(method, "lite0", SIDE, len(fit))
         network.trunk = kept
@@ -93,34 +107,23 @@ def by_method(parts: Parts, kept: Kept, methods: tuple[str, ...]) -> dict[str, d
             lambda rows, network=network: torch.cat([network(some) for some in rows.split(32)]),
             network.pooling,
         )
-    share = place_share(kept, SIDE, fit.split(32))
-    found["auto"] = {"takes": fitting_method(share), "place_share": round(share, 4)}
     return found
 
 
-def in_pixels(parts: Parts, registration: Registration) -> dict[str, Any]:
-    """The cheapest thing to do with templates: subtract them."""
-
-    def maps_of(rows: Tensor) -> Tensor:
-        images = to_float(parts.images[rows])
-        apart = (images - registration(images)).abs().amax(dim=1, keepdim=True)
-        return F.avg_pool2d(apart, 5, stride=1, padding=2)[:, 0]
-
-    return measured(parts, maps_of, "max")
+def in_pixels(parts: Parts, templates: Tensor) -> dict[str, Any]:
+    """The cheapest thing to do with templates `(N, 3, S, S)`, laid onto the images: subtract."""
+    apart = (to_float(parts.images) - templates).abs().amax(dim=1, keepdim=True)
+    heat = F.avg_pool2d(apart, 5, stride=1, padding=2)[:, 0]
+    return measured(parts, lambda rows: heat[rows], "max")
 
 
-@torch.no_grad()
-def registered(parts: Parts, registration: Registration) -> dict[str, float]:
+def fits(parts: Parts, number: Tensor, shift: Tensor, fit: Tensor) -> dict[str, float]:
     """How often the template of the part is found, and how far its shift is from the true one."""
-    number, shift, fit = map(
-        torch.cat,
-        zip(*(registration.find(to_float(some)) for some in parts.images.split(32)), strict=True),
-    )
     away = (shift - parts.shift).norm(dim=1)
     return {
         "right": round(float((number == parts.part).float().mean()), 4),
         "median_error": round(float(away.median()), 4),
-        "largest_error": round(float(away.max()), 4),
+        "error_of_95": round(float(away.quantile(0.95)), 4),
         "lowest_correlation": round(float(fit.min()), 4),
         "median_correlation": round(float(fit.median()), 4),
     }
@@ -128,23 +131,28 @@ def registered(parts: Parts, registration: Registration) -> dict[str, float]:
 
 def rows_of(parts: Parts, seed: int, trunk: Any) -> list[dict[str, Any]]:
     """All arms on one set of one seed."""
-    right, wrong = registration_of(parts.templates), registration_of(parts.others)
-    arms: list[tuple[str, Callable[[Tensor], Tensor] | None, tuple[str, ...]]] = [
-        ("alone", None, FITTED),
-        ("reference", right, FITTED),
-        ("wrong", wrong, FITTED[:2]),
-        ("unmoved", lambda images: unmoved(right, images), FITTED[:2]),
-    ]
+    own = seen_by(trunk, (to_float(some) for some in parts.images.split(32)))
     rows: list[dict[str, Any]] = []
-    about = {"set": parts.name, "seed": seed}
-    for arm, other, methods in arms:
-        kept = differences(trunk, parts.images, other)
-        for method, row in by_method(parts, kept, methods).items():
-            rows.append({**about, "arm": arm, "method": method, **row})
-    for arm, registration in (("pixels", right), ("pixels, wrong", wrong)):
-        rows.append({**about, "arm": arm, "method": "pixels", **in_pixels(parts, registration)})
-    for arm, registration in (("reference", right), ("wrong", wrong)):
-        rows.append({**about, "arm": arm, "method": "fit", **registered(parts, registration)})
+
+    def add(arm: str, found: dict[str, dict[str, Any]]) -> None:
+        for method, row in found.items():
+            rows.append({"set": parts.name, "seed": seed, "arm": arm, "method": method, **row})
+            print(rows[-1], flush=True)
+
+    def compare(arm: str, laid: list[Tensor]) -> None:
+        theirs = seen_by(trunk, laid)
+        found = by_method(parts, [a - b for a, b in zip(own, theirs, strict=True)])
+        add(arm, {**found, "pixels": in_pixels(parts, torch.cat(laid))})
+
+    add("alone", by_method(parts, own, auto=True))
+    for arm, templates in (("reference", parts.templates), ("wrong", parts.others)):
+        registration = registration_of(templates)
+        number, shift, fit = found_by(registration, parts.images)
+        add(arm, {"fit": fits(parts, number, shift, fit)})
+        compare(arm, placed(registration, parts.images, number, shift))
+        if arm == "reference":
+            still = torch.zeros_like(shift)
+            compare("unmoved", placed(registration, parts.images, number, still))
     return rows
 
 
@@ -158,10 +166,9 @@ def main() -> None:
     trunk = pretrained_trunk(top=True).eval()
     kept: list[dict[str, Any]] = []
     for seed in range(options.seeds):
-        for parts in (boards(seed), prints(seed, options.data)):
+        for parts in (boards(seed), boards(seed, loose=LOOSE), prints(seed, options.data)):
             kept += rows_of(parts, seed, trunk)
             options.out.write_text(json.dumps({"rows": kept}, indent=1) + "\n", encoding="utf-8")
-            print(*(row for row in kept[-20:]), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

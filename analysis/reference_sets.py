@@ -28,6 +28,8 @@ MOVED = 6.0  # pixels
 NOISE = 3.0  # grey levels
 _FINE = 4  # times as large when a board is drawn
 _ROOM = 16  # pixels around a part that come into view where it is moved
+TABLE = (206, 203, 196)
+COMPONENTS = 9  # of a board
 BOARD_FAULTS = ("missing", "scratch", "stain", "moved")
 PRINT_FAULTS = ("scar", "crack", "stain", "missing")
 STRENGTH = 0.5  # of faults of prints
@@ -66,16 +68,22 @@ class Component:
     legs: int  # a side, 0 for none
 
 
-def boards(seed: int) -> Parts:
-    """Boards of one outline, each with traces and components of its own."""
-    draws = np.random.default_rng([91, seed])
+def boards(seed: int, *, loose: float = 0.0) -> Parts:
+    """Boards of one outline, each with traces and components of its own.
+
+    Of `loose` ones components lie so many pixels off, and boards so many degrees askew (standard
+    deviations); the templates do not.
+    """
+    draws = np.random.default_rng([91, seed, int(loose > 0)])
     layouts = [Layout(draws) for _ in range(2 * PARTS)]
 
-    def made(number: int, fault: str) -> tuple[Pixels, Pixels]:
-        whole = layouts[number].drawn(None, draws)
-        return (layouts[number].drawn(fault, draws) if fault else whole), whole
+    def made(number: int, fault: str | None) -> tuple[Pixels, Pixels]:
+        off = draws.normal(0, loose, (COMPONENTS, 2)) * (fault is not None)
+        askew = float(draws.normal(0, loose)) * (fault is not None)
+        whole = layouts[number].drawn("", draws, off, askew)
+        return (layouts[number].drawn(fault, draws, off, askew) if fault else whole), whole
 
-    return photographed("boards", made, BOARD_FAULTS, draws)
+    return photographed("loose boards" if loose else "boards", made, BOARD_FAULTS, draws)
 
 
 class Layout:
@@ -85,7 +93,7 @@ class Layout:
         self.lacquer = np.array([(24, 92, 58), (22, 66, 112)][int(draws.integers(2))])
         self.traces = [self._trace(draws) for _ in range(7)]
         self.components: list[Component] = []
-        while len(self.components) < 9:
+        while len(self.components) < COMPONENTS:
             new = self._component(draws)
             if all(apart(new, other) for other in self.components):
                 self.components.append(new)
@@ -103,8 +111,8 @@ class Layout:
         colour = colours[0] if large else colours[int(draws.integers(1, 5))]
         return Component(x, y, width, height, colour, 5 if large else 0)
 
-    def drawn(self, fault: str | None, draws: np.random.Generator) -> Pixels:
-        """The board (160 * 4, 160 * 4, 3) as it should be, or with a fault."""
+    def drawn(self, fault: str, draws: np.random.Generator, off: Pixels, askew: float) -> Pixels:
+        """The board (160 * 4, 160 * 4, 3), with a fault if one is named."""
         pen = Pen(self.lacquer)
         for trace in self.traces:
             pen.line(trace, tuple(int(v) for v in self.lacquer * 1.25 + 14), 1.5)
@@ -113,7 +121,7 @@ class Layout:
             if fault == "missing" and number == odd:
                 continue
             by = draws.uniform(4, 7) * draws.choice([-1, 1]) if number == odd else 0.0
-            pen.component(each, float(by) if fault == "moved" else 0.0)
+            pen.component(each, off[number] + (by if fault == "moved" else 0.0, 0.0))
         if fault == "scratch":
             x, y = draws.uniform(24, 90, 2)
             turn = draws.uniform(-10, 10, 4)
@@ -121,7 +129,8 @@ class Layout:
             pen.line([x, y, *ends], (205, 208, 200), 1.2)
         if fault == "stain":
             pen.stain(*draws.uniform(28, 100, 2), *draws.uniform(5, 9, 2))
-        return np.asarray(pen.image, np.float64)
+        turned = pen.image.rotate(askew, Image.Resampling.BICUBIC, fillcolor=TABLE)
+        return np.asarray(turned, np.float64)
 
 
 def apart(one: Component, other: Component) -> bool:
@@ -137,7 +146,7 @@ class Pen:
 
     def __init__(self, lacquer: NDArray[np.int64]) -> None:
         side = (SIDE + 2 * _ROOM) * _FINE
-        self.image = Image.new("RGB", (side, side), (206, 203, 196))
+        self.image = Image.new("RGB", (side, side), TABLE)
         self.draw = ImageDraw.Draw(self.image)
         self.box(12, 12, 116, 116, tuple(lacquer.tolist()))
         for x in (18, 110):
@@ -150,8 +159,8 @@ class Pen:
     def line(self, along: Sequence[float], colour: Any, width: float) -> None:
         self.draw.line([(v + _ROOM) * _FINE for v in along], colour, round(width * _FINE))
 
-    def component(self, of: Component, by: float) -> None:
-        x, y = of.x + by, of.y
+    def component(self, of: Component, by: Pixels) -> None:
+        x, y = of.x + by[0], of.y + by[1]
         for n in range(of.legs):
             at = y + (n + 0.5) * of.height / of.legs
             self.box(x - 3, at - 0.8, x + of.width + 3, at + 0.8, (194, 194, 194))
@@ -174,7 +183,7 @@ def prints(seed: int, data: Path) -> Parts:
     whole = load_images(path, resolution=SIDE + 2 * _ROOM, fit="crop").images
     chosen = whole[torch.from_numpy(draws.permutation(len(whole))[: 2 * PARTS])]
 
-    def made(number: int, fault: str) -> tuple[Pixels, Pixels]:
+    def made(number: int, fault: str | None) -> tuple[Pixels, Pixels]:
         image = chosen[number : number + 1]
         inner = image[:, :, _ROOM:-_ROOM, _ROOM:-_ROOM]
         odd = image.clone()
@@ -192,22 +201,25 @@ def prints(seed: int, data: Path) -> Parts:
 
 def photographed(
     name: str,
-    made: Callable[[int, str], tuple[Pixels, Pixels]],
+    made: Callable[[int, str | None], tuple[Pixels, Pixels]],
     faults: Sequence[str],
     draws: np.random.Generator,
     *,
     quality: int = 0,
 ) -> Parts:
-    """All images of a set; `made` gives a part, with a fault if one is named, and without."""
+    """All images of a set; `made` gives a part, with a fault if one is named, and without.
+
+    With None it gives what a template shows.
+    """
     still = np.zeros(2)
-    plain = [photograph(made(number, "")[0], still, draws) for number in range(2 * PARTS)]
+    plain = [photograph(made(number, None)[0], still, draws) for number in range(2 * PARTS)]
     roles = ["fit"] * FITTED + ["known"] * CALIBRATED + ["test"] * TESTED
     roles += [faults[n % len(faults)] for n in range(TESTED)]
     images, parts, shifts, masks, every = [], [], [], [], []
     for part in range(PARTS):
         for number, role in enumerate(roles):
             fault = faults[(number + part) % len(faults)] if role in faults else ""
-            shift = draws.uniform(-MOVED, MOVED, 2)
+            shift = (draws.uniform(-MOVED, MOVED, 2) * _FINE).round() / _FINE
             odd, mask = seen_fault(made, part, fault, shift)
             images.append(photograph(odd, shift, draws, quality=quality, lit=True))
             masks.append(mask)
@@ -228,7 +240,7 @@ def photographed(
 
 
 def seen_fault(
-    made: Callable[[int, str], tuple[Pixels, Pixels]],
+    made: Callable[[int, str | None], tuple[Pixels, Pixels]],
     part: int,
     fault: str,
     shift: NDArray[np.float64],

@@ -14,8 +14,9 @@ from nda.evaluation.fidelity.nearest import pixel_distance
 from nda.extras import LITE0
 from nda.networks.pretrained.lite0 import pretrained_trunk
 from nda.networks.pretrained.neighbours import NeighbourMap
+from nda.networks.pretrained.registration import Registration
 from nda.recipes.anomaly import baselines as module
-from nda.recipes.anomaly.baselines import PIXELS, POOLED, baselines
+from nda.recipes.anomaly.baselines import PIXELS, POOLED, baselines, subtracted
 from tests.support.tiny_lite0 import install_lite0
 
 
@@ -56,3 +57,17 @@ def test_of_many_normal_images_some_are_compared(monkeypatch: pytest.MonkeyPatch
     normal, test = images(9), images(2, seed=1)
     found, _ = baselines(test, ImageSet.of(normal), chosen="neighbours")
     assert torch.equal(found[PIXELS], pixel_distance(test, normal[::4]))
+
+
+def test_templates_are_subtracted_where_they_fit() -> None:
+    test = images(40)
+    registration = Registration(32, 40)
+    registration.templates.copy_(test)
+    odd = test.clone()
+    odd[3, 1, 10:15, 10:15] = 255 - odd[3, 1, 10:15, 10:15]
+    found = subtracted(odd, registration)
+    assert found.shape == (40,)
+    images_of, placed = to_float(odd[3:4]), registration(to_float(odd[3:4]))
+    apart = (images_of - placed).abs().amax(dim=1)[0]
+    assert float(found[3]) == pytest.approx(float(apart[10:15, 10:15].mean()), rel=0.2)
+    assert float(found[3]) > 5 * float(found[torch.arange(40) != 3].max())

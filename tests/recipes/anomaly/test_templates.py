@@ -134,6 +134,31 @@ def test_a_run_goes_on_with_the_same_templates_alone(
         resume(RECIPES["anomaly"].recipe(), AnomalyConfig, folder)
 
 
+def test_a_test_split_is_measured_beside_plain_subtraction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_lite0(monkeypatch, tmp_path / "weights.pth")
+    scene, draws = scenes(1), np.random.default_rng(1)
+    save(seen(scene[0]), tmp_path / "template.png")
+    for kind, count in (("train/good", 30), ("test/good", 4), ("test/hole", 4)):
+        for number in range(count):
+            image = seen(scene[0], *draws.uniform(-4, 4, 2))
+            if kind == "test/hole":
+                image[:, 20:32, 20:32] = -0.9
+            save(image, tmp_path / "data" / kind / f"{number}.png")
+    config = tiny_anomaly(
+        tmp_path / "data", tmp_path / "run", reference=str(tmp_path / "template.png"),
+        method="auto", backbone=None, resolution=SIDE,
+    )  # fmt: skip
+    begun = start(RECIPES["anomaly"].recipe(), config)
+    assert begun.state.method.name == "gaussian"
+    said = "--method auto takes gaussian: images and their templates are aligned."
+    assert said in begun.state.told
+    assert begun.train()
+    found = {metric.name: metric.value for metric in begun.evaluate().metrics}
+    assert found["test_hole_template_pixels_auroc"] == 1
+
+
 def test_left_out_in_turn_they_are_compared_too(
     parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +188,10 @@ def test_a_single_picture_and_a_zip_are_templates_too(parts: Path, tmp_path: Pat
     ("changes", "said"),
     [
         ({"reference": ""}, "reference is empty; give a path."),
-        ({"tile": 32, "resolution": 32}, "--reference .*templates is compared with whole images, and --tile 32 cuts"),
+        (
+            {"tile": 32, "resolution": 32},
+            "--reference .*templates is compared with whole images, and --tile 32 cuts",
+        ),
         ({"method": "negatives"}, "--method negatives learns its own; give --method auto"),
         ({"backbone": "plain"}, "--backbone plain has random weights; give lite0"),
     ],
@@ -294,4 +322,5 @@ def test_from_python(parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert detector.module.settings.templates == PARTS
     file = detector.save(tmp_path / "parts.safetensors")
     images = to_uint8(seen(scenes(PARTS)))
-    torch.testing.assert_close(nda.load_detector(file)(images)[0], detector.predict(images).scores)
+    again = nda.load_detector(file)(images)[0]
+    torch.testing.assert_close(again.double(), detector.predict(images).scores)

@@ -24,7 +24,7 @@ from nda.evaluation.outliers.metrics import score_histogram
 from nda.evaluation.outliers.pixels import pixel_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.networks.pretrained.left_out import maps_without_own
-from nda.recipes.anomaly.baselines import baselines
+from nda.recipes.anomaly.baselines import SUBTRACTED, baselines, subtracted
 from nda.recipes.anomaly.large import judge_test, scores_of_large, tile_settings
 from nda.report.pictures.grid import image_grid, save_png
 from nda.report.pictures.heat import overlay
@@ -185,6 +185,8 @@ def against_faults(
     if state.normal.large is not None:
         whole, chosen = state.normal.shrunk or state.train, f"{chosen} of tiles"
     cheap, missing = baselines(test.images, whole, chosen=chosen)
+    if state.templates is not None:
+        cheap[SUBTRACTED] = subtracted(test.images, state.module.trunk.registration)
     scores = FaultScores({"detector": found, **cheap}, test)
     protocol: Protocol = {
         "split": "test split",

@@ -30,6 +30,10 @@ def method_for(config: AnomalyConfig, images: Tensor) -> Method:
         return Method(config.method)
     if len(images) < FEWEST:
         return Method("gaussian", ["--method auto takes gaussian, as more takes more images."])
+    if config.reference is not None:
+        return Method(
+            "gaussian", ["--method auto takes gaussian: images and their templates are aligned."]
+        )
     assert config.backbone is not None
     assert config.resolution is not None
     trunk = build_trunk(config.backbone, published=True).to(memory_format=torch.channels_last)
