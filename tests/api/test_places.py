@@ -23,6 +23,7 @@ WRONG = [
     ["train", "numerosity", "--data", "photoz", "--out", "run"],
     ["train", "anomaly", "--data", "photoz", "--out", "run"],
     ["train", "anomaly", "--data", "photos", "--normal_more", "photoz", "--out", "run"],
+    ["train", "anomaly", "--data", "photos", "--reference", "photoz", "--out", "run"],
     ["train", "anomaly", "--data", "photos", "--negative", "texture", "--texture", "photoz",
      "--out", "run"],
     ["train", "pix2pix", "--data", "photoz", "--palette", "camvid", "--out", "run"],

@@ -276,6 +276,17 @@ def test_images_without_a_template_and_templates_without_an_image_are_named() ->
     ]
 
 
+def test_templates_of_other_parts_with_the_same_outline_are_noticed() -> None:
+    frame = torch.full((1, 3, 96, 96), -0.4)
+    frame[:, :, 26:70, 26:70] = 0.1
+    scene = frame + scenes(8) * 0.6
+    images = seen(scene[:4], 2.0, 1.0)
+    assert told(seen(scene[:4]), images) == []
+    (said, *_) = told(seen(scene[4:]), images)
+    assert said.startswith("Normal images fit the templates of --reference no better than the same")
+    assert said.endswith("unless parts look alike both ways, these are the templates of others.")
+
+
 def test_images_that_are_moved_as_far_as_is_looked_are_named(parts: Path) -> None:
     scene = scenes(2)
     images = torch.cat([seen(scene[:1]), seen(scene[1:], 8.4, 0.0)])

@@ -26,6 +26,7 @@ MOST = 200  # templates: an image is compared with each, at every shift
 MOST_BYTES = 64 * 2**20  # of all templates, which every detector carries
 LIKE = 0.02  # of the ratio of sides: rounded pixels differ by less
 FITS = 0.5  # correlation: less, and three quarters of what an image shows are in no template
+BETTER = 0.02  # of correlation, than templates upside down, which share outline and light alone
 LOOKED_AT = 256  # images at most, evenly taken
 _NAMED = 3  # files in a sentence
 
@@ -129,41 +130,53 @@ def sizes(source: Source, names: Sequence[str]) -> list[tuple[int, int]]:
 
 def told_of_fit(templates: Templates, normal: ImageSet) -> list[str]:
     """What whoever trains should know of how normal images fit the templates."""
-    registration = Registration(templates.images.shape[-1], len(templates.names))
-    registration.templates.copy_(templates.images)
     rows = torch.linspace(0, len(normal) - 1, min(LOOKED_AT, len(normal))).long()
     looked_at = normal.only(rows).images
-    found = [registration.find(to_float(some)) for some in looked_at.split(32)]
-    number, shift, fit = (torch.cat(each) for each in zip(*found, strict=True))
+    number, shift, fit = found_by(templates.images, looked_at)
     called = [normal.names[row] if normal.names else f"number {row}" for row in rows.tolist()]
-
-    def some(which: Tensor) -> str:
-        names = [called[place] for place in which.nonzero()[:, 0].tolist()]
-        return ", ".join(names[:_NAMED]) + and_more(max(0, len(names) - _NAMED))
-
+    whole = counted(len(rows), "normal image")
     told = []
     odd = fit < FITS
     if bool(odd.any()):
         told.append(
-            f"{int(odd.sum()):,} of {counted(len(rows), 'normal image')} fit no template of "
-            f"--reference (correlation below {FITS:g}): {some(odd)}; give the templates of their "
-            "parts."
+            f"{int(odd.sum()):,} of {whole} fit no template of --reference (correlation below "
+            f"{FITS:g}): {some(called, odd)}; give the templates of their parts."
         )
-    limit = registration.side // REACH
+    turned = found_by(templates.images.flip(2, 3), looked_at)[2]
+    if not bool(odd.all()) and float((fit - turned)[~odd].median()) < BETTER:
+        told.append(
+            "Normal images fit the templates of --reference no better than the same upside down "
+            f"(correlation {float(fit[~odd].median()):.2f} and "
+            f"{float(turned[~odd].median()):.2f}): unless parts look alike both ways, these are the "
+            "templates of others."
+        )
+    limit = templates.images.shape[-1] // REACH
     far = (shift.abs().amax(dim=1) >= limit - 0.5) & ~odd
     if bool(far.any()):
         told.append(
-            f"{int(far.sum()):,} of {counted(len(rows), 'normal image')} are moved against their "
-            f"template by {limit} of {registration.side} pixels or more, which is as far as they "
-            f"are looked for: {some(far)}; cut images and templates alike."
+            f"{int(far.sum()):,} of {whole} are moved against their template by {limit} of "
+            f"{templates.images.shape[-1]} pixels or more, which is as far as they are looked for: "
+            f"{some(called, far)}; cut images and templates alike."
         )
-    chosen = torch.bincount(number[~odd], minlength=len(templates.names)) > 0
-    if bool((~chosen).any()):
-        idle = [
-            name for name, used in zip(templates.names, chosen.tolist(), strict=True) if not used
-        ]
+    idle = torch.bincount(number[~odd], minlength=len(templates.names)) == 0
+    if bool(idle.any()):
         told.append(
-            f"No normal image is of {counted(len(idle), 'template')} of --reference: "
-            f"{', '.join(idle[:_NAMED])}{and_more(max(0, len(idle) - _NAMED))}."
+            f"No normal image is of {counted(int(idle.sum()), 'template')} of --reference: "
+            f"{some(templates.names, idle)}."
         )
     return told
+
+
+def found_by(templates: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Template, shift and correlation of images uint8 `(N, 3, R, R)`, as `Registration.find`."""
+    registration = Registration(templates.shape[-1], len(templates))
+    registration.templates.copy_(templates)
+    found = [registration.find(to_float(part)) for part in images.split(32)]
+    number, shift, fit = (torch.cat(each) for each in zip(*found, strict=True))
+    return number, shift, fit
+
+
+def some(names: Sequence[str], which: Tensor) -> str:
+    """The first of these names, and how many more there are."""
+    chosen = [name for name, wanted in zip(names, which.tolist(), strict=True) if wanted]
+    return ", ".join(chosen[:_NAMED]) + and_more(max(0, len(chosen) - _NAMED))
