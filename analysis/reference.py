@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +103,12 @@ def by_method(parts: Parts, maps: list[Tensor], *, auto: bool = False) -> dict[s
         network = build_fitted(method, "lite0", SIDE, len(fit))
         network.trunk = kept
         network.fit(fit.split(32))
-        found[method] = measured(
-            parts,
-            lambda rows, network=network: torch.cat([network(some) for some in rows.split(32)]),
-            network.pooling,
-        )
+        found[method] = measured(parts, partial(maps_of, network), network.pooling)
     return found
+
+
+def maps_of(network: Any, rows: Tensor) -> Tensor:
+    return torch.cat([network(some) for some in rows.split(32)])
 
 
 def in_pixels(parts: Parts, templates: Tensor) -> dict[str, Any]:

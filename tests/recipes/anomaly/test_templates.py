@@ -80,7 +80,8 @@ def test_the_detector_carries_its_templates_and_finds_what_is_not_in_them(
     shutil.rmtree(Path(run.config.reference))
     detector = load_detector(run.folder.detector_path)
     assert detector.settings.templates == PARTS
-    kept = detector.network.trunk.registration.templates
+    network: Any = detector.network
+    kept = network.trunk.registration.templates
     expected = np.asarray(Image.open(parts / "templates" / "part1.png")).transpose(2, 0, 1)
     assert kept.dtype == torch.uint8
     assert np.array_equal(kept[1].numpy(), expected)

@@ -147,8 +147,8 @@ def told_of_fit(templates: Templates, normal: ImageSet) -> list[str]:
         told.append(
             "Normal images fit the templates of --reference no better than the same upside down "
             f"(correlation {float(fit[~odd].median()):.2f} and "
-            f"{float(turned[~odd].median()):.2f}): unless parts look alike both ways, these are the "
-            "templates of others."
+            f"{float(turned[~odd].median()):.2f}): unless parts look alike both ways, these are "
+            "the templates of others."
         )
     limit = templates.images.shape[-1] // REACH
     far = (shift.abs().amax(dim=1) >= limit - 0.5) & ~odd
