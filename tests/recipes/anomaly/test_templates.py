@@ -27,6 +27,7 @@ from nda.recipes.anomaly.templates import (
     load_templates,
     told_of_fit,
 )
+from nda.report.pages.score import judged_by
 from nda.training.run_folder import RunFolder
 from nda.training.start import resume, start
 from tests.networks.pretrained.test_registration import scenes, seen, to_uint8
@@ -80,6 +81,10 @@ def test_the_detector_carries_its_templates_and_finds_what_is_not_in_them(
     shutil.rmtree(Path(run.config.reference))
     detector = load_detector(run.folder.detector_path)
     assert detector.settings.templates == PARTS
+    assert (
+        "features of lite0, less those of the nearest of 3 templates;"
+        in judged_by(detector, 0.1).how
+    )
     network: Any = detector.network
     kept = network.trunk.registration.templates
     expected = np.asarray(Image.open(parts / "templates" / "part1.png")).transpose(2, 0, 1)

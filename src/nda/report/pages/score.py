@@ -67,6 +67,8 @@ def judged_by(detector: Detector, rate: float, flagged_by: str = "") -> Judged:
         else f"Fitted by the method {about.method} to {counted(about.kept, fitted_to)} in the "
         f"features of {about.backbone}"
     )
+    if about.templates:
+        learned += f", less those of the nearest of {counted(about.templates, 'template')}"
     size = f"{number(about.resolution)} × {number(about.resolution)}"
     how = f"{learned}; images are scored at {size} pixels ({about.fit})."
     if about.tiling is not None:
