@@ -211,6 +211,12 @@ def test_what_cannot_be_fitted_anew_is_refused(
         "nda: --int8 rounds the backbone lite0, to which a method is then fitted anew, and "
         f"{run} has plain (--method negatives); leave it out."
     )
+    settings = {"recipe": "anomaly", "method": "gaussian", "backbone": "lite0"}
+    (run / "config.yaml").write_text(yaml.safe_dump({**settings, "reference": "templates"}))
+    assert refusal(run) == (
+        "nda: --int8 would round the search for templates as well, and "
+        f"{run} is compared with some (--reference); leave it out."
+    )
     assert "is its detector as openvino; leave --int8 out." in refusal(run, "--format", "openvino")
     assert "is its encoder as safetensors; leave --int8 out." in refusal(encoder)
     assert refusal(file).endswith("without them; give the folder of its run.")

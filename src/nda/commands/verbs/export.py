@@ -79,6 +79,11 @@ def refuse_int8(options: ExportOptions, kind: str, model: str, settings: Mapping
             f"{options.run} has {settings.get('backbone')} (--method {settings.get('method')}); "
             "leave it out."
         )
+    if settings.get("reference"):
+        raise ConfigError(
+            f"--int8 would round the search for templates as well, and {options.run} is compared "
+            "with some (--reference); leave it out."
+        )
 
 
 def chosen_format(options: ExportOptions, recipe: str) -> str:
