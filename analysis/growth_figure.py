@@ -16,7 +16,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from nda.report.plots.svg import PALETTE, paper_style, to_svg
 
@@ -45,10 +45,12 @@ def growth_figure(growth: Sequence[Mapping[str, Any]]) -> str:
             sizes = of[0]["sizes"]
             axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
             axes.xaxis.set_minor_locator(NullLocator())
+            # Powers of ten would be formulas, which stay as they are typed in text of an SVG.
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
             axes.set_ylabel("milliseconds")
             axes.grid(color="#e4e4e4", linewidth=0.5)
-            axes.legend(fontsize=8, loc="upper left", title="slope", title_fontsize=8)
+            axes.legend(fontsize=8, loc="lower right", title="slope", title_fontsize=8)
         return to_svg(figure)
 
 

@@ -36,3 +36,4 @@ def test_every_panel_is_drawn_with_its_slopes(
     drawn = out.read_text(encoding="utf-8")
     assert all(title in drawn for title in growth_figure.PANELS.values())
     assert drawn.count("1.00  jigsaw") == drawn.count("1.00  copy") == len(growth_figure.PANELS)
+    assert "$" not in drawn  # no formula is left as it was typed
