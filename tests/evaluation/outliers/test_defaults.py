@@ -17,6 +17,7 @@ def test_defaults_are_the_documented_ones() -> None:
             "image_width": 0,
             "image_height": 0,
             "overlap": 0,
+            "templates": 0,
         },
         "DriftWatch": {"seed": 0},
         "judge_large": {"at_once": 32},
