@@ -35,7 +35,7 @@ def watch_children(processes: Sequence[subprocess.Popen[bytes]], what_next: str)
     """
     os.environ[_PARENT] = str(os.getpid())
     _start(lambda: _lost_child(processes), what_next, processes)
-    atexit.register(_kill, processes)
+    atexit.register(_end, processes)
 
 
 def watch_parent(what_next: str) -> None:
@@ -74,12 +74,20 @@ def _start(lost: object, what_next: str, processes: Sequence[subprocess.Popen[by
     def look() -> None:
         while not (found := lost()):
             time.sleep(_EVERY)
+        if not _watching.is_set():
+            return
         print(f"nda: {found}, so the others stop too. {what_next}", file=sys.stderr, flush=True)
         _kill(processes)
         os._exit(LOST)
 
     _watching.set()
     threading.Thread(target=look, daemon=True, name="lost-processes").start()
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Kill them at this process's own end: from here on the watch has nothing to tell."""
+    _watching.clear()
+    _kill(processes)
 
 
 def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
