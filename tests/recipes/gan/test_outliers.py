@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from nda.data import to_float
 from nda.data.corruptions import corrupt
 from nda.data.images.jpeg import jpeg_pass
-from nda.data.images.outlier_sets import some_of
+from nda.data.images.outlier_sets import load_outlier_set, some_of
 from nda.errors import ConfigError, DataError, TrainingError
 from nda.evaluation.outliers.auroc import measure_outliers
 from nda.evaluation.record import Evaluation, Metric
 from nda.recipes.gan import outliers as gan_outliers
-from nda.recipes.gan.outliers import discriminator_scores, evaluate_outliers
+from nda.recipes.gan.outliers import evaluate_outliers, outlier_scores
 from nda.recipes.gan.train import GanState
 from nda.runtime.seeding import generator_for
 from tests.conftest import write_split
@@ -63,7 +63,7 @@ def test_the_score_is_minus_the_output_of_the_discriminator(state: GanState) -> 
     images = state.splits.heldout.images[:7]
     discriminator = state.discriminator.module
     before = {name: value.clone() for name, value in discriminator.state_dict().items()}
-    found = discriminator_scores(state, images, size=3)
+    found = outlier_scores(state, images, discriminator, size=3)
     with torch.no_grad():
         expected = discriminator.eval()(to_float(images), torch.zeros(7, dtype=torch.long))
     discriminator.train()
@@ -80,11 +80,43 @@ def test_a_conditional_discriminator_is_asked_about_every_class(image_folder: Pa
     with torch.no_grad():
         each = [discriminator(to_float(images), torch.full((5,), label)) for label in (0, 1)]
     assert not torch.allclose(*each)
-    found = discriminator_scores(state, images)
+    found = outlier_scores(state, images, discriminator)
     assert torch.allclose(found, -torch.maximum(*each), atol=1e-5)
     evaluation = evaluate_outliers(state, sets={"same": f"{image_folder}"})
     score = by_name(evaluation)["ood_same_discriminator_auroc"].protocol["score"]
     assert score == "minus the largest D(x, y) over all classes y, discriminator in evaluation mode"
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "row"),
+    [
+        ({"structure_head": 1.0}, "structure_head", "its structure head"),
+        ({"objective": "three_class"}, "negative_class", "its negative class"),
+    ],
+)
+def test_the_output_that_was_shown_negatives_scores_too(
+    image_folder: Path, changes: dict[str, Any], kind: str, row: str
+) -> None:
+    state = build(tiny(image_folder, negative="jigsaw:seam=feather", **changes))
+    dark = str(image_folder / "train" / "dark")
+    metrics = by_name(evaluate_outliers(state, sets={"dark": dark}, jpeg=0))
+    score = metrics["ood_dark_discriminator_auroc"]
+    taught = metrics[f"ood_dark_{kind}_auroc"]
+    assert taught.row == row
+    assert taught.protocol["score"] == (
+        f"minus the output of the {kind.replace('_', ' ')}, which alone was shown negatives"
+    )
+    discriminator = state.discriminator.module.eval()
+    images = to_float(load_outlier_set("dark", dark, resolution=32).images)
+    heldout = to_float(state.splits.heldout.images)
+    with torch.no_grad():
+        if kind == "structure_head":
+            inside, outside = (discriminator(x, structure=True)[1] for x in (heldout, images))
+        else:
+            inside, outside = (discriminator.no_negative(x) for x in (heldout, images))
+    discriminator.train()
+    assert taught.value == measure_outliers(-inside, -outside).auroc
+    assert taught.value != score.value
 
 
 def test_bright_images_are_found_by_a_discriminator_that_expects_dark_ones(

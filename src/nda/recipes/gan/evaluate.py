@@ -6,9 +6,7 @@ images. Both are said in the protocol of every figure.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,8 +21,8 @@ from nda.evaluation.fidelity.classifier import (
 from nda.evaluation.fidelity.gap import Score, discriminator_gaps
 from nda.evaluation.fidelity.lite0 import lite0_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
-from nda.networks.heads.third_class import NO_NEGATIVE, ThreeClasses
 from nda.recipes.gan.sampler import BATCH_NORM
+from nda.recipes.gan.taught import taught_output
 from nda.recipes.gan.train import GanState
 from nda.report.pictures.grid import image_grid, save_png
 from nda.runtime.files import cache_folder
@@ -131,12 +129,8 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
     discriminator = state.discriminator.module.eval()
     score: Score = discriminator
     protocol: Protocol = {"split": state.splits.heldout_name}
-    if state.config.structure_head:
-        score = partial(structure_score, discriminator)
-        protocol["output"] = "structure head"
-    elif isinstance(discriminator, ThreeClasses):
-        score = discriminator.no_negative
-        protocol["output"] = NO_NEGATIVE
+    if taught := taught_output(discriminator):
+        protocol["output"], score = taught
     labels = labels * state.config.conditional
     names = list(PAPERS_NEGATIVES)
     if state.negative is not None and state.config.negative not in names:
@@ -152,12 +146,6 @@ def gaps_of(state: GanState, real: Tensor, labels: Tensor) -> tuple[list[Metric]
     )
     discriminator.train()
     return found
-
-
-def structure_score(discriminator: Any, images: Tensor, labels: Tensor) -> Tensor:
-    """What the structure head of `discriminator` holds of images: logits (B,)."""
-    whole: Tensor = discriminator(images, labels, structure=True)[1]
-    return whole
 
 
 def draw_samples(state: GanState, folder: RunFolder) -> None:

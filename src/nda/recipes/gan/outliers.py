@@ -1,9 +1,10 @@
 """The paper's detector (section 5, Table 5): the discriminator's output as an outlier score.
 
 The score of an image is -D(x): what the discriminator holds for an image of the data scores low.
-Beside it stand the scores of one small classifier of the training classes. Every image goes
-through the same resizing and the same JPEG pass first, so that no score can tell sets apart by
-their compression.
+Where negatives were shown to an output of their own, a structure head or a third class, that one
+scores too. Beside them stand the scores of one small classifier of the training classes. Every
+image goes through the same resizing and the same JPEG pass first, so that no score can tell sets
+apart by their compression.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from nda.data.images.jpeg import jpeg_pass
 from nda.data.images.outlier_sets import KnownImages, OutlierSet, load_outlier_set, some_of
 from nda.errors import ConfigError, TrainingError
 from nda.evaluation.fidelity.classifier import train_feature_classifier
+from nda.evaluation.fidelity.gap import Score
 from nda.evaluation.outliers.baselines import ClassifierBaselines
 from nda.evaluation.outliers.corruptions import CorruptionFigures
 from nda.evaluation.outliers.metrics import INSIDE, SETS, Kind, score_histogram, set_figures
 from nda.evaluation.record import WARNING, Evaluation, Protocol
+from nda.recipes.gan.taught import taught_output
 from nda.recipes.gan.train import GanState
 from nda.runtime.files import cache_folder
 from nda.runtime.progress import tracked
@@ -69,7 +72,7 @@ def evaluate_outliers(
     scorer = Scorer(state, jpeg)
     heldout = some_of(state.splits.heldout.images, samples)
     inside = scorer.scores(heldout)
-    scorer.look_for_collapse(inside[DETECTOR])
+    scorer.look_for_collapse(inside)
     evaluation = Evaluation(state.step, [])
     known = KnownImages(state.splits.train, state.splits.heldout)
     for other in others:
@@ -85,7 +88,13 @@ class Scorer:
     def __init__(self, state: GanState, jpeg: int) -> None:
         self.state = state
         self.jpeg = jpeg
+        self.outputs: dict[str, Score] = {DETECTOR: state.discriminator.module}
         self.kinds = {DETECTOR: Kind("this discriminator", {"score": score_in_words(state)})}
+        if taught := taught_output(state.discriminator.module):
+            name, score = taught
+            self.outputs[name.replace(" ", "_")] = score
+            words = f"minus the output of the {name}, which alone was shown negatives"
+            self.kinds[name.replace(" ", "_")] = Kind(f"its {name}", {"score": words})
         self.protocol: Protocol = {
             "split": state.splits.heldout_name,
             "compression": compression_in_words(jpeg),
@@ -98,21 +107,24 @@ class Scorer:
             self.kinds |= self.baselines.kinds
 
     def scores(self, images: Tensor, *, baselines: bool = True) -> dict[str, Tensor]:
-        """Scores (N,) of each kind, high = anomalous; or the discriminator's alone."""
+        """Scores (N,) of each kind, high = anomalous; or those of the discriminator alone."""
         images = self._passed(images)
-        scores = {DETECTOR: discriminator_scores(self.state, images)}
+        scores = {
+            kind: outlier_scores(self.state, images, score) for kind, score in self.outputs.items()
+        }
         if baselines and self.baselines is not None:
             scores |= self.baselines.scores(images)
         return scores
 
-    def look_for_collapse(self, scores: Tensor) -> None:
-        """Warn in every table where the detector scores most held-out images (N,) alike."""
-        distinct = len(scores.unique())
-        if distinct < len(scores) / 2:
-            self.warnings.append(
-                f"the discriminator has collapsed: it gives {len(scores):,} held-out images "
-                f"{distinct:,} different scores, and its figures mean nothing"
-            )
+    def look_for_collapse(self, scores: Mapping[str, Tensor]) -> None:
+        """Warn in every table where an output scores most held-out images (N,) alike."""
+        for kind in self.outputs:
+            count, distinct = len(scores[kind]), len(scores[kind].unique())
+            if distinct < count / 2:
+                self.warnings.append(
+                    f"the {kind.replace('_', ' ')} has collapsed: it gives {count:,} held-out "
+                    f"images {distinct:,} different scores, and its figures mean nothing"
+                )
 
     def _passed(self, images: Tensor) -> Tensor:
         return jpeg_pass(images, self.jpeg) if self.jpeg else images
@@ -149,11 +161,12 @@ def compression_in_words(jpeg: int) -> str:
 
 
 @torch.no_grad()
-def discriminator_scores(state: GanState, images: Tensor, *, size: int = 250) -> Tensor:
-    """-D(x), float32 (N,) on the CPU, of images uint8 (N, 3, R, R), `size` at a time.
+def outlier_scores(state: GanState, images: Tensor, output: Score, *, size: int = 250) -> Tensor:
+    """Minus an output of the discriminator, float32 (N,) on the CPU, of images uint8 (N, 3, R, R).
 
-    An image from elsewhere has no class: a conditional discriminator is asked about each class,
-    and its strongest belief counts. Raises `TrainingError` for an output that is not finite.
+    `size` images are scored at a time. An image from elsewhere has no class: a conditional
+    discriminator is asked about each class, and its strongest belief counts. Raises `TrainingError`
+    for an output that is not finite.
     """
     device, discriminator = state.fabric.device, state.discriminator.module.eval()
     classes = len(state.splits.train.classes) if state.config.conditional else 1
@@ -161,7 +174,7 @@ def discriminator_scores(state: GanState, images: Tensor, *, size: int = 250) ->
     for some in images.split(size):
         x = to_float(some.to(device))
         labels = [torch.full((len(x),), label, device=device) for label in range(classes)]
-        belief = torch.stack([discriminator(x, each) for each in labels]).amax(dim=0)
+        belief = torch.stack([output(x, each) for each in labels]).amax(dim=0)
         parts.append(-belief.float().cpu())
     discriminator.train()
     scores = torch.cat(parts)
