@@ -13,6 +13,7 @@ import torch
 
 import nda
 from nda.cli import main
+from tests.support.processes import PATIENCE
 
 WRONG = [
     ["preview", "photoz"],
@@ -59,12 +60,11 @@ for words in {words!r}:
         assert slow not in sys.modules, (slow, words)
 """
 WHAT_IT_TOOK = """
-import time
 from nda.cli import main
 for words in {words!r}:
     main(words)
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(time.process_time(), status["VmHWM"].split()[0])  # resource's peak has the parent's in it
+print(status["VmHWM"].split()[0])  # resource's peak has the parent's in it
 """
 
 
@@ -79,7 +79,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_verb_refuses_a_wrong_path_before_torch_is_imported(here: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ALL_AT_ONCE.format(words=WRONG)],
-        capture_output=True, text=True, timeout=60, check=False, cwd=here,
+        capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=here,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     said = done.stderr.splitlines()
@@ -89,16 +89,12 @@ def test_every_verb_refuses_a_wrong_path_before_torch_is_imported(here: Path) ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
-def test_all_of_them_together_are_refused_in_two_seconds_of_processor_and_200_mb(
-    here: Path,
-) -> None:
+def test_all_of_them_together_are_refused_in_200_mb(here: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WHAT_IT_TOOK.format(words=WRONG)],
-        capture_output=True, text=True, timeout=60, check=True, cwd=here,
+        capture_output=True, text=True, timeout=PATIENCE, check=True, cwd=here,
     )  # fmt: skip
-    seconds, most = map(float, done.stdout.split())
-    assert seconds < 2  # alone, each takes 0.4 s and 32 MiB
-    assert most < 200_000  # kB
+    assert int(done.stdout) < 200_000  # kB; alone, each takes 32 MiB
 
 
 def test_what_may_not_be_read_is_refused_there_too(

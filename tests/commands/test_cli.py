@@ -13,6 +13,7 @@ import torch
 
 from nda import cli
 from nda.cli import COMMANDS, main
+from tests.support.processes import PATIENCE
 
 HELP = """
 import contextlib, io, sys
@@ -37,7 +38,7 @@ for slow in ("torch", "matplotlib", "lightning_fabric"):
 
 def test_help_lists_everything_and_does_not_import_torch() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HELP], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", HELP], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -49,14 +50,14 @@ def test_scoring_does_not_wait_for_what_only_training_needs() -> None:
         "print([name for name in slow if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", lines], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", lines], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_it_runs_as_a_module() -> None:
     words = [sys.executable, "-m", "nda", "trian"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "nda: There is no command 'trian'; did you mean 'train'? 'nda --help' lists the commands.\n"

@@ -78,6 +78,6 @@ def test_when_one_is_killed_all_end_with_a_sentence(
     assert (FIRST, SECOND)[rank] in err, err
     assert "Traceback" not in err
     assert process.returncode == (-signal.SIGKILL, 1)[rank]
-    assert took < SOON
+    assert took < (PATIENCE if when is begun else SOON)  # it notices once torch is there
     if when is not begun:
         assert newest_checkpoint(folder / "checkpoints") is not None

@@ -21,6 +21,7 @@ from nda.data.clevr.render import render
 from nda.data.images.load import load_images
 from nda.runtime.workers import processes as workers
 from nda.runtime.workers.processes import WorkerDiedError
+from tests.support.processes import PATIENCE
 
 Refusal = Callable[[list[str]], str]
 
@@ -127,7 +128,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_command_goes_on(tmp_path: Path) -
     out = tmp_path / "clevr.zip"
     process = started(out, count=5000)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert error == "nda: interrupted\n"
     assert [path.name for path in tmp_path.iterdir()] == ["clevr.zip.partial"]
@@ -148,7 +149,7 @@ def test_workers_end_where_the_command_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "clevr.zip"
     process = started(out, count=5000)
     process.kill()
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE)
     partial = tmp_path / "clevr.zip.partial"
     for _ in range(100):  # a picture under way may still be finished
         before = len(finished(partial))

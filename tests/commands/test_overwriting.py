@@ -12,6 +12,7 @@ from PIL import Image
 
 from nda.cli import main
 from nda.commands.parser import parse
+from tests.support.processes import PATIENCE
 
 # Words of every verb that writes where it is told, or by default into the folder it is called in;
 # the option, and the place.
@@ -72,7 +73,7 @@ def test_every_verb_refuses_before_torch_is_imported_and_keeps_what_is_there(her
               {"negatives", "check", "probe", "scores", "samples", "comparison"}]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", BEFORE_TORCH.format(words=words)],
-        capture_output=True, text=True, timeout=60, check=False, cwd=here,
+        capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=here,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     said = done.stderr.splitlines()

@@ -79,7 +79,8 @@ def test_ctrl_c_twice_ends_an_evaluation_that_can_be_done_again(
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130, err
+    # The second may come when nothing is left but the interpreter's end.
+    assert process.returncode in (130, -signal.SIGINT), err
     assert "Traceback" not in err
     assert main(["evaluate", str(folder), "--evaluation_samples", "10"]) == 0
     assert [each["step"] for each in RunFolder(folder).evaluations()] == [2]

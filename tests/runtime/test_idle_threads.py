@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nda.runtime.idle_threads import sleep_when_idle
+from tests.support.processes import PATIENCE
 
 POLICY = "OMP_WAIT_POLICY"
 
@@ -68,6 +69,6 @@ def test_it_is_set_before_torch_is_loaded(words: list[str], tmp_path: Path) -> N
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.stdout == "PASSIVE\n", done.stderr

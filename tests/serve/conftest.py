@@ -49,15 +49,15 @@ def address(detector: Detector) -> Iterator[str]:
     from nda.serve.judge import Judge
     from nda.serve.limits import Limits
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     limits = Limits(images=4, megabytes=1)
     app = build_app(Judge(detector), name="parts", limits=limits, hosts=("127.0.0.1",))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    while not server.started:
+    while not server.started and thread.is_alive():
         time.sleep(0.05)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True

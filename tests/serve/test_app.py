@@ -6,10 +6,11 @@ import dataclasses
 import http.client
 import io
 import json
-import subprocess
-import sys
+import socket
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from PIL import Image
 from nda.cli import main
 from nda.evaluation.outliers.detector import Detector, save_detector
 from tests.serve.conftest import pixels, png
+from tests.support.processes import PATIENCE, started
 
 Files = list[tuple[str, bytes]]
 
@@ -182,23 +184,31 @@ def test_the_page_says_what_it_judges_by(detector: Detector, groups: int, kept: 
 
 
 @pytest.mark.slow
-def test_the_command_serves_until_it_is_interrupted(detector: Detector, tmp_path: Path) -> None:
+def test_the_command_serves_until_it_is_interrupted(
+    detector: Detector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     save_detector(tmp_path / "parts.safetensors", detector)
-    words = ("serve", "parts.safetensors", "--port", "18765", "--device", "cpu")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nda", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "nda: http://127.0.0.1:18765, until Ctrl-C\n"
-    while True:
-        try:
-            status, said = ask("http://127.0.0.1:18765", "GET", "/about")
-            break
-        except ConnectionRefusedError:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    words = ["serve", str(tmp_path / "parts.safetensors"), "--port", port, "--device", "cpu"]
+    with started(words) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"nda: http://127.0.0.1:{port}, until Ctrl-C\n"
+        for _ in range(PATIENCE * 20):
+            with suppress(ConnectionRefusedError):
+                status, said = ask(f"http://127.0.0.1:{port}", "GET", "/about")
+                break
             assert process.poll() is None
-    assert (status, said["detector"]) == (200, "parts.safetensors")
-    process.terminate()
-    process.communicate(timeout=30)
+            time.sleep(0.05)
+        assert (status, said["detector"]) == (200, "parts.safetensors")
+        assert main(words) == 2
+        assert capsys.readouterr().err == (
+            f"nda: nda serve cannot listen at 127.0.0.1, port {port} (Address already in use); "
+            "give another --port or --host.\n"
+        )
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
 
 
 def test_what_cannot_be_served_is_refused(

@@ -11,13 +11,15 @@ import pytest
 import yaml
 
 from nda.errors import CheckpointError, ConfigError, DataError
+from nda.runtime.locks import lock
 from nda.training.config import FREE, NAME_OR_PATH, PATH
-from nda.training.engine import refuse_changes
+from nda.training.lock import release
 from nda.training.run_folder import RunFolder
 from nda.training.start import (
     config_of,
     create,
     extend,
+    refuse_changes,
     refuse_unusable,
     resume,
     start,
@@ -255,3 +257,16 @@ def test_a_new_length_is_kept_and_told_where_the_rate_falls_over_it(
     assert ("now 6 steps in place of 4; from step 4 on it follows the new curve" in told) == falls
     extend(longer)
     assert capsys.readouterr().err == ""
+
+
+def test_a_rank_in_the_environment_unlocks_no_run_of_one_process(
+    config: LineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(line_recipe.RECIPE, config)
+    assert run.train()
+    release()
+    with (run.folder.path / ".lock").open("w") as other:
+        lock(other)
+        monkeypatch.setenv("RANK", "1")
+        with pytest.raises(CheckpointError, match="is being written by another process"):
+            resume(line_recipe.RECIPE, LineConfig, run.folder, steps=6)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.support.processes import PATIENCE
+
 STARTS_ONE = """
 import atexit, subprocess, sys, time
 
@@ -19,12 +21,29 @@ children.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep
 
 def ended(what_follows: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-c", STARTS_ONE + what_follows]
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_the_first_process_ends_as_it_will_and_takes_the_others_along() -> None:
     end = ended("sys.exit(130)")
     assert (end.returncode, end.stderr) == (130, "")
+
+
+def test_a_process_that_ends_for_its_own_reason_is_not_told_of_the_others() -> None:
+    end = ended(
+        """from nda.errors import DataError
+from nda.training.watch import own_end
+try:
+    with own_end():
+        children[0] = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
+        children[0].wait()
+        time.sleep(1)
+        raise DataError("both see it")
+except DataError:
+    time.sleep(6)  # a tracker is closed
+    sys.exit(2)"""
+    )
+    assert (end.returncode, end.stderr) == (2, "")
 
 
 def test_a_lost_process_ends_the_first_with_a_sentence() -> None:

@@ -6,8 +6,6 @@ It knows steps and files and has never heard of GANs.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -29,10 +27,9 @@ from nda.training.checkpoint import save_checkpoint
 from nda.training.config import RunConfig
 from nda.training.log import LogWriter, Means
 from nda.training.run_folder import RunFolder
+from nda.training.watch import own_end
 
 C = TypeVar("C", bound=RunConfig)
-
-_SHARED = ["batch_size", "devices", "num_nodes"]  # their product is the batch of all processes
 
 
 class Saved(Protocol):
@@ -107,6 +104,7 @@ class Run(Generic[C, S]):
             contextlib.closing(log) if log else contextlib.nullcontext(),
             stop_on_signal() as stop,
             training_progress(config.steps, state.step, unit=config.samples_are, shown=main) as bar,
+            own_end(),
         ):
             if state.step > 0:
                 self._make_up(stop)
@@ -217,7 +215,7 @@ class Run(Generic[C, S]):
             self._on_main(lambda: self.recipe.draw_samples(self.state, self.folder))
         if config.evaluate_every and self._due(config.evaluate_every):
             self.save()  # an evaluation may take long, and is broken off by a signal
-            self._on_main(lambda: self._measure_on_the_way(stop))
+            self._measure_on_the_way(stop)
 
     def _make_up(self, stop: Stop) -> None:
         """Do what was due at the step of a stop or of a kill, unless it was done then."""
@@ -225,9 +223,14 @@ class Run(Generic[C, S]):
         if self._due(config.sample_every) or step == config.steps:
             self._on_main(lambda: self.recipe.draw_samples(self.state, self.folder))
         if config.evaluate_every and self._due(config.evaluate_every) and step < config.steps:
-            self._on_main(lambda: self._measure_on_the_way(stop, again=False))
+            self._measure_on_the_way(stop, again=False)
 
     def _measure_on_the_way(self, stop: Stop, again: bool = True) -> None:
+        """On the first process; where a signal breaks it off, all stop."""
+        self._on_main(lambda: self._measure_here(stop, again))
+        self.stopped_by = self.fabric.broadcast(self.stopped_by)
+
+    def _measure_here(self, stop: Stop, again: bool) -> None:
         """Warnings cannot wait for the end, when the figures are shown."""
         step = self.state.step
         if not again and any(each["step"] == step for each in self.folder.evaluations()):
@@ -259,24 +262,6 @@ class Run(Generic[C, S]):
         if self.fabric.is_global_zero:
             work()
         self.fabric.barrier()
-
-
-def refuse_changes(old: dict[str, Any], config: RunConfig, folder: RunFolder) -> None:
-    """Refuse to continue with settings other than those of the checkpoint.
-
-    A setting that the checkpoint knows nothing of is younger than it, and had its default there.
-    """
-    free = config.marked("free")
-    old = {each.name: each.default for each in dataclasses.fields(config)} | old
-    before = math.prod(old[name] for name in _SHARED)
-    if math.prod(getattr(config, name) for name in _SHARED) == before:
-        free += _SHARED  # more processes or fewer, who draw the same together
-    for name, value in config.as_dict().items():
-        if name not in free and old[name] != value:
-            raise CheckpointError(
-                f"{name} is {value!r} in {folder.config_path} but was {old[name]!r} when "
-                "the checkpoint was written. Set it back, or train a new run."
-            )
 
 
 def check_weights(name: str, weights: dict[str, Any], step: int) -> None:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import os
 import socket
 from pathlib import Path
 from typing import IO
 
 from nda.errors import CheckpointError
+from nda.runtime.locks import NoLocksError, is_locked, is_still, lock
 from nda.runtime.notes import tell
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - where there is none, nothing is locked
-    fcntl = None  # type: ignore[assignment]
-
 NAME = ".lock"
-_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+OTHER = "another process"
 _held: dict[Path, IO[str]] = {}  # folder to its locked file
 
 
@@ -30,30 +25,26 @@ def hold(folder: Path) -> None:
     locks, the work goes on with a note on stderr.
     """
     folder = folder.resolve()
-    if fcntl is None or folder in _held:
+    if folder in _held:
         return
     while True:
         file = (folder / NAME).open("a+", encoding="utf-8")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file)
         except BlockingIOError as error:
-            file.seek(0)
-            holder = " ".join(file.read(200).split()) or "another process"
             file.close()
             raise CheckpointError(
-                f"{folder} is being written by {holder}. Wait until that has ended, or end it; "
-                "a new run takes another --out."
+                f"{folder} is being written by {holder(folder)}. Wait until that has ended, or end "
+                "it; a new run takes another --out."
             ) from error
-        except OSError as error:
+        except NoLocksError as error:
             file.close()
-            if error.errno not in _NO_LOCKS:
-                raise
             tell(
                 f"{folder} is on a file system without locks ({error.strerror}); see to it "
                 "that no other run is written there."
             )
             return
-        if _is_still(folder / NAME, file):
+        if is_still(folder / NAME, file):
             break
         file.close()  # its last holder removed it between our two steps
     file.truncate(0)
@@ -73,8 +64,11 @@ def release() -> None:
         file.close()
 
 
-def _is_still(path: Path, file: IO[str]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
+def holder(folder: Path) -> str:
+    """The other process that writes into a folder, in words; empty where there is none."""
+    path = folder.resolve() / NAME
+    if path.parent in _held or not is_locked(path):
+        return ""
+    with contextlib.suppress(OSError):
+        return " ".join(path.read_text(encoding="utf-8", errors="replace")[:200].split()) or OTHER
+    return OTHER

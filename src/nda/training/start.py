@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import platform
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from nda.training.checkpoint import (
     load_latest,
 )
 from nda.training.config import RunConfig
-from nda.training.engine import Recipe, Run, refuse_changes
+from nda.training.engine import Recipe, Run
 from nda.training.launch import launch
 from nda.training.lock import hold
 from nda.training.log import Means
@@ -31,6 +32,8 @@ from nda.training.trackers import require_tracker
 from nda.training.watch import is_first_process
 
 Config = TypeVar("Config", bound=RunConfig)
+
+_SHARED = ["batch_size", "devices", "num_nodes"]  # their product is the batch of all processes
 
 
 def start(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
@@ -44,7 +47,7 @@ def start(recipe: Recipe[Any, Any], config: RunConfig) -> Run[Any, Any]:
             f"--out {folder.path} lies within the data {config.data}, which its pictures would "
             "join; choose a folder outside."
         )
-    if is_first_process():
+    if config.processes == 1 or is_first_process():
         refuse_unusable(folder)
     fabric = launch(config)
     config, state = build_fitting(recipe, config, fabric)
@@ -89,7 +92,7 @@ def resume(
     config = with_absolute_paths(config_of(folder, config_class, **changes))
     if anew:  # to train on
         require_tracker(config.logger)
-    if is_first_process():
+    if config.processes == 1 or is_first_process():
         claim(folder)
     unbegun = anew and not checkpoints_newest_first(folder.checkpoints) and not folder.log()
     checkpoint = None if unbegun else load_latest(folder)
@@ -122,6 +125,24 @@ def _moved(config: RunConfig, folder: RunFolder) -> str:
                 return f" If it has moved: nda resume {folder.path} --data ITS_NEW_PLACE"
             return f" If it has moved, write its new place into {folder.config_path}, at {name!r}."
     return ""
+
+
+def refuse_changes(old: dict[str, Any], config: RunConfig, folder: RunFolder) -> None:
+    """Refuse to continue with settings other than those of the checkpoint.
+
+    A setting that the checkpoint knows nothing of is younger than it, and had its default there.
+    """
+    free = config.marked("free")
+    old = {each.name: each.default for each in dataclasses.fields(config)} | old
+    before = math.prod(old[name] for name in _SHARED)
+    if math.prod(getattr(config, name) for name in _SHARED) == before:
+        free += _SHARED  # more processes or fewer, who draw the same together
+    for name, value in config.as_dict().items():
+        if name not in free and old[name] != value:
+            raise CheckpointError(
+                f"{name} is {value!r} in {folder.config_path} but was {old[name]!r} when "
+                "the checkpoint was written. Set it back, or train a new run."
+            )
 
 
 def config_of(folder: RunFolder, config_class: type[Config], **changes: Any) -> Config:

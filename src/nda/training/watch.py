@@ -15,10 +15,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
+from nda.errors import UserError
+
 _PARENT = "NDA_FIRST_PROCESS"
 LOST = 1  # the exit code of those that are left
 _EVERY = 0.5  # seconds between two looks
 _PATIENCE = 10.0  # seconds in which a failure in a common step is told to be a lost process's
+_SAME_END = 5.0  # seconds in which this process may end for the reason for which another one did
 _watching = threading.Event()
 
 
@@ -49,10 +52,21 @@ def watch_parent(what_next: str) -> None:
 
 
 @contextlib.contextmanager
+def own_end() -> Iterator[None]:
+    """Within, a refusal or a signal ends this process by itself: the watch has nothing to tell."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        _watching.clear()
+        raise
+
+
+@contextlib.contextmanager
 def lost_processes_told() -> Iterator[None]:
     """Within, the failure that follows from a lost process is left to the watch to tell."""
     try:
-        yield
+        with own_end():
+            yield
     except RuntimeError:
         if _watching.is_set():
             time.sleep(_PATIENCE)  # the watch ends this process where another one is gone
@@ -63,6 +77,8 @@ def _lost_child(processes: Sequence[subprocess.Popen[bytes]]) -> str:
     for rank, process in enumerate(processes, start=1):
         code = process.poll()
         if code:
+            if code > 0:  # by itself, and likely for a reason that this process meets as well
+                time.sleep(_SAME_END)
             how = f"by signal {-code}" if code < 0 else f"with code {code}"
             return f"Process {rank} of this run ended {how}"
     return ""

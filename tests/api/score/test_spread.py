@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -47,7 +47,17 @@ def job(run: Path, source: str, **changes: Any) -> Job:
     return replace(found, **changes)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As each of two processes has on two cores: on another number the last digits may differ."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_two_processes_give_what_one_gives(
     run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

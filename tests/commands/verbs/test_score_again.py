@@ -22,6 +22,7 @@ from nda.evaluation.outliers.detector import (
     build_network,
     save_detector,
 )
+from nda.runtime.locks import lock
 from nda.training.run_folder import RunFolder
 
 Refusal = Callable[[list[str]], str]
@@ -84,6 +85,32 @@ def test_a_table_is_replaced_only_where_that_is_asked_for(
     assert "give one of them" in refusal([*everything, "--overwrite", "--resume"])
     assert main([*everything, "--overwrite"]) == 0
     assert out.read_text() == before
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"], ["--resume"]])
+def test_a_table_that_is_being_written_is_left_alone(
+    more: list[str], run: Path, photos: Path, tmp_path: Path, refusal: Refusal
+) -> None:
+    out = tmp_path / "s.csv"
+    part = Path(f"{out}.part")
+    with part.open("wb") as other:
+        lock(other)
+        other.write(b"rows of another")
+        other.flush()
+        said = refusal([*words(run, photos, out), *more])
+        assert f"{out} is being written by another scoring; wait until that has ended" in said
+    assert part.read_bytes() == b"rows of another"
+
+
+def test_heat_maps_are_drawn_of_all_rows_or_of_none(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Refusal
+) -> None:
+    out = tmp_path / "s.csv"
+    with monkeypatch.context() as patch:
+        cut_off_after(patch, 2)
+        assert main(words(run, photos, out)) == 130
+    said = refusal([*words(run, photos, out), "--resume", "--heatmaps", str(tmp_path / "heat")])
+    assert "was begun with heat maps None, which is drawn now" in said
 
 
 @pytest.mark.parametrize("torn", [b"", b"half a ro", b'"a name\n'])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nda.cli import main
+from nda.training.checkpoint import load_checkpoint
 from nda.training.run_folder import RunFolder
 from tests.support.tiny_run import TINY
 
@@ -45,6 +46,7 @@ def test_from_a_space_to_a_page_through_an_interruption(
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C reaches all of a terminal
     assert process.wait(300) == 130
+    assert load_checkpoint(first.checkpoints / "latest")["step"] == len(first.log())
     assert not (out / "comparison.html").exists()
     assert main(typed) == 0
     said = capsys.readouterr().out

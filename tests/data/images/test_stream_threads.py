@@ -70,7 +70,7 @@ def test_closing_early_stops_the_reading_and_the_threads() -> None:
     batches = source.batches(8, 8)
     next(batches)
     batches.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # an earlier test's may end meanwhile
     opened = source.opened
     time.sleep(0.05)
     assert source.opened == opened
@@ -85,7 +85,7 @@ def test_an_error_of_the_consumer_stops_the_threads_too() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         consume()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # an earlier test's may end meanwhile
 
 
 def test_several_threads_decode() -> None:

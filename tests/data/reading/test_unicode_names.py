@@ -27,6 +27,7 @@ from nda.errors import DataError
 from tests.support.made_boxes import write_image, write_list, write_voc
 from tests.support.made_images import write
 from tests.support.made_pairs import write_pairs
+from tests.support.processes import PATIENCE
 
 
 def split(name: str) -> str:
@@ -200,7 +201,7 @@ def test_the_locale_changes_no_name(tmp_path: Path) -> None:
         cwd=tmp_path,
         env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

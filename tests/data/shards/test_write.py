@@ -200,6 +200,29 @@ def test_a_set_that_is_replaced_is_never_left_to_a_sweep(
     assert contents(left) == before
 
 
+def test_through_a_link_the_folder_that_it_points_to_is_replaced(tmp_path: Path) -> None:
+    write_folder(tmp_path / "images")
+    write_shards(tmp_path / "images", tmp_path / "shards")
+    before = contents(tmp_path / "shards")
+    link, elsewhere = tmp_path / "link", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link.symlink_to(elsewhere)
+    for _ in range(2):  # into an empty folder, and over shards
+        write_shards(tmp_path / "images", link)
+        assert link.is_symlink()
+        assert contents(elsewhere) == before
+    assert not list(tmp_path.glob("*.replaced-*"))
+
+
+def test_where_a_disk_is_mounted_nothing_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = write_set(tmp_path)
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == shards)
+    with pytest.raises(ConfigError, match="is where a disk is mounted, which cannot be replaced"):
+        write_shards(tmp_path / "images", shards)
+
+
 def test_a_folder_of_other_files_is_never_replaced(tmp_path: Path) -> None:
     shards = write_set(tmp_path)
     (shards / "thesis.txt").write_text("mine")

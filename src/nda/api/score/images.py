@@ -21,6 +21,7 @@ from nda.api.score.table import names_after, table
 from nda.data.reading.normal_folders import normal_folders
 from nda.errors import DataError
 from nda.evaluation.outliers.detector import Detector
+from nda.evaluation.outliers.discoveries import exact
 from nda.recipes.anomaly.load import open_detector
 from nda.report.pages.score import ScoredImages, judged_by, write_score_page
 from nda.report.scored import HEADER, PLACED, Scored
@@ -72,7 +73,7 @@ def score_images(
     def take(scored: Scored) -> None:
         seen.add(scored)
         if limit.discoveries is not None and scored.p_value is not None:
-            rarity.append(scored.p_value)
+            rarity.append(exact(scored.p_value, len(detector.calibration)))
         if drift is not None:
             drift.see(scored)
         if each is not None:
@@ -145,6 +146,8 @@ def about_scoring(
         "bit depth": options.bit_depth or settings.bit_depth,
         "images": str(Path(options.images).expanduser().absolute()),
         "device": kind.partition(":")[0],
+        # Rows that are kept have had theirs drawn, or not.
+        "heat maps": None if options.heatmaps is None else "drawn",
     }
 
 

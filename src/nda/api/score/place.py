@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from nda.api.places import ready_outputs
 from nda.errors import ConfigError
+from nda.runtime.locks import is_locked
 
 if TYPE_CHECKING:
     from nda.api.settings import ScoreOptions
@@ -28,7 +29,11 @@ class Place:
 
     def goes_on(self) -> bool:
         """Whether there is an unfinished table to go on with; refuses one that is not asked for."""
-        if self.out is None or not self.part.exists() or self.overwrite:
+        if self.out is None or not self.part.exists():
+            return False
+        if is_locked(self.part):
+            self.refuse_two()
+        if self.overwrite:
             return False
         if not self.resume:
             raise ConfigError(
@@ -36,6 +41,13 @@ class Place:
                 "it, --overwrite to begin anew, or another --out."
             )
         return True
+
+    def refuse_two(self) -> NoReturn:
+        """Refuse (`ConfigError`) to write what another process is writing."""
+        raise ConfigError(
+            f"{self.out} is being written by another scoring; wait until that has ended, or give "
+            "another --out."
+        )
 
 
 def ready_places(options: ScoreOptions) -> Place:

@@ -19,6 +19,7 @@ from nda.api.score.place import Place
 from nda.errors import DataError, UserError
 from nda.report.scored import HEADER, Scored
 from nda.runtime.files import atomic_file
+from nda.runtime.locks import NoLocksError, is_still, lock
 
 Write = Callable[[Sequence[Scored]], None]  # of the rows of a batch
 
@@ -42,10 +43,11 @@ def table(
         yield kept, lambda _: None
         return
     goes_on = place.goes_on()
-    with place.part.open("r+b" if goes_on else "wb") as file:
+    with _opened(place) as file:
         if goes_on:
             kept = _kept(file, place, about, batch_size, header)
         else:
+            file.truncate(0)
             file.write(json.dumps(about).encode() + b"\n")
             _write(file, [header])
         rows = len(kept)
@@ -61,16 +63,45 @@ def table(
             if rows > len(kept) or not rows or not isinstance(error, UserError):
                 _say_or_remove(place, rows)
             raise
-    with place.part.open("rb") as whole, atomic_file(place.out) as out:
-        whole.readline()
-        if settle is None:
-            shutil.copyfileobj(whole, out)
-        else:
-            found = csv.reader(_lines(whole, [0]))
-            _write(out, [next(found)])
-            for row in found:
-                _write(out, [settle(Scored.of(row)).row(header)])
-    place.part.unlink()
+        file.seek(0)
+        with atomic_file(place.out) as out:
+            _finish(file, out, settle, header)
+        place.part.unlink()  # while it is locked: whoever waits for it sees that it is gone
+
+
+def _opened(place: Place) -> BinaryIO:
+    """The unfinished table to write, locked for this process; refuses one that another writes."""
+    while True:
+        file = place.part.open("a+b")
+        try:
+            lock(file)
+        except BlockingIOError:
+            file.close()
+            place.refuse_two()
+        except NoLocksError:
+            break
+        if is_still(place.part, file):
+            break
+        file.close()  # its last writer removed it between our two steps
+    file.seek(0)
+    return file
+
+
+def _finish(
+    whole: BinaryIO,
+    out: BinaryIO,
+    settle: Callable[[Scored], Scored] | None,
+    header: Sequence[str],
+) -> None:
+    """Copy the unfinished table without its first line, its verdicts settled."""
+    whole.readline()
+    if settle is None:
+        shutil.copyfileobj(whole, out)
+        return
+    found = csv.reader(_lines(whole, [0]))
+    _write(out, [next(found)])
+    for row in found:
+        _write(out, [settle(Scored.of(row)).row(header)])
 
 
 def _say_or_remove(place: Place, rows: int) -> None:

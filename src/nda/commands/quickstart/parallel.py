@@ -27,8 +27,8 @@ KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": s
 def train_together(runs: Mapping[Path, Settings], *, recipe: str = GanConfig.recipe) -> None:
     """Train each run folder with its settings, all at once, sharing the cores equally.
 
-    A run that was interrupted goes on; one that is complete is left alone. Ctrl-C reaches every
-    process, which then keeps a checkpoint. Raises `TrainingError` if one of them fails.
+    A run that was interrupted goes on; one that is complete is left alone. At Ctrl-C every run
+    keeps a checkpoint. Raises `TrainingError` if one of them fails.
     """
     open_runs = {path: s for path, s in runs.items() if not is_complete(path, int(s["steps"]))}
     threads = str(max(1, (os.cpu_count() or 1) // max(1, len(open_runs))))
@@ -44,6 +44,9 @@ def train_together(runs: Mapping[Path, Settings], *, recipe: str = GanConfig.rec
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
                     env=environment,
+                    # A terminal's Ctrl-C does not reach it: a second signal would break off what
+                    # the one below begins.
+                    start_new_session=True,
                 )
         _watch(processes, {path: int(s["steps"]) for path, s in open_runs.items()})
     except BaseException:
@@ -61,7 +64,7 @@ def is_complete(path: Path, steps: int) -> bool:
 
 def _words(path: Path, settings: Settings, recipe: str) -> list[str]:
     """The command line that begins the run or goes on with it."""
-    if (path / "checkpoints" / "latest").exists():
+    if RunFolder(path).config_path.exists():
         return ["resume", str(path), "--steps", str(settings["steps"])]
     options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     return ["train", recipe, *options, "--out", str(path)]

@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from nda.errors import TrainingError
+from nda.errors import ConfigError, TrainingError
 from nda.evaluation.record import Evaluation
+from nda.runtime.signals import SIGNALS
+from nda.training.lock import holder
 from nda.training.run_folder import RunFolder
 
+ENDED_BY_SIGNALS = {128 + number for number in SIGNALS}  # with a checkpoint
 PAUSE = 0.5  # seconds between looks
 
 
@@ -47,6 +50,11 @@ def evaluations_of(folder: Path, words: list[str], steps: int) -> Iterator[Evalu
 
 def _begin(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
     begun = RunFolder(folder).config_path.exists()
+    if writer := holder(folder):
+        raise ConfigError(
+            f"{folder} is still trained by {writer}, of a sweep that was ended. Wait until that "
+            "has ended too, or end it."
+        )
     command = ["resume", str(folder)] if begun else ["train", *words]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _log(folder).open("ab") as log:
@@ -56,6 +64,9 @@ def _begin(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env=dict(os.environ),
+            # A terminal's Ctrl-C does not reach it: a second signal, from `evaluations_of`, would
+            # break off the checkpoint.
+            start_new_session=True,
         )
 
 
@@ -66,7 +77,7 @@ def _is_complete(folder: Path, steps: int) -> bool:
 
 
 def _refuse(folder: Path, code: int) -> None:
-    if code == 130:
+    if code in ENDED_BY_SIGNALS:
         raise KeyboardInterrupt
     text = _log(folder).read_text(encoding="utf-8", errors="replace").strip()
     last = "".join(text.splitlines()[-1:]) or f"exit code {code}"

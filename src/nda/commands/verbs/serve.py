@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 from dataclasses import dataclass
 
@@ -72,10 +74,27 @@ def serve(words: list[str]) -> int:
             "password. Without --host only this machine can.",
             file=sys.stderr,
         )
-    address = f"[{options.host}]" if ":" in options.host else options.host
-    print(f"nda: http://{address}:{options.port}, until Ctrl-C", file=sys.stderr, flush=True)
-    uvicorn.run(app, host=options.host, port=options.port, log_level="warning")
+    with listening(options.host, options.port) as listener:
+        address = f"[{options.host}]" if ":" in options.host else options.host
+        print(f"nda: http://{address}:{options.port}, until Ctrl-C", file=sys.stderr, flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
     return 0
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket at that address; refuses (`ConfigError`) one that is taken or not to be had."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"nda serve cannot listen at {host}, port {port} ({error.strerror}); give another "
+            "--port or --host."
+        ) from error
+    return listener
 
 
 def refuse_serve(options: ServeOptions) -> None:

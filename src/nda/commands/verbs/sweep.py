@@ -49,9 +49,11 @@ def sweep(words: list[str]) -> int:
     from nda.commands.sweep.page import verdict, write_page
     from nda.commands.sweep.search import search
     from nda.extras import require
+    from nda.training.lock import hold
 
     require("optuna", "nda sweep needs the package optuna", "sweep")
     plan.out.mkdir(parents=True, exist_ok=True)
+    hold(plan.out)
     keep(plan)
     study = search(plan, evaluations_of, lambda text: print(text, flush=True))
     page = write_page(plan, study)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nda.data.images.image_set import ImageSet
-from nda.runtime.files import follow_umask
+from nda.runtime.files import follow_umask, temporary_folder
 
 T = TypeVar("T")
 
@@ -75,8 +74,8 @@ def _save(path: Path, tensors: dict[str, Tensor], said: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # save_file writes from the tensor itself, but only to a name: hence a folder of our own.
-        with tempfile.TemporaryDirectory(prefix=".images-", dir=path.parent) as folder:
-            unfinished = Path(folder, path.name)
+        with temporary_folder(path) as folder:
+            unfinished = folder / path.name
             metadata = {"nda": json.dumps(said | {"digest": _digest(said)})}
             save_file(tensors, unfinished, metadata=metadata)
             follow_umask(unfinished)

@@ -63,6 +63,7 @@ def write_shards(
     """
     out = Path(out)
     refuse_others_files(out)
+    out = out.resolve()  # a link stays one, and what it points to is written
     out.parent.mkdir(parents=True, exist_ok=True)
     sweep(out.parent, older=A_DAY)  # what was killed; other machines may write there too
     unfinished = out.parent / temporary_name()
@@ -77,7 +78,12 @@ def write_shards(
 
 
 def refuse_others_files(out: Path) -> None:
-    """Refuse (`ConfigError`) to replace a folder that holds anything but shards."""
+    """Refuse (`ConfigError`) to replace a folder that holds anything but shards, and a disk."""
+    if os.path.ismount(out):
+        raise ConfigError(
+            f"--out {out} is where a disk is mounted, which cannot be replaced; give a folder "
+            "in it."
+        )
     if out.is_dir():
         tars = {path.name for path in out.glob(f"*{TAR}")}
         ours = {LIST, *tars, *map(index_of, tars)} if (out / LIST).exists() else set()
