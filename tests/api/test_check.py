@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import nda
 from nda.cli import main
+from nda.errors import DataError
 
 Refusal = Callable[[list[str]], str]
 
@@ -94,7 +97,18 @@ def test_too_few_images_are_refused(tmp_path: Path, refusal: Refusal) -> None:
     for index in range(39):
         Image.fromarray(np.full((16, 16, 3), index, np.uint8)).save(tmp_path / f"{index}.png")
     said = refusal(["check", str(tmp_path)])
-    assert "gives 39 images, and a check needs at least 40; give more images." in said
+    assert "gives 39 different images, and a check needs at least 40; give more images." in said
+
+
+def test_copies_are_left_out_and_do_not_count() -> None:
+    rng = torch.Generator().manual_seed(0)
+    different = torch.randint(0, 256, (45, 3, 16, 16), generator=rng, dtype=torch.uint8)
+    checked = nda.check(different.repeat(2, 1, 1, 1), negatives="cutout", steps=2)
+    assert checked.protocol["images_held_out"] == 45
+    said = "45 of 90 images are copies or near copies of others, and left out."
+    assert said in checked.notes
+    with pytest.raises(DataError, match="gives 20 different images, and a check needs"):
+        nda.check(different[:20].repeat(5, 1, 1, 1), negatives="cutout", steps=2)
 
 
 def test_of_few_images_each_is_held_out_once(

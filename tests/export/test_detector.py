@@ -24,6 +24,7 @@ from nda.export.detector import (
     export_onnx,
     export_safetensors,
 )
+from tests.support.processes import PATIENCE
 
 SETTINGS = DetectorSettings(16, "stretch", "plain", 8, "blemish", 0.05, 3, "fingerprint")
 
@@ -102,7 +103,7 @@ def test_the_runtime_writes_no_id_of_the_device(tmp_path: Path) -> None:
     told = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     del told["ORT_DISABLE_TELEMETRY"]
     lines = "from nda.export.detector import onnx_runtime; onnx_runtime()"
-    subprocess.run([sys.executable, "-c", lines], env=told, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", lines], env=told, check=True, timeout=PATIENCE)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

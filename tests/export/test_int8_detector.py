@@ -62,6 +62,7 @@ def test_a_rounded_trunk_gives_nearly_the_maps_of_the_trunk_and_reports_to_nobod
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     quantization = pytest.importorskip("onnxruntime.quantization")
+    numpy_helper = pytest.importorskip("onnx").numpy_helper
     real, told = quantization.quantize_static, []
 
     def quantize_static(*words: Any, **settings: Any) -> None:
@@ -82,6 +83,11 @@ def test_a_rounded_trunk_gives_nearly_the_maps_of_the_trunk_and_reports_to_nobod
     for ours, theirs in zip(found, exact, strict=True):
         error = (ours - theirs).square().mean().sqrt() / theirs.std()
         assert 0 < error < 0.2
+    weights = [w for w in rounded.model.graph.initializer if len(w.dims) == 4]
+    largest = max(int(np.abs(numpy_helper.to_array(w)).max()) for w in weights)
+    # Two products with activations of 8 bits stay within the 16 bits that AVX2 adds them in.
+    assert len(weights) >= 33
+    assert 2 * 255 * largest < 2**15
 
 
 @pytest.mark.slow
@@ -211,6 +217,9 @@ def test_what_cannot_be_fitted_anew_is_refused(
         "nda: --int8 rounds the backbone lite0, to which a method is then fitted anew, and "
         f"{run} has plain (--method negatives); leave it out."
     )
+    learned = {"recipe": "anomaly", "method": "negatives", "backbone": "lite0"}
+    (run / "config.yaml").write_text(yaml.safe_dump(learned))
+    assert refusal(run).endswith(f"and {run} has lite0 (--method negatives); leave it out.")
     settings = {"recipe": "anomaly", "method": "gaussian", "backbone": "lite0"}
     (run / "config.yaml").write_text(yaml.safe_dump({**settings, "reference": "templates"}))
     assert refusal(run) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from nda.api.options import called, options_on, settings_shown
 from nda.api.refusals import refuse_check
 from nda.api.settings import MIN_IMAGES, CheckOptions
 from nda.data import ImageSet
+from nda.data.images.copies import copy_groups, firsts
 from nda.errors import DataError
 from nda.evaluation.record import Protocol
 from nda.evaluation.validity.check import (
@@ -80,7 +82,7 @@ def measure(options: CheckOptions, images: Any = None) -> Checked:
     """
     device = choose_device(options.device)
     asked = negatives_from_list(options.negatives)
-    data = chosen_images(options, images)
+    data = without_copies(chosen_images(options, images))
     _refuse_too_few(data.images, options)
     side, cut = data.images.shape[-1], len(data.images) // HELD_OUT
     few = len(data.images) < FEW
@@ -114,11 +116,24 @@ def chosen_images(options: CheckOptions, images: Any = None) -> ImageSet:
     return drawn_images(options, generator_for(options.seed, purpose="check images"), images)
 
 
+def without_copies(data: ImageSet) -> ImageSet:
+    """One of each image: a probe would know copies on the other side of a split by heart."""
+    groups = copy_groups(data.images)
+    kept = firsts(groups)
+    if bool(kept.all()):
+        return data
+    copies = int((~kept).sum())
+    note = f"{copies:,} of {len(kept):,} images are copies or near copies of others, and left out."
+    found = data.only(kept)
+    return replace(found, notes=(*found.notes, note))
+
+
 def _refuse_too_few(images: Tensor, options: CheckOptions) -> None:
     if len(images) < MIN_IMAGES:
         raise DataError(
-            f"{options.images} gives {counted(len(images), 'image')}, and a check needs at least "
-            f"{MIN_IMAGES}; give more images" + (" or more --classes." if options.classes else ".")
+            f"{options.images} gives {counted(len(images), 'different image')}, and a check needs "
+            f"at least {MIN_IMAGES}; give more images"
+            + (" or more --classes." if options.classes else ".")
         )
 
 

@@ -70,7 +70,9 @@ def write_scorer(path: Path) -> str:
     first = text.partition("\n")[0]
     if script.exists() and not script.read_bytes().startswith(first.encode()):
         return f"{script} is there and not ours, so no script is written that scores images"
-    write_text_atomically(script, text.replace(f'"{OURS}"', json.dumps(path.name)))
+    write_text_atomically(
+        script, text.replace(f'"{OURS}"', json.dumps(path.name, ensure_ascii=False))
+    )
     return f"{script}: scores images with it, without torch and nda"
 
 

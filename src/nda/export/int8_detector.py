@@ -127,7 +127,7 @@ def agreement(state: AnomalyState, exact: Detector, rounded: Detector, parity: P
     with needed("A rank correlation needs SciPy", "train"):
         from scipy.stats import spearmanr
 
-    test = test_images(state)
+    test, _ = test_images(state)
     aurocs = None
     if test is None:
         images = state.calibration.images
@@ -135,11 +135,9 @@ def agreement(state: AnomalyState, exact: Detector, rounded: Detector, parity: P
             torch.cat([d(part)[0] for part in images.split(32)]) for d in (rounded, exact)
         )
     else:
-        found = [judged(state, each.network, test) for each in (rounded, exact)]
-        kept = found[0][0]
-        ours, theirs = (scores for _, _, scores in found)
+        ours, theirs = (judged(state, each.network, test)[1] for each in (rounded, exact))
         first, second = (
-            measure_outliers(scores[kept.normal], scores[~kept.normal]).auroc
+            measure_outliers(scores[test.normal], scores[~test.normal]).auroc
             for scores in (ours, theirs)
         )
         aurocs = first, second

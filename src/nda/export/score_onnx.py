@@ -20,7 +20,8 @@ def main(names: list[str]) -> int:
     """Print a row an image; the exit code is 1 where one could not be read."""
     session = onnxruntime.InferenceSession(Path(__file__).with_name("detector.onnx"))
     about = session.get_modelmeta().custom_metadata_map
-    side, crop, rate = int(about["resolution"]), about["fit"] == "crop", about["false_alarm_rate"]
+    side, crop = int(about["resolution"]), about["fit"] == "crop"
+    rate = np.float32(about["false_alarm_rate"])  # as p-values are: 1 / 20 is not above 0.05
     size = int(about["image_width"]), int(about["image_height"])  # 0 where there are no tiles
     broken = 0
     for name in names:
@@ -36,7 +37,7 @@ def main(names: list[str]) -> int:
             broken = 1
             continue
         score, p_value, *place = found
-        verdict = "anomalous" if p_value <= float(rate) else "normal"
+        verdict = "anomalous" if p_value <= rate else "normal"
         print(f"{name},{score:.6g},{p_value:.6g},{verdict}", *place, sep=",")
     return broken
 

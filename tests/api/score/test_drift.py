@@ -46,6 +46,13 @@ def test_images_left_out_in_turn_are_no_measure() -> None:
         Drift(detector(groups=19), 0.1)
 
 
+def test_pictures_of_one_part_in_a_row_are_no_stream() -> None:
+    judge = detector()
+    judge.settings = replace(judge.settings, parts=True)
+    with pytest.raises(ConfigError, match=r"told of parts with several pictures \(--group\)"):
+        Drift(judge, 0.1)
+
+
 def test_the_command_says_it_in_a_note(
     run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from scipy.stats import false_discovery_control
 
 from nda.errors import ConfigError
 from nda.evaluation.outliers.conformal import p_values
-from nda.evaluation.outliers.discoveries import discovery_limit
+from nda.evaluation.outliers.discoveries import discovery_limit, exact
 
 
 @pytest.mark.parametrize(("dependent", "method"), [(False, "bh"), (True, "by")])
@@ -40,6 +40,14 @@ def test_of_conformal_p_values_no_more_are_false_than_promised() -> None:
     mean = sum(shares) / len(shares)
     assert 0.1 < mean < 0.2  # 0.2 times the share of normal images: 0.16
     assert sum(found) / len(found) > 0.8
+
+
+def test_what_a_table_rounded_off_is_put_back() -> None:
+    exact_values = [1 / 150, *[0.5] * 14]
+    written = [float(f"{p:.6g}") for p in exact_values]
+    assert discovery_limit(written, 0.1, any_dependence=False) == 0
+    assert [exact(p, 149) for p in written] == [1 / 150, *[75 / 150] * 14]
+    assert discovery_limit([exact(p, 149) for p in written], 0.1, any_dependence=False) == 1 / 150
 
 
 def test_nothing_to_flag() -> None:

@@ -168,6 +168,16 @@ def test_a_shift_stays_within_an_eighth_of_the_side() -> None:
     assert float(shift.abs().max()) <= SIDE / 8
 
 
+@pytest.mark.parametrize("side", [64, 128, 144, 240, 304, 368, 528, 1024])
+def test_shifts_of_an_eighth_are_within_reach_at_any_side(side: int) -> None:
+    found = Registration(side, 1)
+    assert side / 8 <= found.furthest <= side / 8 + found.factor
+    edge = torch.zeros(1, 3, side, side)
+    moved = shifted(edge + 1, torch.tensor([[float(found.furthest)] * 2]))
+    assert moved.shape == edge.shape
+    torch.testing.assert_close(moved, edge + 1)  # there is room beyond the edges for all of it
+
+
 def test_whole_shifts_are_exact_and_others_are_right_for_parabolas() -> None:
     images = scenes(2)
     moved = shifted(images, torch.tensor([[3.0, -2.0], [0.0, 5.0]]))

@@ -299,6 +299,19 @@ def test_test_images_of_another_size_are_left_out_with_a_note(tmp_path: Path) ->
     assert images == {3}
 
 
+def test_where_no_faulty_image_is_left_nothing_is_measured_and_why_is_said(tmp_path: Path) -> None:
+    data = write(tmp_path / "data")
+    for path in (data / "test/hole").iterdir():
+        Image.fromarray(surface("test/hole", 1, (80, 80))).save(path)
+    run = trained(tmp_path, data, method="negatives", steps=1, false_alarm_rate=0.2)
+    found = run.folder.evaluations()[-1]
+    assert (
+        "Anomalies: Test images of another size than those of training, left out: 4. What is left "
+        "is not both normal and faulty, so nothing is measured."
+    ) in found["notes"]
+    assert {each["name"] for each in found["metrics"]} == {"auroc_negatives"}
+
+
 CONFIG = AnomalyConfig(data="d", out="o", tile=64)
 
 

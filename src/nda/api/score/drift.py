@@ -14,8 +14,9 @@ from nda.validators import counted
 class Drift:
     """Sees every image of a scoring; says at the end whether there was an alarm, and at which.
 
-    Raises `ConfigError` for a rate that is none, and for a detector whose normal images were left
-    out in turn: of these it is not known how new ones rank among them.
+    Raises `ConfigError` for a rate that is none, for a detector whose normal images were left out
+    in turn, of which it is not known how new ones rank among them, and for one that was told of
+    parts: several pictures of one in a row score alike, which looks like a change.
 
     Scores are compared as the table has them, so that a scoring that goes on says what one that was
     never cut off would.
@@ -29,6 +30,12 @@ class Drift:
             raise ConfigError(
                 "--drift needs normal images that were held out, and this detector is calibrated "
                 "by leaving its images out in turn; train it with --calibration held_out."
+            )
+        if detector.settings.parts:
+            raise ConfigError(
+                "--drift takes images for independent of each other, and this detector was told of "
+                "parts with several pictures (--group), which score alike; leave --drift out, or "
+                "train and score with one picture of each part."
             )
 
     def see(self, scored: Scored) -> None:

@@ -73,7 +73,7 @@ def refuse_int8(options: ExportOptions, kind: str, model: str, settings: Mapping
             f"--int8 fits and calibrates anew on a run's normal images, and {options.run} is a "
             "detector without them; give the folder of its run."
         )
-    if settings.get("backbone") != INT8:
+    if settings.get("backbone") != INT8 or settings.get("method") == "negatives":
         raise ConfigError(
             f"--int8 rounds the backbone {INT8}, to which a method is then fitted anew, and "
             f"{options.run} has {settings.get('backbone')} (--method {settings.get('method')}); "

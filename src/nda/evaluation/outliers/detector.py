@@ -49,6 +49,7 @@ class DetectorSettings:
     image_height: int = 0
     overlap: int = 0  # pixels that neighbouring tiles share
     templates: int = 0  # that images are compared with
+    parts: bool = False  # whether several pictures may be of one part
 
     @property
     def tiling(self) -> Tiling | None:

@@ -34,6 +34,11 @@ def discovery_limit(p_values: Sequence[float], rate: float, *, any_dependence: b
     return float(found[passed][-1]) if bool(passed.any()) else 0.0
 
 
+def exact(p_value: float, known: int) -> float:
+    """A p-value k / (n + 1) of `known` calibration scores, without what a table rounded off."""
+    return round(p_value * (known + 1)) / (known + 1)
+
+
 def allowed_rate(count: int, rate: float, *, any_dependence: bool) -> float:
     """The rate, or what stays of it for `count` p-values that may depend on each other anyhow."""
     return rate / sum(1 / k for k in range(1, count + 1)) if any_dependence else rate

@@ -1,7 +1,8 @@
 """Are images of a stream still like the normal ones? A test martingale over conformal p-values.
 
 Each score is ranked among those of the normal images held out and of the stream so far, ties broken
-at random. While the stream is exchangeable with the normal images these ranks are independent and
+at random. While the stream is exchangeable with the normal images, which pictures of one part in a
+row are not, these ranks are independent and
 uniform (Vovk et al., 2005), so no betting on them wins: capital that begins at 1 ever reaches 1 / r
 with a chance of at most r (Ville's inequality), however long one watches. The bets are those of the
 simple jumper (Vovk, Petej, Nouretdinov, Ahlberg, Carlsson and Gammerman, "Retrain or not retrain:

@@ -22,9 +22,9 @@ class Registration(nn.Module):
     """Images `(B, 3, S, S)` in [-1, 1] to the templates that fit best, moved and lit as they are.
 
     Templates uint8 `(T, 3, S, S)` are part of the state. The choice is by the correlation of what
-    of both overlaps, without slow changes of light, over all shifts of up to an eighth of the side;
-    at more and more pixels the shift is then refined (Lucas and Kanade, 1981), so that places where
-    both differ much count little.
+    of both overlaps, without slow changes of light, over all shifts of up to an eighth of the side
+    (`furthest`); at more and more pixels the shift is then refined (Lucas and Kanade, 1981), so
+    that places where both differ much count little.
     """
 
     templates: Tensor
@@ -36,9 +36,14 @@ class Registration(nn.Module):
         while side // (2 * factor) >= SEARCHED and side % (2 * factor) == 0:
             factor *= 2
         self.factor = factor  # of the side that is searched at
-        self.reach = side // factor // REACH  # pixels of that side
+        self.reach = -(-side // (factor * REACH))  # pixels of that side
         self.register_buffer("templates", torch.zeros(count, 3, side, side, dtype=torch.uint8))
         self.requires_grad_(False)
+
+    @property
+    def furthest(self) -> int:
+        """The largest shift either way, in pixels: an eighth of the side or a little more."""
+        return self.reach * self.factor
 
     def forward(self, images: Tensor) -> Tensor:
         number, shift, _ = self.find(images)
@@ -68,8 +73,7 @@ class Registration(nn.Module):
             small, template = F.avg_pool2d(images, factor), F.avg_pool2d(chosen, factor)
             for _ in range(_STEPS):
                 shift = shift + factor * step_towards(small, template, shift / factor)
-            limit = float(self.reach * self.factor)
-            shift = shift.clamp(-limit, limit)
+            shift = shift.clamp(-float(self.furthest), float(self.furthest))
             if factor == 1:
                 return shift
             factor //= 2
@@ -153,7 +157,7 @@ def slopes(images: Tensor) -> tuple[Tensor, Tensor]:
 def shifted(images: Tensor, shift: Tensor) -> Tensor:
     """Images `(B, 3, S, S)` moved down and right by `(B, 2)` pixels, their edges drawn on."""
     side = images.shape[-1]
-    room = side // REACH + _STEPS + 3  # further than any shift reaches
+    room = side // REACH + side // SEARCHED + _STEPS + 3  # further than any shift reaches
     padded = F.pad(images, [room] * 4, mode="replicate")
     down, right = (taps(shift[:, axis], side, room)[:, None] for axis in (0, 1))
     return down @ padded @ right.transpose(2, 3)

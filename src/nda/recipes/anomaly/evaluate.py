@@ -25,7 +25,7 @@ from nda.evaluation.outliers.pixels import pixel_metrics
 from nda.evaluation.record import Evaluation, Histogram, Metric, Protocol
 from nda.networks.pretrained.left_out import maps_without_own
 from nda.recipes.anomaly.baselines import SUBTRACTED, baselines, subtracted
-from nda.recipes.anomaly.large import judge_test, scores_of_large, tile_settings
+from nda.recipes.anomaly.large import judge_test, of_their_size, scores_of_large, tile_settings
 from nda.report.pictures.grid import image_grid, save_png
 from nda.report.pictures.heat import overlay
 from nda.runtime.seeding import generator_for
@@ -52,12 +52,10 @@ def evaluate(state: AnomalyState) -> Evaluation:
     save_detector(RunFolder(Path(state.config.out)).detector_path, detector)
     made, histograms = against_negatives(state, network, calibration)
     metrics: list[Metric] = []
-    defects = test_images(state)
+    defects, missing = test_images(state)
     notes = [*state.train.told, *state.method.told]
     if defects is None:
-        notes.append(
-            "Anomalies: the data has no test split with classes other than those trained on."
-        )
+        notes.append(f"Anomalies: {missing}")
     else:
         metrics, histogram, told = against_faults(state, network, calibration, defects)
         histograms.insert(0, histogram)
@@ -67,10 +65,10 @@ def evaluate(state: AnomalyState) -> Evaluation:
     return Evaluation(state.step, [*metrics, *made], histograms, notes)
 
 
-def test_images(state: AnomalyState) -> Defects | None:
-    """The test split, where the data has one with classes other than those trained on."""
+def test_images(state: AnomalyState) -> tuple[Defects | None, str]:
+    """The test split where it has other classes than those trained on; else why there is none."""
     config, large = state.config, state.normal.large
-    return load_defects(
+    found = load_defects(
         config.data,
         normal_classes(state.train),
         resolution=state.images.shape[-1],
@@ -79,6 +77,9 @@ def test_images(state: AnomalyState) -> Defects | None:
         bit_depth=config.bit_depth,
         places=None if large is None else large.tiling.places,
     )
+    if found is None:
+        return None, "the data has no test split with classes other than those trained on."
+    return (found, "") if large is None else of_their_size(large, found)
 
 
 def scores_of_known(state: AnomalyState, network: nn.Module) -> tuple[Tensor, Tensor]:
@@ -130,6 +131,7 @@ def detector_of(state: AnomalyState, calibration: Tensor, hottest: Tensor) -> De
         kept=0 if config.learned else len(state.train),
         groups=0 if state.normal.owners is None else int(state.normal.owners.max()) + 1,
         templates=len(state.templates.names) if state.templates else 0,
+        parts=config.group is not None,
         **tile_settings(state.normal.large),
     )
     return Detector.of(state.module, calibration, settings, hottest)
@@ -180,7 +182,7 @@ def against_faults(
     state: AnomalyState, network: nn.Module, calibration: Tensor, test: Defects
 ) -> tuple[list[Metric], Histogram, list[str]]:
     """The test split kind by kind, beside the cheapest baselines; and notes on both."""
-    test, maps, found = judged(state, network, test)
+    maps, found = judged(state, network, test)
     whole, chosen = state.train, state.method.name
     if state.normal.large is not None:
         whole, chosen = state.normal.shrunk or state.train, f"{chosen} of tiles"
@@ -206,14 +208,12 @@ def against_faults(
     return metrics, histogram, [*test.notes, *([missing] if missing else [])]
 
 
-def judged(
-    state: AnomalyState, network: nn.Module, test: Defects
-) -> tuple[Defects, Tensor, Tensor]:
-    """The test images that can be judged, their maps `(N, h, w)` and their scores `(N,)`."""
+def judged(state: AnomalyState, network: nn.Module, test: Defects) -> tuple[Tensor, Tensor]:
+    """Maps `(N, h, w)` and scores `(N,)` of test images."""
     if state.normal.large is not None:
         return judge_test(network, state.normal.large, test)
     maps = score_maps(network, test.images)
-    return test, maps, image_scores(maps, pooling_of(network))
+    return maps, image_scores(maps, pooling_of(network))
 
 
 def in_pairs(images: Tensor, size: int = 64) -> list[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor, nn
 from nda.data import to_float
 from nda.data.images.defects import Defects
 from nda.data.images.tiles import LargePictures
+from nda.data.reading.decode import quiet_pillow, upright_size
+from nda.data.reading.open import open_raw
+from nda.data.reading.source import open_source
 from nda.evaluation.outliers.detector import pooling_of, score_maps
 from nda.evaluation.outliers.large import judge_large
 from nda.networks.pretrained.left_out import maps_without_own
@@ -44,29 +48,35 @@ def maps_of(state: AnomalyState, network: nn.Module, number: int) -> Callable[[T
     return without_own
 
 
-def judge_test(
-    network: nn.Module, pictures: LargePictures, test: Defects
-) -> tuple[Defects, Tensor, Tensor]:
-    """The test images of the size of training, their maps `(N, h, w)` and their scores `(N,)`.
+def of_their_size(pictures: LargePictures, test: Defects) -> tuple[Defects | None, str]:
+    """The test images of the size of training; or None, and why nothing can be measured.
 
     Others are left out, with a note.
     """
-    maps, scores, misfits = [], [], []
-    for picture in replace(pictures, names=test.names).of_any_size():
-        misfits.append(bool(pictures.tiling.misfit(picture)))
-        if not misfits[-1]:
-            found = judge_large(
-                lambda tiles: score_maps(network, tiles), picture, pictures.tiling,
-                pooling_of(network),
-            )  # fmt: skip
-            maps.append(found.heat)
-            scores.append(found.score)
-    fits = ~torch.tensor(misfits)
+    size = pictures.tiling.width, pictures.tiling.height
+    with open_source(Path(pictures.path).expanduser()) as source, quiet_pillow():
+        fits = torch.tensor([upright_size(open_raw(source, name)) == size for name in test.names])
+    if bool(fits.all()):
+        return test, ""
     kept = test.only(fits)
-    if any(misfits):
-        note = f"Test images of another size than those of training, left out: {sum(misfits):,}."
-        kept = replace(kept, notes=(*kept.notes, note))
-    return kept, torch.stack(maps), torch.stack(scores)
+    others = f"Test images of another size than those of training, left out: {int((~fits).sum()):,}"
+    if bool(kept.normal.all()) or not bool(kept.normal.any()):
+        return (
+            None,
+            f"{others}. What is left is not both normal and faulty, so nothing is measured.",
+        )
+    return replace(kept, notes=(*kept.notes, f"{others}.")), ""
+
+
+def judge_test(network: nn.Module, pictures: LargePictures, test: Defects) -> tuple[Tensor, Tensor]:
+    """Maps `(N, h, w)` and scores `(N,)` of test images of the size of training."""
+    found = [
+        judge_large(
+            lambda tiles: score_maps(network, tiles), picture, pictures.tiling, pooling_of(network)
+        )
+        for picture in replace(pictures, names=test.names)
+    ]
+    return torch.stack([each.heat for each in found]), torch.stack([e.score for e in found])
 
 
 def tile_settings(pictures: LargePictures | None) -> dict[str, int]:

@@ -18,7 +18,7 @@ from nda.data.reading.open import open_member, open_raw
 from nda.data.reading.source import EXTENSIONS, Source, open_source, source_of_files
 from nda.data.reading.values import Values
 from nda.errors import DataError
-from nda.networks.pretrained.registration import REACH, Registration
+from nda.networks.pretrained.registration import Registration
 from nda.recipes.anomaly.config import AnomalyConfig
 from nda.validators import counted
 
@@ -132,7 +132,8 @@ def told_of_fit(templates: Templates, normal: ImageSet) -> list[str]:
     """What whoever trains should know of how normal images fit the templates."""
     rows = torch.linspace(0, len(normal) - 1, min(LOOKED_AT, len(normal))).long()
     looked_at = normal.only(rows).images
-    number, shift, fit = found_by(templates.images, looked_at)
+    registration = registration_of(templates.images)
+    number, shift, fit = found_by(registration, looked_at)
     called = [normal.names[row] if normal.names else f"number {row}" for row in rows.tolist()]
     whole = counted(len(rows), "normal image")
     told = []
@@ -142,7 +143,7 @@ def told_of_fit(templates: Templates, normal: ImageSet) -> list[str]:
             f"{int(odd.sum()):,} of {whole} fit no template of --reference (correlation below "
             f"{FITS:g}): {some(called, odd)}; give the templates of their parts."
         )
-    turned = found_by(templates.images.flip(2, 3), looked_at)[2]
+    turned = found_by(registration_of(templates.images.flip(2, 3)), looked_at)[2]
     if not bool(odd.all()) and float((fit - turned)[~odd].median()) < BETTER:
         told.append(
             "Normal images fit the templates of --reference no better than the same upside down "
@@ -150,7 +151,7 @@ def told_of_fit(templates: Templates, normal: ImageSet) -> list[str]:
             f"{float(turned[~odd].median()):.2f}): unless parts look alike both ways, these are "
             "the templates of others."
         )
-    limit = templates.images.shape[-1] // REACH
+    limit = registration.furthest
     far = (shift.abs().amax(dim=1) >= limit - 0.5) & ~odd
     if bool(far.any()):
         told.append(
@@ -167,10 +168,15 @@ def told_of_fit(templates: Templates, normal: ImageSet) -> list[str]:
     return told
 
 
-def found_by(templates: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Template, shift and correlation of images uint8 `(N, 3, R, R)`, as `Registration.find`."""
+def registration_of(templates: Tensor) -> Registration:
+    """What finds the template of an image, among some uint8 `(T, 3, R, R)`."""
     registration = Registration(templates.shape[-1], len(templates))
     registration.templates.copy_(templates)
+    return registration
+
+
+def found_by(registration: Registration, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Template, shift and correlation of images uint8 `(N, 3, R, R)`, as `Registration.find`."""
     found = [registration.find(to_float(part)) for part in images.split(32)]
     number, shift, fit = (torch.cat(each) for each in zip(*found, strict=True))
     return number, shift, fit
