@@ -48,7 +48,7 @@ from nda.networks.resnet import build_encoder, feature_dim
 from nda.recipes.moco import train as moco
 from nda.recipes.moco.config import MocoConfig
 from nda.recipes.moco.train import MocoState
-from nda.runtime.memory import peak_memory
+from nda.runtime.devices import peak_memory
 from nda.runtime.seeding import generator_for
 from nda.training.launch import launch
 

@@ -35,7 +35,7 @@ from nda.networks import biggan
 from nda.objectives.adversarial import hinge_d, hinge_g
 from nda.recipes.gan import train as gan
 from nda.recipes.gan.config import GanConfig
-from nda.runtime.memory import peak_memory
+from nda.runtime.devices import peak_memory
 from nda.runtime.seeding import generator_for
 from nda.training.launch import launch
 

@@ -44,7 +44,7 @@ sleep_when_idle()  # as the command does before it loads torch
 import torch
 from nda.cli import main
 import nda.api.score.images
-from nda.runtime.memory import peak_memory
+from nda.runtime.devices import peak_memory
 started = time.perf_counter()
 code = main(sys.argv[1:])
 peak = peak_memory(torch.device("cpu"))

@@ -23,7 +23,7 @@ from torch.optim.optimizer import (
 
 from nda.negatives import Negative
 from nda.recipes import RECIPES
-from nda.runtime.memory import peak_memory
+from nda.runtime.devices import peak_memory
 from nda.runtime.seeding import draws_of_step
 from nda.training.launch import launch
 from suite.spread import told

@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "data": Command("make images of known content", "nda.commands.verbs.data", "data"),
     "preview": Command(
-        "show every negative on your own images", "nda.commands.verbs.preview", "preview"
+        "show negatives on your own images", "nda.commands.verbs.preview", "preview"
     ),
     "check": Command(
         "find which negatives are valid and informative for your data",

@@ -33,7 +33,7 @@ RESOLUTION = 128  # pixels, as published for DPC
 
 @settings_shown(PreviewOptions, out=None)
 def preview(images: Any, **settings: Any) -> Preview:
-    """Show every negative on images or a video, as one labelled picture, which notebooks show.
+    """Show negatives on images or a video, as one labelled picture, which notebooks show.
 
     Args:
         images: folder, .zip of a folder, torchvision:NAME or a video file; or images at hand: a

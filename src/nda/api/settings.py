@@ -218,7 +218,7 @@ class ScoreOptions:
 
 @dataclass(frozen=True)
 class PreviewOptions:
-    """Show every negative on your own images or video, as one labelled picture.
+    """Show negatives on your own images or video, as one labelled picture.
 
     Args:
         images: folder, .zip of a folder, or torchvision:NAME; or a video file

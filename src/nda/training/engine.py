@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nda.errors import CheckpointError, TrainingError, UserError
 from nda.evaluation.record import WARNING, Evaluation
-from nda.runtime.memory import peak_memory
+from nda.runtime.devices import peak_memory
 from nda.runtime.notes import tell
 from nda.runtime.progress import training_progress
 from nda.runtime.seeding import draws_of_step

@@ -46,7 +46,7 @@ class Paste(Fault):
         ConfigError: unless 0.1 <= strength <= 1 and `labels` is binary or graded.
 
     Examples:
-        >>> images = torch.rand(2, 3, 64, 64)
+        >>> images = 2 * torch.rand(2, 3, 64, 64) - 1
         >>> paste = nda.Paste(labels="graded")
         >>> params = paste.draw(images)
         >>> mask = paste.mask(images, params)  # how much, not only where

@@ -42,7 +42,7 @@ class Scar(Fault):
     `light` and `cover` float32, and `shift` (B, 2) int64 in pixels.
 
     Examples:
-        >>> images = torch.rand(2, 3, 64, 64)
+        >>> images = 2 * torch.rand(2, 3, 64, 64) - 1
         >>> bool((nda.Scar(strength=0.5)(images) != images).any())
         True
     """

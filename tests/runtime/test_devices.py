@@ -7,10 +7,10 @@ import sys
 
 import torch
 
-from nda.runtime.memory import peak_memory
+from nda.runtime.devices import peak_memory
 
 PRINT_PEAK = (
-    "import torch; from nda.runtime.memory import peak_memory; "
+    "import torch; from nda.runtime.devices import peak_memory; "
     "x = torch.ones({mib} * 2**18); print(peak_memory(torch.device('cpu')))"
 )
 
