@@ -1,7 +1,8 @@
 """What ways of training on negatives teach, and what they cost: a row a run, and a figure.
 
     for run in runs/matrix/*; do
-      nda probe $run cifar10.zip --count 1000 --json $run/probe.json
+      nda probe $run cifar10.zip --count 1000 \\
+        --out $run/probe.html --json $run/probe.json
     done
     python analysis/structure_matrix.py runs/matrix/* --out results/gan/matrix.json \\
         --figure docs/images/structure-or-images.svg

@@ -93,6 +93,16 @@ def test_wrong_uses_are_refused(
     assert expected in refusal(["check", str(many), *words])
 
 
+def test_where_figures_alone_are_asked_for_there_is_no_page(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["check", str(image_folder), "--steps", "1", "--negatives", "cutout"]
+    for name in ("a.json", "b.json"):  # a page that is there would be in the way of the second
+        assert main([*words, "--device", "cpu", "--json", name]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json"]
+
+
 def test_too_few_images_are_refused(tmp_path: Path, refusal: Refusal) -> None:
     for index in range(39):
         Image.fromarray(np.full((16, 16, 3), index, np.uint8)).save(tmp_path / f"{index}.png")

@@ -97,7 +97,7 @@ class CheckOptions:
 
     Args:
         images: folder, .zip of a folder, or torchvision:NAME; at least 40 images
-        out: page to write
+        out: page to write; where json alone is given, none
         json: file to write the figures to
         overwrite: replace files that are there
         negatives: what to check, separated by commas, such as jigsaw:grid=4,blemish
@@ -135,7 +135,7 @@ class ProbeOptions:
     Args:
         model: a run of gan, anomaly, moco or dpc, or a network torchvision:NAME[:weights.pth]
         images: folder, .zip of a folder, or torchvision:NAME; for a run of dpc, of videos
-        out: page to write
+        out: page to write; where json alone is given, none
         json: file to write the figures to
         overwrite: replace files that are there
         count: images or videos to measure on, drawn at random, at least 4

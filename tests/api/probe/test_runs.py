@@ -48,7 +48,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def probe(model: Path | str, images: Path, *words: str) -> dict[str, Any]:
     """Probe, and give what was written to the JSON file."""
-    command = ["probe", str(model), str(images), "--json", "figures.json", "--overwrite", *words]
+    command = ["probe", str(model), str(images), "--out", "probe.html", "--json", "figures.json"]
+    command += ["--overwrite", *words]
     assert main(command) == 0
     content: dict[str, Any] = json.loads(Path("figures.json").read_text())
     return content
@@ -76,7 +77,7 @@ def test_a_run(finished: Path, image_folder: Path, capsys: pytest.CaptureFixture
     assert audit["images"] == 20
     assert audit["compared"]["jigsaw"].keys() >= {"gap", "gap_interval", "above", "above_interval"}
     assert audit["sentence"] in " ".join(out.split())
-    assert found["command"].startswith(f"nda probe {finished} {image_folder} --json")
+    assert found["command"].startswith(f"nda probe {finished} {image_folder} --out")
     page = Path("probe.html").read_text()
     assert "does its discriminator see global structure?" in page
     assert page.index(audit["sentence"]) < page.index("rolled by 5 rows") < page.index("Figures")

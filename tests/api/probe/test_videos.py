@@ -57,7 +57,8 @@ def moco(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def probe(model: Path, source: Path | str, *words: str) -> dict[str, Any]:
     """Probe, and give what was written to the JSON file."""
-    command = ["probe", str(model), str(source), "--json", "figures.json", "--overwrite", *words]
+    command = ["probe", str(model), str(source), "--out", "probe.html", "--json", "figures.json"]
+    command += ["--overwrite", *words]
     assert main(command) == 0
     content: dict[str, Any] = json.loads(Path("figures.json").read_text())
     return content

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from nda.api.refusals import refuse_check
 from nda.api.settings import CheckOptions
-from nda.commands.parser import parse
+from nda.commands.parser import parse, typed_names
 
 
 def check(words: list[str]) -> int:
     """Probe, print the table, write the page and, if asked for, the figures."""
     options = parse(words, CheckOptions, command="check", positional="images")
+    if options.json and "out" not in typed_names(words):
+        options = replace(options, out="")  # the figures alone
     refuse_check(options)
 
     from pathlib import Path
@@ -26,5 +29,6 @@ def check(words: list[str]) -> int:
     show(checked)
     if options.json:
         print(f"figures: {write_check_figures(Path(options.json), checked, command)}")
-    print(f"page: {write_check_page(Path(options.out), checked, command)}")
+    if options.out:
+        print(f"page: {write_check_page(Path(options.out), checked, command)}")
     return 0
