@@ -29,8 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto` takes all cores, but no more than memory allows: a worker takes up to 2 GB."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
+    """`-n auto` takes all cores, but no more than memory allows: a worker takes up to 2 GB.
+
+    And one more, since many tests wait for processes that they have started or killed.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return min(cores + 1, 8)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -35,7 +35,8 @@ def test_a_process_that_ends_for_its_own_reason_is_not_told_of_the_others() -> N
 from nda.training.watch import own_end
 try:
     with own_end():
-        children[0] = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
+        children.pop().kill()
+        children.append(subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"]))
         children[0].wait()
         time.sleep(1)
         raise DataError("both see it")

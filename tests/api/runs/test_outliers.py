@@ -43,7 +43,7 @@ def test_a_table_a_set_is_printed_and_kept(
         "Out-of-distribution small: 8 against 20 images, base rate 0.286",
     ):
         assert title in out
-    for row in ("this discriminator", "MSP", "energy", "kNN"):
+    for row in ("this discriminator", "its structure head", "MSP", "energy", "kNN"):
         assert out.count(f"│ {row} ") == 2
     assert out.count("in all tables: ") == 1
     assert "compression: every image, those of the data too, through one JPEG pass" in out
@@ -51,7 +51,7 @@ def test_a_table_a_set_is_printed_and_kept(
     assert "Fréchet" not in out  # measured before, and not again
     after = figures(copy)
     assert before.items() < after.items()
-    assert len(after) == len(before) + 2 * 4 * 4
+    assert len(after) == len(before) + 2 * 5 * 4  # sets, scores and figures
     page = (copy / "report.html").read_text()
     assert "Out-of-distribution big" in page
     assert "Discriminator on held-out images and on small" in page
@@ -105,7 +105,8 @@ def test_corruptions_are_measured_at_every_severity(
     assert main(["evaluate", str(copy), "--corruptions", "--ood_samples", "4"]) == 0
     found = figures(copy)
     areas = [name for name in found if name.startswith("corrupted_") and name.endswith("_auroc")]
-    assert len(areas) == 19 * (5 + 3) + 5 + 3
+    # The discriminator at five severities, four others at one; and their means.
+    assert len(areas) == (19 + 1) * (5 + 1 + 3)
     out = capsys.readouterr().out
     assert "Corrupted images against clean ones (made here): AUROC" in out
     assert "mean of 19" in out

@@ -18,6 +18,7 @@ def test_defaults_are_the_documented_ones() -> None:
             "image_height": 0,
             "overlap": 0,
             "templates": 0,
+            "parts": False,
         },
         "DriftWatch": {"seed": 0},
         "judge_large": {"at_once": 32},

@@ -11,7 +11,7 @@ from nda.evaluation.record import Evaluation, Protocol
 from nda.report.tables import MetricTables, alone, in_cell, metric_tables
 from nda.runtime.console import console
 
-WIDEST = 8  # columns of a table that a terminal has room for
+WIDEST = 9  # columns of a table that a terminal has room for
 
 
 def print_evaluation(evaluation: Evaluation) -> None:

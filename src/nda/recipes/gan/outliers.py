@@ -106,13 +106,12 @@ class Scorer:
         else:
             self.kinds |= self.baselines.kinds
 
-    def scores(self, images: Tensor, *, baselines: bool = True) -> dict[str, Tensor]:
+    def scores(self, images: Tensor, *, detector_alone: bool = False) -> dict[str, Tensor]:
         """Scores (N,) of each kind, high = anomalous; or those of the discriminator alone."""
         images = self._passed(images)
-        scores = {
-            kind: outlier_scores(self.state, images, score) for kind, score in self.outputs.items()
-        }
-        if baselines and self.baselines is not None:
+        outputs = {DETECTOR: self.outputs[DETECTOR]} if detector_alone else self.outputs
+        scores = {kind: outlier_scores(self.state, images, each) for kind, each in outputs.items()}
+        if self.baselines is not None and not detector_alone:
             scores |= self.baselines.scores(images)
         return scores
 
@@ -226,7 +225,7 @@ def of_corruptions(
 ) -> Evaluation:
     """Held-out images against corrupted ones: 19 corruptions at 5 severities.
 
-    The detector is measured at all severities, the baselines at the strongest.
+    The detector is measured at all severities, what stands beside it at the strongest.
     """
     made = corruptions == MADE
     warnings = {WARNING: "; ".join(scorer.warnings)} if scorer.warnings else {}
@@ -255,6 +254,6 @@ def of_corruptions(
             if made
             else some_of(load_corrupted(Path(corruptions), name, severity), len(heldout))
         )
-        scores = scorer.scores(images, baselines=severity == max(SEVERITIES))
+        scores = scorer.scores(images, detector_alone=severity < max(SEVERITIES))
         figures.add(name, severity, scores)
     return Evaluation(scorer.state.step, figures.metrics(), [figures.histogram(AXIS)])
