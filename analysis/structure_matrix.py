@@ -1,8 +1,7 @@
 """What ways of training on negatives teach, and what they cost: a row a run, and a figure.
 
     for run in runs/matrix/*; do
-      nda probe $run cifar10.zip --count 1000 \\
-        --out $run/probe.html --json $run/probe.json
+      nda probe $run cifar10.zip --count 1000 --json $run/probe.json
     done
     python analysis/structure_matrix.py runs/matrix/* --out results/gan/matrix.json \\
         --figure docs/images/structure-or-images.svg
@@ -94,7 +93,7 @@ def figure(rows: Sequence[dict[str, Any]]) -> str:
                 str(number), (across, up), xytext=(5, 4), textcoords="offset points", fontsize=8
             )
         axes.set_xlabel("classifier Fréchet distance of the images (lower is better)")
-        axes.set_ylabel("nulls above their jigsaws")
+        axes.set_ylabel("nulls above their blurred jigsaws")
         axes.grid(color="#e4e4e4", linewidth=0.5)
         drawn.legend(loc="outside right upper", fontsize=7.5, handlelength=0.8)
         return to_svg(drawn)
