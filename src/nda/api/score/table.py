@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from nda.report.scored import HEADER, Scored
 from nda.runtime.files import atomic_file
 from nda.runtime.locks import NoLocksError, is_still, lock
 
+_KEEPS_OPEN_FILES = os.name == "nt"  # Windows removes none that is open
 Write = Callable[[Sequence[Scored]], None]  # of the rows of a batch
 
 
@@ -66,7 +68,10 @@ def table(
         file.seek(0)
         with atomic_file(place.out) as out:
             _finish(file, out, settle, header)
-        place.part.unlink()  # while it is locked: whoever waits for it sees that it is gone
+        if not _KEEPS_OPEN_FILES:
+            place.part.unlink()  # while it is locked: whoever opened it sees that it is gone
+    if _KEEPS_OPEN_FILES:
+        place.part.unlink()
 
 
 def _opened(place: Place) -> BinaryIO:
