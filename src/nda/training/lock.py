@@ -34,8 +34,8 @@ def hold(folder: Path) -> None:
         except BlockingIOError as error:
             file.close()
             raise CheckpointError(
-                f"{folder} is being written by {holder(folder)}. Wait until that has ended, or end "
-                "it; a new run takes another --out."
+                f"{folder} is being written by {holder(folder) or OTHER}. Wait until that has "
+                "ended, or end it; a new run takes another --out."
             ) from error
         except NoLocksError as error:
             file.close()
